@@ -1,0 +1,1 @@
+"""Phase II: localized, margin-bounded preference alignment."""

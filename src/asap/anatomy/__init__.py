@@ -1,0 +1,1 @@
+"""Knowledge of bodies: keypoints, parts, masks, and one file per detector."""

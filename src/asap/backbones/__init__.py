@@ -1,0 +1,1 @@
+"""One file per model family, all with the same contract (`backbone.Backbone`)."""

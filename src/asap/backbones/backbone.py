@@ -1,0 +1,109 @@
+"""What the alignment and the benchmark ask of a model family.
+
+Shapes: B batch, C latent channels, h and w latent height and width, H and W pixels.
+Latents are always (B, C, h, w); a family that packs them does so inside its own file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeAlias
+
+import torch
+from torch import Tensor
+
+from asap.records import Image
+
+Condition: TypeAlias = dict[str, Tensor]
+"""Everything but latent and time that the denoiser wants; the first dimension of each tensor is B."""
+
+
+class Frame(NamedTuple):
+    """How a training image was cut from its photo, all (height, width) or (top, left) in pixels.
+
+    SDXL is conditioned on it; other families ignore it.
+    """
+
+    original: tuple[int, int]
+    crop: tuple[int, int]
+    target: tuple[int, int]
+
+
+class Backbone(Protocol):
+    """A frozen text-to-image model. Its parts load when first used, so a loop that only predicts never
+    holds a VAE or a text encoder.
+
+    Attributes:
+        name: the family ("flux").
+        source: the folder or hub id it came from.
+        latent_factor: pixels per latent position.
+        native_size: the pixels a side that the model was made for.
+        lora_targets: the linear layers that a LoRA adapts, as peft's `target_modules`.
+        settings: facts that change what is computed (dtype, guidance), for fingerprints and run cards.
+    """
+
+    name: str
+    source: str
+    latent_factor: int
+    native_size: int
+    lora_targets: tuple[str, ...]
+
+    @property
+    def settings(self) -> dict[str, object]: ...
+
+    @property
+    def denoiser(self) -> torch.nn.Module:
+        """The network that `predict` calls; a LoRA is put on it. Loaded when first asked for."""
+        ...
+
+    def encode(self, images: Tensor) -> Tensor:
+        """The scaled MEAN of the VAE's posterior: (B, 3, H, W) in [-1, 1] -> (B, C, h, w) float32."""
+        ...
+
+    def condition(self, prompts: Sequence[str], frames: Sequence[Frame]) -> Condition:
+        """Text embeddings and whatever else the denoiser wants, B = len(prompts)."""
+        ...
+
+    def free_encoders(self) -> None:
+        """Drop VAE and text encoders from memory; `encode` and `condition` would load them again."""
+        ...
+
+    def times(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` training times of the family's own distribution, (count,) float32."""
+        ...
+
+    def noise(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """z_t: `z` (B, C, h, w) noised by `eps` to the times `t` (B,)."""
+        ...
+
+    def target(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        """What `predict` should return for `noise(z, eps, t)`."""
+        ...
+
+    def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The denoiser's output, (B, C, h, w)."""
+        ...
+
+    def load_lora(self, folder: Path) -> None:
+        """Put the LoRA in `folder` on the pipeline that `generate` runs."""
+        ...
+
+    def save_lora(self, folder: Path, adapter: str) -> None:
+        """Write the denoiser's peft adapter as `folder/pytorch_lora_weights.safetensors` in diffusers'
+        format, with its metadata (rank and alpha), so that `DiffusionPipeline.load_lora_weights` takes it.
+        """
+        ...
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: int | None = None,
+    ) -> list[Image]:
+        """One image per prompt. The initial noise of an image depends on its seed alone (drawn on the CPU),
+        not on its place in the batch. None asks for the family's default."""
+        ...

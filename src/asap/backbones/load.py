@@ -1,0 +1,58 @@
+"""From a model's name, folder or hub id to its backbone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from asap.backbones.backbone import Backbone
+from asap.errors import UserError
+from asap.lookup import choose
+
+FAMILIES = {
+    "FluxPipeline": "asap.backbones.flux:Flux",
+    "MiniPipeline": "asap.backbones.mini:Mini",
+    "StableDiffusionXLPipeline": "asap.backbones.sdxl:SDXL",
+}
+EMBEDDED = {"mini": Path(__file__).parent / "weights" / "mini"}
+
+
+def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone:
+    """The backbone of `model`: the embedded `mini`, a local folder in diffusers' layout, or a hub id.
+
+    The family is read from `_class_name` in the pipeline's own `model_index.json`.
+
+    Raises:
+        UserError: no such folder or hub id, or a family without a backbone.
+    """
+    source = EMBEDDED.get(model, Path(model))
+    family = _class_name(str(source))
+    if family not in FAMILIES:
+        raise UserError(f"{model} is a {family}; backbones exist for {', '.join(FAMILIES)}")
+    backbone: Backbone = choose(FAMILIES, family, "backbone")(str(source), device=device, dtype=dtype)
+    return backbone
+
+
+def _class_name(source: str) -> str:
+    path = Path(source) / "model_index.json"
+    if not path.is_file():
+        path = _download_index(source)
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["_class_name"])
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); it should name the pipeline's class") from None
+
+
+def _download_index(source: str) -> Path:
+    if Path(source).exists():
+        raise UserError(f"{source} has no model_index.json; give a folder in diffusers' layout")
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(source, "model_index.json"))
+    except HFValidationError:
+        raise UserError(f"no folder {source}, and that is no hub id either") from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{source} is neither a folder nor a hub model that can be reached: {reason}") from None

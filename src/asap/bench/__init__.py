@@ -1,0 +1,1 @@
+"""Phase III: prompts, images, judges, statistics, report."""

@@ -1,0 +1,59 @@
+"""`asap <stage>`: a table of stages; only the chosen one is imported."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from difflib import get_close_matches
+
+from asap import __version__
+from asap.errors import UserError
+
+STAGES: dict[str, tuple[str, str]] = {
+    "build": ("asap.pairs.build", "photos of people -> preference pairs (a HAP dataset)"),
+    "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
+    "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
+    "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
+    "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
+    "pretrain": ("asap.align.pretrain", "make the embedded model `mini` from scratch"),
+}
+
+
+def usage() -> str:
+    """The text of `asap --help`."""
+    rows = "\n".join(f"  {name:10}{text}" for name, (_, text) in STAGES.items())
+    return (
+        f"asap {__version__} - teach text-to-image models correct human anatomy\n\n"
+        f"usage: asap STAGE [options]      asap STAGE --help\n\n{rows}\n"
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one stage; returns the exit status (0 done, 2 the user's mistake, 130 interrupted)."""
+    args = sys.argv[1:] if argv is None else argv
+    if not args or args[0] in ("-h", "--help", "help"):
+        print(usage(), end="")
+        return 0
+    if args[0] in ("-V", "--version"):
+        print(f"asap {__version__}")
+        return 0
+    try:
+        return _run(args[0], args[1:])
+    except UserError as error:
+        print(f"asap: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nasap: interrupted; the same command continues where this stopped", file=sys.stderr)
+        return 130
+
+
+def _run(stage: str, args: list[str]) -> int:
+    if stage not in STAGES:
+        near = get_close_matches(stage, STAGES, n=1)
+        hint = f"did you mean `asap {near[0]}`?" if near else "see `asap --help`"
+        raise UserError(f"no stage named {stage!r}; {hint}")
+    module = importlib.import_module(STAGES[stage][0])
+    module.main(args)
+    return 0

@@ -1,0 +1,1 @@
+"""The embedded world: people drawn from exact skeletons."""

@@ -1,0 +1,1 @@
+"""Phase I: from photos or figures to localized preference pairs."""

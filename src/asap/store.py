@@ -1,0 +1,162 @@
+"""Files that survive a kill: atomic writes, append-only rows, ids and seeds from content, run folders."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from asap import __version__
+from asap.errors import UserError
+
+Row = dict[str, Any]
+
+
+def content_id(*parts: object) -> str:
+    """16 hexadecimal digits of the SHA-256 of `parts` written as canonical JSON. Equal parts, equal id."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_id(path: Path) -> str:
+    """16 hexadecimal digits of the SHA-256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def seed_of(*parts: object) -> int:
+    """A seed in [0, 2**63) that depends on `parts` alone, so that every record owns its randomness."""
+    return int(content_id(*parts), 16) >> 1
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write `data` to `path` so that a reader sees the old file or the new one whole, whatever is killed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: object, *, indent: int | None = None) -> str:
+    """JSON text with sorted keys; dataclasses become objects and paths become strings."""
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return str(value)
+
+
+def append_rows(path: Path, rows: Iterable[object]) -> None:
+    """Append one JSON line per row and flush them to the disk. A half line left by a kill is cut off first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(to_json(row) + "\n" for row in rows)
+    with path.open("ab+") as file:
+        _cut_half_line(file)
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _cut_half_line(file: Any) -> None:
+    end = file.seek(0, os.SEEK_END)
+    while end > 0:
+        start = max(0, end - 65536)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            file.truncate(start + newline + 1)
+            return
+        end = start
+    file.truncate(0)
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a JSON-lines file in order; none where the file is missing. A half last line is left out.
+
+    Raises:
+        UserError: a whole line that is not a JSON object.
+    """
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith(b"\n"):
+                return
+            if line.strip():
+                yield _row(path, number, line)
+
+
+def _row(path: Path, number: int, line: bytes) -> Row:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{path} line {number}: not JSON ({error}); mend or delete that line") from None
+    if not isinstance(row, dict):
+        raise UserError(f"{path} line {number}: expected a JSON object; mend or delete that line")
+    return row
+
+
+def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) -> None:
+    """Make the run folder `folder`, or resume it when what was asked for is the same as before.
+
+    `identity` holds every setting that changes the result; it is written to `folder/config.json` with the
+    stage's name, the version and `extra` (facts worth keeping that do not decide the result).
+
+    Raises:
+        UserError: the folder belongs to another stage or other settings, or is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give --out a folder")
+    path = folder / "config.json"
+    identity = json.loads(to_json(identity))
+    if path.exists():
+        _check_same(folder, stage, identity, read_config(folder))
+        return
+    record = {"stage": stage, "version": __version__, "identity": identity, **(extra or {})}
+    write_atomic(path, to_json(record, indent=2) + "\n")
+
+
+def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:
+    if found.get("stage") != stage:
+        raise UserError(f"{folder} holds a run of `asap {found.get('stage')}`; give another --out")
+    before = found.get("identity", {})
+    changed = sorted(k for k in {*before, *wanted} if before.get(k) != wanted.get(k))
+    if changed:
+        shown = ", ".join(f"{k} was {before.get(k)!r}, now {wanted.get(k)!r}" for k in changed[:3])
+        raise UserError(f"{folder} was made with other settings ({shown}); use those, or give another --out")
+
+
+def read_config(folder: Path) -> Row:
+    """What `open_run` wrote in `folder`.
+
+    Raises:
+        UserError: there is none, or it is damaged.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{folder}: no config.json there, so it is not a folder made by asap") from None
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); delete it and run the stage again") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is damaged (not an object); delete it and run the stage again")
+    return config
