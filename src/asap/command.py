@@ -1,4 +1,4 @@
-"""A stage's frozen `Config` dataclass as its command line (by tyro: fields are flags, docstrings are help)."""
+"""A stage's frozen `Config` as its command line, by tyro: fields are flags, docstrings are help."""
 
 from __future__ import annotations
 

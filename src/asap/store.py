@@ -65,7 +65,7 @@ def _plain(value: object) -> object:
 
 
 def append_rows(path: Path, rows: Iterable[object]) -> None:
-    """Append one JSON line per row and flush them to the disk. A half line left by a kill is cut off first."""
+    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(to_json(row) + "\n" for row in rows)
     with path.open("ab+") as file:

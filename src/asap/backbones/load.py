@@ -55,4 +55,4 @@ def _download_index(source: str) -> Path:
         raise UserError(f"no folder {source}, and that is no hub id either") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{source} is neither a folder nor a hub model that can be reached: {reason}") from None
+        raise UserError(f"no folder {source}, nor a hub model that can be reached: {reason}") from None
