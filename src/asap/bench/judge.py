@@ -1,0 +1,138 @@
+"""`asap judge`: a judge's word on every image of a folder, appended as it comes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from tqdm import tqdm
+
+from asap import command
+from asap.bench import samples as sample_files
+from asap.bench.judges.judge import Judge
+from asap.errors import UserError
+from asap.lookup import choose
+from asap.records import Judgement
+from asap.store import append_rows, content_id, open_run, read_config, read_rows
+
+JUDGES = {
+    "figures": "asap.bench.judges.figures:Figures",
+    "vlm": "asap.bench.judges.vlm:VLM",
+}
+JUDGEMENTS = "judgements.jsonl"
+RETRIED = "unreachable"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Judge the anatomy of images; run the same command again to judge what is missing."""
+
+    images: tyro.conf.Positional[Path]
+    """Folder of images with a metadata.jsonl, as `asap generate` makes it."""
+    out: Path
+    """Folder for the judgements: judgements.jsonl and config.json."""
+    judge: str = "figures"
+    """`figures` (exact, for the embedded figures) or `vlm` (a vision-language model)."""
+    endpoint: str = ""
+    """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
+    model_name: str = ""
+    """vlm: the model's name at that service."""
+    key_variable: str = "ASAP_JUDGE_KEY"
+    """vlm: environment variable that holds the service's key; unset means no key."""
+    concurrency: int = 8
+    """vlm: requests under way at once."""
+    timeout: float = 120.0
+    """vlm: seconds until a request is given up."""
+    attempts: int = 6
+    """vlm: tries per image before it counts as unreachable for this run."""
+
+
+def read(folder: Path) -> dict[str, Judgement]:
+    """The judgements in `folder` by sample id; of several on one sample the last holds.
+
+    Raises:
+        UserError: no folder of judgements, or a damaged row.
+    """
+    if read_config(folder).get("stage") != "judge":
+        raise UserError(f"{folder} was not made by `asap judge`; give a folder of judgements")
+    path = folder / JUDGEMENTS
+    found = (_judgement(row, f"{path} row {n}") for n, row in enumerate(read_rows(path), 1))
+    return {judgement.sample_id: judgement for judgement in found}
+
+
+def _judgement(row: dict[str, Any], where: str) -> Judgement:
+    try:
+        row = {**row, "errors": tuple(row.get("errors", ()))}
+        row["region"] = tuple(row["region"]) if row.get("region") else None
+        judgement = Judgement(**row)
+    except TypeError:
+        raise UserError(f"{where}: not a judgement; delete that line and judge again") from None
+    if judgement.verdict not in ("correct", "error", "unscored"):
+        raise UserError(f"{where}: unknown verdict {judgement.verdict!r}; delete that line and judge again")
+    return judgement
+
+
+def summary(judgements: Iterable[Judgement]) -> str:
+    """One line: images judged, the share of errors among the scored, the unscored by reason."""
+    counts = Counter(j.reason if j.verdict == "unscored" else j.verdict for j in judgements)
+    correct, errors = counts.pop("correct", 0), counts.pop("error", 0)
+    scored = correct + errors
+    share = f"{errors} of {scored} scored have an error ({errors / scored:.1%})" if scored else "none scored"
+    unscored = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items())) or "none"
+    return f"{scored + counts.total()} images: {share}; unscored: {unscored}"
+
+
+def run(config: Config) -> Path:
+    """Judge every image that has no judgement yet, or only an unreachable one; returns the folder.
+
+    Raises:
+        UserError: bad folder or judge, or a folder made with another judge or other images.
+    """
+    samples = sample_files.read(config.images)
+    judge = _judge(config)
+    identity = {"images": _images_id(config.images), "judge": judge.name, "settings": judge.settings}
+    extra = {"images": os.path.relpath(config.images, config.out), "settings": asdict(config)}
+    open_run(config.out, "judge", identity, extra)
+    done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
+    missing = [s for s in samples if s.id not in done]
+    with tqdm(
+        total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
+    ) as progress:
+        for judgement in judge.judge(config.images, missing):
+            append_rows(config.out / JUDGEMENTS, [judgement])
+            progress.update()
+    print(summary(read(config.out).values()), file=sys.stderr)
+    return config.out
+
+
+def _judge(config: Config) -> Judge:
+    options = {
+        "vlm": {
+            "endpoint": config.endpoint,
+            "model_name": config.model_name,
+            "key": os.environ.get(config.key_variable, ""),
+            "concurrency": config.concurrency,
+            "timeout": config.timeout,
+            "attempts": config.attempts,
+        }
+    }
+    judge: Judge = choose(JUDGES, config.judge, "judge")(**options.get(config.judge, {}))
+    return judge
+
+
+def _images_id(images: Path) -> str:
+    """What the images are: their settings where `asap generate` made them, else their folder's name."""
+    if (images / "config.json").is_file():
+        return content_id(read_config(images).get("identity"))
+    return images.resolve().name
+
+
+def main(argv: list[str]) -> None:
+    """The command `asap judge`."""
+    run(command.parse(Config, argv, "judge"))

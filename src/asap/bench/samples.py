@@ -1,0 +1,58 @@
+"""A folder of generated images: `metadata.jsonl` beside the images, as Hugging Face's ImageFolder has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from asap.errors import UserError
+from asap.records import Sample
+from asap.store import read_rows
+
+METADATA = "metadata.jsonl"
+
+
+def read(images: Path) -> list[Sample]:
+    """The samples that `images/metadata.jsonl` lists.
+
+    Only `file_name` must be there, so that folders made elsewhere can be judged too; what is left out is
+    derived: `id` and `prompt_id` from the file's name, the caption from `text` or `prompt`.
+
+    Raises:
+        UserError: no such file, no rows, a row without a usable `file_name`, or two rows with one id.
+    """
+    path = images / METADATA
+    if not path.is_file():
+        raise UserError(f"{images}: no {METADATA} there; give a folder made by `asap generate`")
+    samples: dict[str, Sample] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        sample = _sample(row, f"{path} line {number}")
+        if sample.id in samples:
+            raise UserError(f"{path} line {number}: the id {sample.id!r} appears twice; remove one")
+        samples[sample.id] = sample
+    if not samples:
+        raise UserError(f"{path} lists no images; run `asap generate` first")
+    return list(samples.values())
+
+
+def _sample(row: dict[str, Any], where: str) -> Sample:
+    name = row.get("file_name")
+    if not isinstance(name, str) or not name:
+        raise UserError(f'{where}: "file_name" should name an image')
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise UserError(f"{where}: {name} lies outside the folder; list only images in it")
+    try:
+        seed = int(row.get("seed") or 0)
+    except (TypeError, ValueError):
+        raise UserError(f'{where}: "seed" should be a whole number') from None
+    stem = Path(name).with_suffix("").as_posix()
+    identity = str(row.get("id") or stem)
+    return Sample(
+        id=identity,
+        file_name=name,
+        text=str(row.get("text") or row.get("prompt") or ""),
+        prompt_id=str(row.get("prompt_id") or identity),
+        category=str(row.get("category") or "all"),
+        seed=seed,
+        facts=row.get("facts") or {},
+    )
