@@ -1,0 +1,44 @@
+"""The table of degradations: functions that put one anatomical error into a photo, without any model.
+
+    Degradation = Callable[[Image, Region, random.Random], Image]
+
+takes an RGB photo (H, W, 3) and one body part found in it, and returns a new image of the same shape that
+differs near that part only. The photo is never written to. Where the part does not allow the error to come
+out plainly, the function raises `Unsuitable`, and the next entry may be tried.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from asap.records import Image, Region
+
+Degradation = Callable[[Image, Region, random.Random], Image]
+
+
+class Unsuitable(Exception):
+    """This region does not allow this degradation; the text gives the reason in a few words."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table.
+
+    Attributes:
+        part: the part it degrades, as in `Region.part`.
+        error: what a person would call the error; it goes into the pair.
+        function: where the `Degradation` lies, as "module:name", so that only those in use are imported.
+    """
+
+    part: str
+    error: str
+    function: str
+
+
+DEGRADATIONS: dict[str, Entry] = {
+    "mouth_twisted": Entry("face", "twisted mouth", "asap.pairs.face_errors:twist_mouth"),
+    "eye_lowered": Entry("face", "displaced eye", "asap.pairs.face_errors:lower_eye"),
+}
+"""Name -> entry, for each part in the order in which they are to be preferred."""

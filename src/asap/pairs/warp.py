@@ -1,0 +1,106 @@
+"""Smooth local warps: bumps that move, turn or scale what lies under an ellipse and leave the rest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.records import Box, Image, Points
+
+Field = NDArray[np.float32]
+
+
+class Bump(NamedTuple):
+    """A similarity that acts in full on an ellipse's core and fades to nothing at its rim.
+
+    Attributes:
+        centre: (x, y) of what is to be moved, in pixels.
+        axes: half-lengths of the ellipse in pixels, along the directions `angle` and `angle` + 90 degrees.
+        angle: direction of the first axis in radians, from +x towards +y.
+        plateau: fraction of the radius on which the action is full, in [0, 1).
+        shift: (dx, dy) in pixels.
+        turn: rotation in radians, from +x towards +y.
+        scale: enlargement, > 0.
+    """
+
+    centre: Points
+    axes: tuple[float, float]
+    angle: float = 0.0
+    plateau: float = 0.4
+    shift: tuple[float, float] = (0.0, 0.0)
+    turn: float = 0.0
+    scale: float = 1.0
+
+
+def smoothstep(x: Field, low: float = 0.0, high: float = 1.0) -> Field:
+    """0 below `low`, 1 above `high`, and the cubic 3t^2 - 2t^3 between them."""
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+def pixel_grid(box: Box) -> Field:
+    """(h, w, 2) the (x, y) of every pixel of `box`."""
+    left, top, right, bottom = box
+    x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+def box_around(points: Points, margin: float, shape: tuple[int, ...]) -> Box:
+    """The box of `points` (N, 2), `margin` pixels wider on every side, cut at an image of `shape` (H, W, ...)."""
+    low = np.floor(points.min(axis=0) - margin)
+    high = np.ceil(points.max(axis=0) + margin) + 1
+    left, top = (int(v) for v in np.clip(low, 0, (shape[1], shape[0])))
+    right, bottom = (int(v) for v in np.clip(high, (left, top), (shape[1], shape[0])))
+    return left, top, right, bottom
+
+
+def rotation(angle: float) -> Points:
+    """(2, 2) the matrix that turns column vectors by `angle` radians, from +x towards +y."""
+    cos, sin = np.cos(angle), np.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def ellipse_weight(grid: Field, bump: Bump) -> Field:
+    """(h, w) in [0, 1]: 1 on the core of the bump's ellipse, 0 outside it, a smoothstep between.
+
+    The ellipse is centred half way along the shift, so that the part leaves and arrives inside it.
+    """
+    offset = (grid - bump.centre - np.multiply(bump.shift, 0.5)) @ rotation(bump.angle)
+    radius = np.hypot(offset[..., 0] / bump.axes[0], offset[..., 1] / bump.axes[1])
+    return 1.0 - smoothstep(radius.astype(np.float32), bump.plateau, 1.0)
+
+
+def displacement(grid: Field, bump: Bump) -> Field:
+    """(h, w, 2) from each pixel to where its colour is to be fetched: the bump's inverse, faded by its weight."""
+    inverse = rotation(-bump.turn) / bump.scale
+    source = (grid - bump.centre - bump.shift) @ inverse.T + bump.centre
+    return np.asarray(ellipse_weight(grid, bump)[..., None] * (source - grid), np.float32)
+
+
+def sample(image: Image, source: Field) -> Image:
+    """`image` read at `source` (h, w, 2) by bicubic interpolation; beyond the border it is mirrored."""
+    result: Image = cv2.remap(
+        image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return result
+
+
+def apply_bumps(image: Image, bumps: Sequence[Bump]) -> Image:
+    """A copy of `image` warped by the sum of `bumps`; pixels outside their ellipses stay bit-equal."""
+    reach = max(max(b.axes) + float(np.hypot(*b.shift)) for b in bumps)
+    box = box_around(np.array([b.centre for b in bumps]), reach, image.shape)
+    grid = pixel_grid(box)
+    moved = np.sum([displacement(grid, bump) for bump in bumps], axis=0, dtype=np.float32)
+    return paste(image, box, sample(image, grid + moved), np.any(moved != 0, axis=-1))
+
+
+def paste(image: Image, box: Box, patch: Image, where: NDArray[np.bool_]) -> Image:
+    """A copy of `image` with `patch` laid over `box` at the pixels `where`."""
+    result = image.copy()
+    left, top, right, bottom = box
+    result[top:bottom, left:right][where] = patch[where]
+    return result
