@@ -116,7 +116,7 @@ def _judge(config: Config) -> Judge:
         "vlm": {
             "endpoint": config.endpoint,
             "model_name": config.model_name,
-            "key": os.environ.get(config.key_variable, ""),
+            "key": os.environ.get(config.key_variable, "").strip(),
             "concurrency": config.concurrency,
             "timeout": config.timeout,
             "attempts": config.attempts,

@@ -1,0 +1,135 @@
+"""One request to an OpenAI-compatible chat service, repeated until it is answered or given up."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from asap.errors import UserError
+
+LARGEST_REPLY = 1 << 20  # bytes; a checklist takes two thousand
+LONGEST_WAIT = 300.0  # seconds between two tries, whatever Retry-After asks for
+FATAL = {
+    401: "the service refuses the key; check the environment variable that holds it",
+    403: "the service denies access; check the key and the model's name",
+    404: "no such model or address; check --endpoint (it usually ends in /v1) and --model-name",
+}
+
+
+class UnreachableError(Exception):
+    """No answer could be had, and the sample may be tried again in another run."""
+
+
+class RejectedError(Exception):
+    """The service understood the request and will not serve it as it stands (HTTP 400, 413, 415, 422)."""
+
+
+class UnreadableError(Exception):
+    """A reply came that is no chat completion."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Sends chat requests; safe to share between threads.
+
+    Attributes:
+        client: an httpx client with the service's base URL and headers.
+        attempts: tries per request.
+        deadline: seconds that one try may take in all.
+        stop: when set, waiting ends and every request is given up.
+        first_wait: seconds before the second try; doubled for each one after it.
+        secret: a text that no message may show.
+    """
+
+    client: httpx.Client
+    attempts: int
+    deadline: float
+    stop: threading.Event
+    first_wait: float = 0.5
+    secret: str = ""
+
+    def complete(self, body: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
+        """The service's reply to `body`, a chat completion as an object.
+
+        Tries again after HTTP 408, 409, 425, 429 and 5xx, timeouts and cut connections, waiting twice as long
+        each time with jitter from `rng`, or as long as Retry-After asks.
+
+        Raises:
+            UserError: the key or the address is wrong, so that no other request can succeed either.
+            RejectedError, UnreadableError, UnreachableError: see there.
+        """
+        reason = "given up"
+        for attempt in range(self.attempts):
+            try:
+                status, headers, data = self._post(body)
+            except httpx.RequestError as error:
+                reason, headers = f"{type(error).__name__}: {self._clean(str(error))}", httpx.Headers()
+            else:
+                if status == 200:
+                    return _object(data)
+                reason = f"HTTP {status}: {self._clean(data.decode(errors='replace'))}"
+                self._check(status, reason)
+            if attempt + 1 < self.attempts and self.stop.wait(self._wait(attempt, headers, rng)):
+                break
+        raise UnreachableError(reason)
+
+    def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
+        # A read timeout alone does not bound a server that drips bytes: the whole reply has a deadline too.
+        end, data = time.monotonic() + self.deadline, bytearray()
+        with self.client.stream("POST", "chat/completions", json=body) as reply:
+            for piece in reply.iter_bytes(65536):
+                data += piece
+                if len(data) > LARGEST_REPLY:
+                    raise UnreadableError(f"a reply of more than {LARGEST_REPLY} bytes")
+                if time.monotonic() > end:
+                    raise httpx.ReadTimeout(f"no whole reply in {self.deadline:g} s")
+        return reply.status_code, reply.headers, bytes(data)
+
+    def _check(self, status: int, reason: str) -> None:
+        """Raise unless another try may help."""
+        if status in FATAL:
+            raise UserError(f"{FATAL[status]} ({reason})")
+        if 300 <= status < 400:
+            raise UserError(f"the service redirects elsewhere; check --endpoint ({reason})")
+        if status in (400, 413, 415, 422):
+            raise RejectedError(reason)
+
+    def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:
+        asked = retry_after(headers.get("retry-after", ""), datetime.now(UTC))
+        wait = self.first_wait * 2**attempt * rng.uniform(0.5, 1.0) if asked is None else asked
+        return min(wait, LONGEST_WAIT)
+
+    def _clean(self, text: str) -> str:
+        text = text.replace(self.secret, "***") if self.secret else text
+        return " ".join(text.split())[:200]
+
+
+def retry_after(value: str, now: datetime) -> float | None:
+    """Seconds that a Retry-After header (seconds or an HTTP date) asks for; None if it is neither."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value) - now).total_seconds()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, seconds) if seconds == seconds else None
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        reply = json.loads(data)
+    except (ValueError, RecursionError):
+        raise UnreadableError("the reply is not JSON") from None
+    if not isinstance(reply, dict):
+        raise UnreadableError("the reply is not a JSON object")
+    return reply

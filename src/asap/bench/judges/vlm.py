@@ -1,0 +1,186 @@
+"""A vision-language model behind an OpenAI-compatible service as a judge."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from asap.bench.judges.chat import Chat, RejectedError, UnreachableError, UnreadableError
+from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
+from asap.errors import UserError
+from asap.records import Judgement, Sample, Verdict
+from asap.store import content_id, seed_of
+
+KEPT_TEXT = 2000  # characters of an unreadable answer that are kept as evidence
+OPTIONS = {
+    "temperature": 0,
+    "response_format": {
+        "type": "json_schema",
+        "json_schema": {"name": "anatomy", "strict": True, "schema": SCHEMA},
+    },
+}
+
+
+@dataclass(frozen=True)
+class VLM:
+    """Asks a model for a checklist of each image and derives the verdict from it.
+
+    Attributes:
+        endpoint: base URL, such as "http://localhost:8000/v1".
+        model_name: the model's name at the service.
+        key: the service's key, or "". It is sent as a bearer token and shown nowhere.
+        concurrency: requests under way at once.
+        timeout: seconds that one try may take.
+        attempts: tries per image.
+
+    Raises:
+        UserError: no endpoint or model name, or an endpoint that is no plain http(s) URL.
+    """
+
+    endpoint: str
+    model_name: str
+    key: str = field(default="", repr=False)
+    concurrency: int = 8
+    timeout: float = 120.0
+    attempts: int = 6
+    name: str = "vlm"
+
+    def __post_init__(self) -> None:
+        if not self.endpoint or not self.model_name:
+            raise UserError("the judge `vlm` needs --endpoint URL and --model-name NAME")
+        _check_endpoint(self.endpoint)
+        if not (self.key.isascii() and self.key.isprintable()):
+            raise UserError("the key holds characters that no HTTP header can carry; check its variable")
+        for name in ("concurrency", "timeout", "attempts"):
+            if not getattr(self, name) > 0:
+                raise UserError(f"--{name} is {getattr(self, name)}; give more than 0")
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"model_name": self.model_name, "questions": content_id(INSTRUCTIONS, SCHEMA)}
+
+    def judge(self, images: Path, samples: Sequence[Sample]) -> Iterator[Judgement]:
+        """One judgement per sample in the order in which the answers come.
+
+        Raises:
+            UserError: a wrong key or address, or an image that cannot be read.
+        """
+        stop, structured = threading.Event(), threading.Event()
+        structured.set()
+        with self._client() as client, ThreadPoolExecutor(self.concurrency) as pool:
+            chat = Chat(client, self.attempts, self.timeout, stop, secret=self.key)
+            asked = [pool.submit(self._ask, chat, structured, images, sample) for sample in samples]
+            try:
+                for future in as_completed(asked):
+                    yield future.result()
+            finally:
+                stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _client(self) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        limits = httpx.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
+        return httpx.Client(
+            base_url=self.endpoint.rstrip("/") + "/", headers=headers, timeout=self.timeout, limits=limits
+        )
+
+    def _ask(self, chat: Chat, structured: threading.Event, images: Path, sample: Sample) -> Judgement:
+        body = self._body(images / sample.file_name, sample.text)
+        rng = random.Random(seed_of("retry", sample.id))
+        try:
+            reply = _complete(chat, body, structured, rng)
+        except RejectedError as error:
+            refused = any(word in str(error) for word in ("content_policy", "content_filter"))
+            return _unscored(sample, "refused" if refused else "unreachable", {"message": str(error)})
+        except UnreachableError as error:
+            return _unscored(sample, "unreachable", {"message": str(error)})
+        except UnreadableError as error:
+            return _unscored(sample, "unreadable", {"message": str(error)})
+        return _judgement(sample, reply)
+
+    def _body(self, path: Path, caption: str) -> dict[str, Any]:
+        content = [
+            {"type": "text", "text": question(caption)},
+            {"type": "image_url", "image_url": {"url": data_url(path)}},
+        ]
+        messages = [{"role": "user", "content": content}]
+        return {"model": self.model_name, "messages": messages}
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        url = httpx.URL(endpoint)
+    except httpx.InvalidURL as error:
+        raise UserError(f"--endpoint {endpoint!r} is no URL ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UserError(f"--endpoint {endpoint!r} is no http or https URL; write http://host:port/v1")
+    if url.userinfo or url.query:
+        raise UserError("--endpoint must not carry a key; put it in the variable named by --key-variable")
+
+
+def _complete(
+    chat: Chat, body: dict[str, Any], structured: threading.Event, rng: random.Random
+) -> dict[str, Any]:
+    """The reply to `body` with `OPTIONS`, or without them where the service rejects them."""
+    if structured.is_set():
+        try:
+            return chat.complete({**body, **OPTIONS}, rng)
+        except RejectedError:
+            reply = chat.complete(body, rng)
+            structured.clear()
+            return reply
+    return chat.complete(body, rng)
+
+
+def data_url(path: Path) -> str:
+    """The file's bytes as a `data:` URL.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the image ({error.strerror}); generate it again") from None
+    kind = mimetypes.guess_type(path.name)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
+def _judgement(sample: Sample, reply: dict[str, Any]) -> Judgement:
+    try:
+        choice = reply["choices"][0]
+        message, finish = choice["message"], choice.get("finish_reason")
+        refusal, text = message.get("refusal"), _text(message.get("content"))
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return _unscored(sample, "unreadable", {"message": "the reply is no chat completion"})
+    if refusal or finish == "content_filter":
+        return _unscored(sample, "refused", {"message": str(refusal or finish)[:KEPT_TEXT]})
+    reading = read_answer(text)
+    if reading.verdict == "unscored":
+        evidence = {"answer": reading.answer} if reading.answer else {"text": text[:KEPT_TEXT]}
+        return _unscored(sample, reading.reason, evidence)
+    return _about(sample, reading.verdict, errors=reading.errors, evidence={"answer": reading.answer})
+
+
+def _text(content: Any) -> str:
+    """A message's content, which some services send as a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
+def _unscored(sample: Sample, reason: str, evidence: dict[str, Any]) -> Judgement:
+    return _about(sample, "unscored", reason=reason, evidence=evidence)
+
+
+def _about(sample: Sample, verdict: Verdict, **rest: Any) -> Judgement:
+    return Judgement(sample.id, sample.prompt_id, sample.seed, sample.category, verdict, **rest)
