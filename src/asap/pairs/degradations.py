@@ -18,7 +18,7 @@ from asap.records import Image, Region
 Degradation = Callable[[Image, Region, random.Random], Image]
 
 
-class Unsuitable(Exception):
+class Unsuitable(Exception):  # noqa: N818  (the contract's name; not an error but an answer)
     """This region does not allow this degradation; the text gives the reason in a few words."""
 
 
@@ -40,5 +40,11 @@ class Entry:
 DEGRADATIONS: dict[str, Entry] = {
     "mouth_twisted": Entry("face", "twisted mouth", "asap.pairs.face_errors:twist_mouth"),
     "eye_lowered": Entry("face", "displaced eye", "asap.pairs.face_errors:lower_eye"),
+    "face_unbalanced": Entry("face", "asymmetric face", "asap.pairs.face_errors:unbalance_face"),
+    "nose_displaced": Entry("face", "displaced nose", "asap.pairs.face_errors:displace_nose"),
+    "mouth_shifted": Entry("face", "displaced mouth", "asap.pairs.face_errors:shift_mouth"),
+    "eye_enlarged": Entry("face", "enlarged eye", "asap.pairs.face_errors:enlarge_eye"),
+    "eye_tilted": Entry("face", "tilted eye", "asap.pairs.face_errors:tilt_eye"),
+    "mouth_upside_down": Entry("face", "mouth upside down", "asap.pairs.face_errors:flip_mouth"),
 }
 """Name -> entry, for each part in the order in which they are to be preferred."""

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.warp import Bump, apply_bumps
+from asap.pairs.warp import Bump, apply_bumps, apply_mirror, rotation
 from asap.records import Image, Points, Region
 
 SMALLEST = 18.0
 """Distance between the eyes, in pixels, below which an error does not read."""
-LARGEST_TURN = 0.62
-"""Largest |nose's offset| from the middle of the eyes, as a fraction of half the eyes' span: about 40 degrees."""
+LARGEST_TURN = 0.31
+"""Largest offset of the nose's tip from between the eyes, in eyes' distances: about 40 degrees of turning."""
 
 EYES = (slice(36, 42), slice(42, 48))
 NOSE = slice(29, 36)
@@ -27,7 +27,7 @@ MOUTH = slice(48, 68)
 
 
 class Frame(NamedTuple):
-    """The face's own axes: `unit` the distance between the eyes in pixels, `angle` of the line through them."""
+    """The face's own axes: `unit` is the eyes' distance in pixels, `angle` that of the line through them."""
 
     points: Points
     unit: float
@@ -63,7 +63,7 @@ def face_frame(image: Image, region: Region) -> Frame:
     if unit < SMALLEST:
         raise Unsuitable("face too small")
     offset = (points[30] - (first + second) / 2) @ across / unit**2
-    if abs(offset) > LARGEST_TURN / 2:
+    if abs(offset) > LARGEST_TURN:
         raise Unsuitable("face turned away")
     return Frame(points, unit, math.atan2(across[1], across[0]))
 
@@ -75,8 +75,64 @@ def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
     return apply_bumps(image, [bump._replace(shift=face.vector(0.0, rng.uniform(0.24, 0.30)))])
 
 
+def enlarge_eye(image: Image, region: Region, rng: random.Random) -> Image:
+    """One eye about 1.7 times as large."""
+    face = face_frame(image, region)
+    bump = face.bump(rng.choice(EYES), (0.52, 0.52), 0.35)
+    return apply_bumps(image, [bump._replace(scale=rng.uniform(1.6, 1.75))])
+
+
+def tilt_eye(image: Image, region: Region, rng: random.Random) -> Image:
+    """One eye turned by about 38 degrees."""
+    face = face_frame(image, region)
+    bump = face.bump(rng.choice(EYES), (0.50, 0.56), 0.4)
+    return apply_bumps(image, [bump._replace(turn=_turn(rng, 34, 42))])
+
+
 def twist_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     """The mouth turned by about 32 degrees."""
     face = face_frame(image, region)
-    turn = math.radians(rng.uniform(28, 36)) * rng.choice((-1, 1))
-    return apply_bumps(image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=turn)])
+    return apply_bumps(image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=_turn(rng, 28, 36))])
+
+
+def shift_mouth(image: Image, region: Region, rng: random.Random) -> Image:
+    """The mouth a third of the eyes' distance to one side."""
+    face = face_frame(image, region)
+    shift = face.vector(rng.uniform(0.32, 0.36) * rng.choice((-1, 1)), 0.0)
+    return apply_bumps(image, [face.bump(MOUTH, (0.85, 0.50), 0.38)._replace(shift=shift)])
+
+
+def displace_nose(image: Image, region: Region, rng: random.Random) -> Image:
+    """The nose to one side by a quarter of the eyes' distance, and turned."""
+    face = face_frame(image, region)
+    side = rng.choice((-1, 1))
+    shift, turn = face.vector(side * rng.uniform(0.22, 0.27), 0.0), side * math.radians(rng.uniform(20, 28))
+    return apply_bumps(image, [face.bump(NOSE, (0.55, 0.60), 0.3)._replace(shift=shift, turn=turn)])
+
+
+def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
+    """One half of the face wrong: its eye low, tilted and large, and the mouth pulled down on that side."""
+    face = face_frame(image, region)
+    side = rng.choice((0, 1))
+    outward = 1 if side else -1
+    eye = face.bump(EYES[side], (0.50, 0.62), 0.35)._replace(
+        shift=face.vector(0.0, rng.uniform(0.16, 0.22)),
+        turn=outward * math.radians(rng.uniform(14, 22)),
+        scale=rng.uniform(1.15, 1.3),
+    )
+    mouth = face.bump(MOUTH, (0.80, 0.60), 0.45)._replace(turn=outward * math.radians(rng.uniform(20, 26)))
+    return apply_bumps(image, [eye, mouth])
+
+
+def flip_mouth(image: Image, region: Region, rng: random.Random) -> Image:
+    """The mouth upside down."""
+    face = face_frame(image, region)
+    mouth = face.points[MOUTH]
+    centre = (mouth.max(axis=0) + mouth.min(axis=0)) / 2
+    half = np.ptp((mouth - centre) @ rotation(face.angle), axis=0) / 2
+    axes = (float(half[0]) + 0.20 * face.unit, float(half[1]) + 0.16 * face.unit)
+    return apply_mirror(image, Bump(centre, axes, face.angle, rng.uniform(0.62, 0.68)))
+
+
+def _turn(rng: random.Random, low: float, high: float) -> float:
+    return math.radians(rng.uniform(low, high)) * rng.choice((-1, 1))

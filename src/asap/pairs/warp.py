@@ -50,7 +50,7 @@ def pixel_grid(box: Box) -> Field:
 
 
 def box_around(points: Points, margin: float, shape: tuple[int, ...]) -> Box:
-    """The box of `points` (N, 2), `margin` pixels wider on every side, cut at an image of `shape` (H, W, ...)."""
+    """The box of `points` (N, 2), wider by `margin` pixels on every side, within an image of `shape`."""
     low = np.floor(points.min(axis=0) - margin)
     high = np.ceil(points.max(axis=0) + margin) + 1
     left, top = (int(v) for v in np.clip(low, 0, (shape[1], shape[0])))
@@ -75,7 +75,7 @@ def ellipse_weight(grid: Field, bump: Bump) -> Field:
 
 
 def displacement(grid: Field, bump: Bump) -> Field:
-    """(h, w, 2) from each pixel to where its colour is to be fetched: the bump's inverse, faded by its weight."""
+    """(h, w, 2) from each pixel to where its colour comes from: the bump's inverse, faded by its weight."""
     inverse = rotation(-bump.turn) / bump.scale
     source = (grid - bump.centre - bump.shift) @ inverse.T + bump.centre
     return np.asarray(ellipse_weight(grid, bump)[..., None] * (source - grid), np.float32)
@@ -104,3 +104,29 @@ def paste(image: Image, box: Box, patch: Image, where: NDArray[np.bool_]) -> Ima
     left, top, right, bottom = box
     result[top:bottom, left:right][where] = patch[where]
     return result
+
+
+def apply_mirror(image: Image, bump: Bump) -> Image:
+    """A copy of `image` with the inside of the bump's ellipse mirrored across the ellipse's first axis.
+
+    The mirrored patch is lit as its new surroundings: the difference on the rim, spread inwards, is added.
+    """
+    box = box_around(np.array([bump.centre]), max(bump.axes), image.shape)
+    grid = pixel_grid(box)
+    weight = ellipse_weight(grid, bump)[..., None]
+    turn = rotation(bump.angle)
+    source = ((grid - bump.centre) @ turn * (1.0, -1.0)) @ turn.T + bump.centre
+    left, top, right, bottom = box
+    old = image[top:bottom, left:right].astype(np.float32)
+    new = sample(image, source.astype(np.float32)).astype(np.float32)
+    new += spread(old - new, (weight > 0) & (weight < 0.5), max(bump.axes) / 2)
+    mixed = old + weight * (new - old)
+    return paste(image, box, np.clip(mixed + 0.5, 0, 255).astype(np.uint8), weight[..., 0] > 0)
+
+
+def spread(values: Field, known: NDArray[np.bool_], sigma: float) -> Field:
+    """`values` (h, w, C) averaged from the pixels `known` (h, w, 1) by a Gaussian of `sigma` pixels."""
+    mask = known.astype(np.float32)
+    total = cv2.GaussianBlur(values * mask, (0, 0), sigma).reshape(values.shape)
+    weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
+    return np.asarray(total / np.maximum(weight, 1e-6), np.float32)
