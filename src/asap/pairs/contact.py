@@ -1,0 +1,94 @@
+"""The contact sheet: one self-contained HTML page that shows pairs large enough to judge them by eye."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from importlib.resources import files
+
+import cv2
+import numpy as np
+from jinja2 import Environment
+
+from asap.records import Box, Image, Mask
+from asap.store import Row
+
+SHOWN = 240
+TILE = 320
+_QUALITY = 82
+
+
+def contact_sheet(rows: Iterable[Row], total: int, title: str, shown: int = SHOWN) -> str:
+    """An HTML page of crops around the error: positive, negative, mask and difference of each pair.
+
+    Args:
+        rows: all rows of a dataset, in order.
+        total: how many there are.
+        title: the page's headline.
+        shown: at most so many pairs, evenly spread over all of them.
+    """
+    template = files("asap.pairs").joinpath("contact_sheet.html.j2").read_text(encoding="utf-8")
+    page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
+    pairs = [_entry(row) for row in _spread(rows, total, shown)]
+    kinds = sorted({(pair["part"], pair["error"]) for pair in pairs})
+    return page.render(title=title, total=total, kinds=kinds, pairs=pairs)
+
+
+def _spread(rows: Iterable[Row], total: int, shown: int) -> Iterator[Row]:
+    wanted = set(np.linspace(0, total - 1, min(total, shown)).round().astype(int).tolist())
+    return (row for index, row in enumerate(rows) if index in wanted)
+
+
+def _entry(row: Row) -> Row:
+    chosen, rejected = (_pixels(row[name]["bytes"]) for name in ("chosen", "rejected"))
+    mask = _pixels(row["mask"]["bytes"])[..., 0] > 127
+    left, top, right, bottom = around(row["box"], *mask.shape)
+    chosen, rejected = (x[top:bottom, left:right] for x in (chosen, rejected))
+    mask = mask[top:bottom, left:right]
+    tiles = {
+        "chosen": (chosen, "the positive"),
+        "rejected": (rejected, "the negative"),
+        "mask": (outlined(chosen, mask), "the mask"),
+        "difference": (difference(chosen, rejected), "the difference"),
+    }
+    shown = [{"name": name, "hint": hint, "data": _jpeg(tile)} for name, (tile, hint) in tiles.items()]
+    return {**{k: v for k, v in row.items() if k not in ("chosen", "rejected", "mask")}, "tiles": shown}
+
+
+def around(box: Box, height: int, width: int) -> Box:
+    """A square of about 1.7 times `box`, moved and cut to lie in a picture of `height` by `width`."""
+    left, top, right, bottom = box
+    side = max(48, round(1.7 * max(right - left, bottom - top)))
+    wide, high = min(side, width), min(side, height)
+    x = min(max(0, (left + right - wide) // 2), width - wide)
+    y = min(max(0, (top + bottom - high) // 2), height - high)
+    return x, y, x + wide, y + high
+
+
+def outlined(image: Image, mask: Mask) -> Image:
+    """`image` greyed and darkened outside `mask`, untouched inside."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return np.where(mask[..., None], image, (grey * 0.35).astype(np.uint8))
+
+
+def difference(chosen: Image, rejected: Image) -> Image:
+    """The largest absolute difference of the channels, as a heat map; black where there is none."""
+    change = cv2.absdiff(chosen, rejected).max(2)
+    heat = cv2.cvtColor(
+        cv2.applyColorMap(cv2.convertScaleAbs(change, alpha=2), cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB
+    )
+    return np.where(change[..., None] > 0, heat, np.uint8(0))
+
+
+def _pixels(data: bytes) -> Image:
+    pixels: Image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return pixels
+
+
+def _jpeg(image: Image) -> str:
+    scale = TILE / max(image.shape[:2])
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC if min(image.shape[:2]) > 64 else cv2.INTER_NEAREST
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=way)
+    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+    return base64.b64encode(data.tobytes()).decode()
