@@ -61,8 +61,12 @@ class Backbone(Protocol):
         """The scaled MEAN of the VAE's posterior: (B, 3, H, W) in [-1, 1] -> (B, C, h, w) float32."""
         ...
 
-    def condition(self, prompts: Sequence[str], frames: Sequence[Frame]) -> Condition:
-        """Text embeddings and whatever else the denoiser wants, B = len(prompts)."""
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        """Text embeddings, B = len(prompts)."""
+        ...
+
+    def framing(self, frames: Sequence[Frame]) -> Condition:
+        """What the denoiser wants to know of the images' framing; empty for most families."""
         ...
 
     def free_encoders(self) -> None:

@@ -1,0 +1,57 @@
+"""A training run's state in one safetensors file, written whole: LoRA, AdamW's moments, the step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from asap import store
+from asap.errors import UserError
+
+
+def write(
+    path: Path, step: int, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> None:
+    """Store everything that the loop needs to go on after `step` finished steps."""
+    tensors = {f"weight/{name}": p.detach().cpu().contiguous() for name, p in parameters.items()}
+    for name, parameter in parameters.items():
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    store.write_atomic(path, save(tensors, metadata={"step": str(step)}))
+
+
+def read(path: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
+    """Bring parameters and optimiser to the state in `path`; returns the finished steps, 0 without a file.
+
+    Raises:
+        UserError: the file is damaged or belongs to another LoRA.
+    """
+    if not path.exists():
+        return 0
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            step = int(file.metadata()["step"])
+        _restore(tensors, parameters, optimizer)
+    except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
+        raise UserError(f"{path} is damaged or of another LoRA ({error}); delete it to start over") from None
+    return step
+
+
+def _restore(
+    tensors: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+) -> None:
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"weight/{name}"])
+    for key_name, tensor in tensors.items():
+        key, _, name = key_name.partition("/")
+        if key != "weight":
+            # AdamW keeps its step counter on the CPU
+            device = "cpu" if key == "step" else parameters[name].device
+            optimizer.state[parameters[name]][key] = tensor.to(device)

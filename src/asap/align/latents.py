@@ -1,0 +1,227 @@
+"""The cache of phase II: what the training loop reads instead of running VAE and text encoders.
+
+A cache folder holds `config.json` (what it was made from), `pairs-00000.safetensors` and on (winner and loser
+latents, region weights, prompt numbers) and `prompts-00000.safetensors` and on (one embedding per caption).
+Every file is written whole or not at all, so an interrupted cache continues where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from PIL import Image as PILImage
+from safetensors import safe_open
+from safetensors.torch import save
+from torch import Tensor
+from tqdm import tqdm
+
+from asap import store
+from asap.backbones.backbone import Backbone, Condition, Frame
+from asap.errors import UserError
+from asap.records import Image, Mask
+
+SHARD = 32
+COLUMNS = ("id", "prompt", "chosen", "rejected", "mask")
+
+
+class Batch(NamedTuple):
+    """Winner and loser latents (B, C, h, w), region weight M (B, h, w), and the condition (B first)."""
+
+    winner: Tensor
+    loser: Tensor
+    weight: Tensor
+    condition: Condition
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on `device`."""
+        moved = {name: tensor.to(device) for name, tensor in self.condition.items()}
+        return Batch(self.winner.to(device), self.loser.to(device), self.weight.to(device), moved)
+
+
+class CachedPairs:
+    """Random access to a finished cache; files are memory-mapped, so memory does not grow with the data."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.folder, self.count = folder, count
+        self._open: Any = cache(lambda name: safe_open(folder / name, framework="pt"))
+
+    def __len__(self) -> int:
+        return self.count
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """The pairs at `indices`, each in [0, len)."""
+        rows = [self._row("pairs", index) for index in indices]
+        prompts = [self._row("prompts", int(row.pop("prompt"))) for row in rows]
+        fields = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+        condition = {name: torch.stack([row[name] for row in prompts]) for name in prompts[0]}
+        winner, loser, weight = (fields.pop(name) for name in ("winner", "loser", "weight"))
+        return Batch(winner, loser, weight, condition | fields)
+
+    def _row(self, kind: str, index: int) -> dict[str, Tensor]:
+        file = self._open(f"{kind}-{index // SHARD:05}.safetensors")
+        return {name: file.get_slice(name)[index % SHARD] for name in file.keys()}  # noqa: SIM118
+
+
+def prepare(
+    backbone: Backbone, data: str, folder: Path, *, resolution: int, mask_dilation: int
+) -> CachedPairs:
+    """Build or continue the cache of the HAP dataset `data` for `backbone` in `folder`, and open it.
+
+    Images are scaled so that their short side is `resolution` and cropped to a square around the region;
+    the region's mask is reduced to the latent grid and grown by `mask_dilation` positions.
+
+    Raises:
+        UserError: no dataset there, missing columns, a resolution the model cannot take, or a cache that
+            was made from something else.
+    """
+    _check_resolution(backbone, resolution)
+    rows = _open_dataset(data)
+    keys = [(row["id"], row["prompt"]) for row in rows.select_columns(["id", "prompt"])]
+    if not keys:
+        raise UserError(f"{data} holds no pairs")
+    identity = {
+        "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
+        "data": store.content_id(keys), "resolution": resolution, "mask_dilation": mask_dilation,
+    }  # fmt: skip
+    store.open_run(folder, "latents", identity)
+    prompts = sorted({prompt for _, prompt in keys})
+    _cache_prompts(backbone, prompts, folder)
+    _cache_pairs(backbone, rows, len(keys), prompts, folder, resolution, mask_dilation)
+    return CachedPairs(folder, len(keys))
+
+
+def _check_resolution(backbone: Backbone, resolution: int) -> None:
+    multiple = 2 * backbone.latent_factor
+    if resolution < multiple or resolution % multiple:
+        raise UserError(f"--resolution {resolution}: {backbone.name} takes multiples of {multiple}")
+
+
+def _open_dataset(data: str) -> Any:
+    import datasets
+
+    if Path(data).exists() and not list(Path(data).glob("**/*.parquet")):
+        raise UserError(
+            f"{data} holds no parquet files, so no HAP dataset; make one by `asap build` or `asap figures`"
+        )
+    try:
+        rows = datasets.load_dataset(data, split="train", streaming=True)
+    except (FileNotFoundError, ValueError, ConnectionError, datasets.exceptions.DatasetsError) as error:
+        raise UserError(f"cannot open the dataset {data}: {' '.join(str(error).split())[:200]}") from None
+    missing = [name for name in COLUMNS if name not in (rows.column_names or COLUMNS)]
+    if missing:
+        raise UserError(
+            f"{data} lacks the columns {', '.join(missing)}; a HAP dataset has {', '.join(COLUMNS)}"
+        )
+    return rows
+
+
+def _todo(folder: Path, kind: str, count: int) -> list[int]:
+    shards = range(-(-count // SHARD))
+    return [s for s in shards if not (folder / f"{kind}-{s:05}.safetensors").exists()]
+
+
+def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path) -> None:
+    for shard in tqdm(_todo(folder, "prompts", len(prompts)), desc="captions", unit="shard", leave=False):
+        chunk = prompts[shard * SHARD : (shard + 1) * SHARD]
+        parts = [backbone.condition([prompt]) for prompt in chunk]
+        _save(folder / f"prompts-{shard:05}.safetensors", _join(parts))
+
+
+def _cache_pairs(
+    backbone: Backbone,
+    rows: Any,
+    count: int,
+    prompts: Sequence[str],
+    folder: Path,
+    resolution: int,
+    dilation: int,
+) -> None:
+    numbers = {prompt: i for i, prompt in enumerate(prompts)}
+    for shard, chunk in _shards(rows, set(_todo(folder, "pairs", count)), count):
+        parts = [_encode(backbone, row, numbers, resolution, dilation) for row in chunk]
+        _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
+
+
+def _shards(rows: Any, todo: set[int], count: int) -> Iterator[tuple[int, Iterable[Any]]]:
+    if not todo:
+        return
+    first = min(todo)
+    remaining = iter(rows.skip(first * SHARD))
+    for shard in tqdm(range(first, -(-count // SHARD)), desc="latents", unit="shard", leave=False):
+        chunk = list(islice(remaining, SHARD))
+        if shard in todo:
+            yield shard, chunk
+
+
+def _encode(
+    backbone: Backbone, row: Any, numbers: dict[str, int], resolution: int, dilation: int
+) -> dict[str, Tensor]:
+    chosen, rejected = (np.asarray(row[name].convert("RGB")) for name in ("chosen", "rejected"))
+    mask = np.asarray(row["mask"].convert("L")) > 127
+    if not (chosen.shape == rejected.shape and chosen.shape[:2] == mask.shape):
+        raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
+    if not mask.any():
+        raise UserError(f"pair {row['id']}: its mask is empty, so there is no region to align; drop the row")
+    chosen, rejected, mask, frame = fit(chosen, rejected, mask, resolution)
+    winner, loser = backbone.encode(torch.stack([_tensor(chosen), _tensor(rejected)])).cpu()
+    fields = {name: tensor[:1].cpu() for name, tensor in backbone.framing([frame]).items()}
+    weight = latent_mask(mask, backbone.latent_factor, dilation)
+    number = torch.tensor([numbers[row["prompt"]]])
+    return {"winner": winner[None], "loser": loser[None], "weight": weight[None], "prompt": number, **fields}
+
+
+def _tensor(image: Image) -> Tensor:
+    return torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)
+
+
+def fit(chosen: Image, rejected: Image, mask: Mask, side: int) -> tuple[Image, Image, Mask, Frame]:
+    """Scale to a short side of `side` and cut the `side` x `side` square that is centred on the mask.
+
+    Both images are resampled alike. An image of exactly that size comes back unchanged.
+    """
+    height, width = mask.shape
+    scale = side / min(height, width)
+    size = (max(side, round(width * scale)), max(side, round(height * scale)))
+    if size != (width, height):
+        chosen, rejected = (_resize(image, size) for image in (chosen, rejected))
+        mask = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    top, left = (_centred(np.flatnonzero(mask.any(1 - axis)), mask.shape[axis], side) for axis in (0, 1))
+    window = np.s_[top : top + side, left : left + side]
+    frame = Frame(original=(height, width), crop=(top, left), target=(side, side))
+    return chosen[window], rejected[window], mask[window], frame
+
+
+def _resize(image: Image, size: tuple[int, int]) -> Image:
+    return np.asarray(PILImage.fromarray(image).resize(size, PILImage.Resampling.LANCZOS))
+
+
+def _centred(where: NDArray[np.intp], length: int, side: int) -> int:
+    """Start of the window of `side` that is centred on the range of `where`, kept within `length`."""
+    middle = (int(where[0]) + int(where[-1]) + 1) // 2
+    return min(max(middle - side // 2, 0), length - side)
+
+
+def latent_mask(mask: Mask, factor: int, dilation: int) -> Tensor:
+    """M on the latent grid: 1 where any of a position's pixels is in `mask`, grown by `dilation` positions.
+
+    (H, W) -> (H // factor, W // factor) float32.
+    """
+    grid = F.max_pool2d(torch.from_numpy(mask.astype(np.float32))[None, None], factor)
+    return F.max_pool2d(grid, 2 * dilation + 1, stride=1, padding=dilation)[0, 0]
+
+
+def _join(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.cat([part[name].cpu() for part in parts]).contiguous() for name in parts[0]}
+
+
+def _save(path: Path, tensors: dict[str, Tensor]) -> None:
+    store.write_atomic(path, save(tensors))

@@ -1,0 +1,149 @@
+"""FLUX.1: a rectified flow transformer on 2x2-packed latents, with T5 and pooled CLIP embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel
+from torch import Tensor
+
+from asap.backbones import lora, schedule
+from asap.backbones.backbone import Condition, Frame
+from asap.backbones.parts import DTYPES, generators, load_part, posterior_mean, readable_errors, to_uint8
+from asap.records import Image
+
+TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
+
+
+class Flux:
+    """The `Backbone` of `FluxPipeline`. Time t is the flow's own, in (0, 1), 1 being pure noise."""
+
+    name = "flux"
+    native_size = 1024
+    lora_targets = (
+        *("to_q", "to_k", "to_v", "to_out.0"),
+        *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+        *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2"),
+    )
+
+    def __init__(self, source: str, *, device: str = "cpu", dtype: str = "float32") -> None:
+        self.source, self.device, self.dtype = source, device, DTYPES[dtype]
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"dtype": str(self.dtype), "guidance": TRAINING_GUIDANCE}
+
+    @cached_property
+    def denoiser(self) -> Any:
+        return load_part(FluxTransformer2DModel, self.source, "transformer", self.dtype, self.device)
+
+    @cached_property
+    def _vae(self) -> Any:
+        return load_part(AutoencoderKL, self.source, "vae", self.dtype, self.device)
+
+    @cached_property
+    def _text(self) -> Any:
+        with readable_errors(self.source, "the text encoders"):
+            pipeline = FluxPipeline.from_pretrained(
+                self.source, transformer=None, vae=None, dtype=self.dtype, use_safetensors=True
+            )
+        return pipeline.to(self.device)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        with readable_errors(self.source, "the pipeline"):
+            pipeline = FluxPipeline.from_pretrained(self.source, dtype=self.dtype, use_safetensors=True)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline.to(self.device)
+
+    @cached_property
+    def latent_factor(self) -> int:
+        config = AutoencoderKL.load_config(self.source, subfolder="vae")
+        return int(2 ** (len(config["block_out_channels"]) - 1))
+
+    def free_encoders(self) -> None:
+        for part in ("_vae", "_text"):
+            self.__dict__.pop(part, None)
+
+    def encode(self, images: Tensor) -> Tensor:
+        return posterior_mean(self._vae, images)
+
+    @torch.no_grad()
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        length = min(512, self._text.tokenizer_2.model_max_length)
+        embeddings, pooled, _ = self._text.encode_prompt(list(prompts), None, max_sequence_length=length)
+        return {"embeddings": embeddings, "pooled": pooled}
+
+    def framing(self, frames: Sequence[Frame]) -> Condition:
+        return {}
+
+    def times(self, count: int, generator: torch.Generator) -> Tensor:
+        return schedule.logit_normal_times(count, generator)
+
+    def noise(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        return schedule.flow_noise(z, eps, t)
+
+    def target(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        return schedule.flow_target(z, eps)
+
+    def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        batch, channels, height, width = z_t.shape
+        packed = FluxPipeline._pack_latents(z_t.to(self.dtype), batch, channels, height, width)
+        positions = FluxPipeline._prepare_latent_image_ids(
+            batch, height // 2, width // 2, packed.device, packed.dtype
+        )
+        embeddings = condition["embeddings"]
+        out = self.denoiser(
+            hidden_states=packed,
+            timestep=t.to(packed),
+            guidance=self._guidance(batch, packed.device),
+            pooled_projections=condition["pooled"],
+            encoder_hidden_states=embeddings,
+            txt_ids=embeddings.new_zeros(embeddings.shape[1], 3),
+            img_ids=positions,
+            return_dict=False,
+        )[0]
+        # with a factor of 1 the helper's height and width are those of the latents themselves
+        unpacked: Tensor = FluxPipeline._unpack_latents(out, height, width, 1)
+        return unpacked
+
+    def _guidance(self, batch: int, device: torch.device) -> Tensor | None:
+        if not self.denoiser.config.guidance_embeds:
+            return None
+        return torch.full([batch], TRAINING_GUIDANCE, device=device)
+
+    def load_lora(self, folder: Path) -> None:
+        lora.load_into(self._pipeline, folder)
+
+    def save_lora(self, folder: Path, adapter: str = lora.ADAPTER) -> None:
+        FluxPipeline.save_lora_weights(
+            folder,
+            transformer_lora_layers=lora.adapter_state(self.denoiser),
+            transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
+        )
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: int | None = None,
+    ) -> list[Image]:
+        side = size or self.native_size
+        images = self._pipeline(
+            list(prompts),
+            height=side,
+            width=side,
+            num_inference_steps=steps or 28,
+            guidance_scale=3.5 if guidance is None else guidance,
+            generator=generators(seeds),
+            max_sequence_length=min(512, self._pipeline.tokenizer_2.model_max_length),
+            output_type="np",
+        ).images
+        return to_uint8(images)

@@ -1,0 +1,90 @@
+"""A LoRA on a denoiser: put on, switched off for the reference, read, written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model_state_dict
+from torch import Tensor, nn
+
+from asap.errors import UserError
+
+ADAPTER = "asap"
+WEIGHTS = "pytorch_lora_weights.safetensors"
+
+
+def add_lora(denoiser: Any, targets: Sequence[str], *, rank: int, alpha: float, seed: int) -> None:
+    """Freeze `denoiser` and put a LoRA (Hu et al. 2021) on its `targets`.
+
+    The adapter starts as the identity: A is random by `seed` alone, B is zero. Its parameters are float32
+    whatever the base's type, so that small updates are not rounded away.
+
+    Raises:
+        UserError: none of the targets is in the denoiser.
+    """
+    denoiser.requires_grad_(False)
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets), init_lora_weights=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            denoiser.add_adapter(config, ADAPTER)
+        except ValueError as error:
+            raise UserError(f"no layer matches the LoRA's targets {tuple(targets)}: {error}") from None
+    for parameter in denoiser.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+@contextmanager
+def adapter_off(denoiser: Any) -> Iterator[None]:
+    """Inside, `denoiser` is the frozen reference: its adapter adds nothing."""
+    denoiser.disable_adapters()
+    try:
+        yield
+    finally:
+        denoiser.enable_adapters()
+
+
+def adapter_state(denoiser: nn.Module) -> dict[str, Tensor]:
+    """The LoRA's tensors under peft's names, on the CPU."""
+    state = get_peft_model_state_dict(denoiser, adapter_name=ADAPTER)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def adapter_metadata(denoiser: Any) -> dict[str, Any]:
+    """The LoRA's configuration as diffusers stores it beside the weights.
+
+    Without it a reload takes alpha = rank, and the effect changes silently.
+    """
+    metadata: dict[str, Any] = denoiser.peft_config[ADAPTER].to_dict()
+    return metadata
+
+
+def load_into(pipeline: Any, path: Path) -> None:
+    """Put the LoRA at `path` (a run folder or a .safetensors file) on a diffusers pipeline.
+
+    Raises:
+        UserError: no LoRA there, or one that was made for another model.
+    """
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise UserError(
+            f"no LoRA at {file}; give the --out folder of a finished `asap train`, or a .safetensors file"
+        )
+    try:
+        pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=ADAPTER)
+    except (ValueError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0][:200]
+        raise UserError(f"{file} does not fit {type(pipeline).__name__}: {reason}") from None
+    if ADAPTER not in _adapters(pipeline):
+        raise UserError(
+            f"{file} holds no weights for {type(pipeline).__name__}; was it trained for another model?"
+        )
+
+
+def _adapters(pipeline: Any) -> set[str]:
+    return {name for names in pipeline.get_list_adapters().values() for name in names}

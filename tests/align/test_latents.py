@@ -1,0 +1,116 @@
+"""The cache: geometry, resume, refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asap.align import latents
+from asap.backbones.load import load
+from asap.errors import UserError
+from conftest import write_pairs
+
+
+def cached(flux: Path, pairs: Path, folder: Path, resolution: int = 32) -> latents.CachedPairs:
+    return latents.prepare(load(str(flux)), str(pairs), folder, resolution=resolution, mask_dilation=1)
+
+
+def test_an_image_of_the_right_size_is_not_resampled() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    mask = np.zeros((32, 32), bool)
+    mask[3:5, 4:6] = True
+    chosen, rejected, cut, frame = latents.fit(image, image, mask, 32)
+    assert np.array_equal(chosen, image) and np.array_equal(rejected, image) and np.array_equal(cut, mask)
+    assert frame == ((32, 32), (0, 0), (32, 32))
+
+
+def test_the_crop_keeps_the_region() -> None:
+    mask = np.zeros((40, 200), bool)
+    mask[10:20, 150:170] = True
+    image = np.zeros((40, 200, 3), np.uint8)
+    image[mask] = 255
+    chosen, _, cut, frame = latents.fit(image, image, mask, 40)
+    assert cut.sum() == mask.sum() and np.array_equal(chosen[..., 0] == 255, cut)
+    assert frame.crop == (0, 140)
+
+
+def test_scaling_never_loses_a_pixel_of_the_mask() -> None:
+    mask = np.zeros((100, 100), bool)
+    mask[51, 77] = True
+    *_, cut, _ = latents.fit(np.zeros((100, 100, 3), np.uint8), np.zeros((100, 100, 3), np.uint8), mask, 16)
+    assert cut.any()
+
+
+def test_the_latent_mask_covers_every_touched_position_and_its_neighbours() -> None:
+    mask = np.zeros((32, 32), bool)
+    mask[8, 15] = True
+    exact = latents.latent_mask(mask, 8, 0)
+    assert exact.shape == (4, 4) and exact.nonzero().tolist() == [[1, 1]]
+    grown = latents.latent_mask(mask, 8, 1)
+    assert grown[:3, :3].min() == 1 and grown.sum() == 9
+
+
+def test_latents_differ_near_the_region_only(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    batch = cached(flux, pairs, tmp_path).batch(range(6))
+    assert batch.winner.shape == (6, 4, 16, 16) and batch.weight.shape == (6, 16, 16)
+    assert set(batch.weight.unique().tolist()) == {0.0, 1.0}
+    differs = (batch.winner - batch.loser).abs().amax(1)
+    # the VAE's normalisation spreads a little everywhere; the bulk lies within the weight
+    assert differs[batch.weight > 0].mean() > 10 * differs[batch.weight == 0].mean()
+
+
+def test_captions_are_encoded_once_each(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    data = cached(flux, pairs, tmp_path)
+    batch = data.batch([0, 3, 1])
+    assert torch.equal(batch.condition["embeddings"][0], batch.condition["embeddings"][1])
+    assert not torch.equal(batch.condition["embeddings"][0], batch.condition["embeddings"][2])
+    from safetensors import safe_open
+
+    with safe_open(tmp_path / "prompts-00000.safetensors", framework="pt") as file:
+        assert file.get_tensor("pooled").shape[0] == 3
+
+
+def test_sdxl_keeps_the_framing(sdxl: Path, pairs: Path, tmp_path: Path) -> None:
+    data = latents.prepare(load(str(sdxl)), str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    ids = data.batch([0]).condition["time_ids"]
+    assert ids.shape == (1, 6) and ids[0, :2].tolist() == [40, 48] and ids[0, 4:].tolist() == [32, 32]
+
+
+def test_an_interrupted_cache_is_finished_without_touching_what_exists(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 2)
+    whole = cached(flux, pairs, tmp_path / "whole")
+    cached(flux, pairs, tmp_path / "cut")
+    (tmp_path / "cut" / "pairs-00001.safetensors").unlink()
+    before = (tmp_path / "cut" / "pairs-00000.safetensors").stat().st_mtime_ns
+    again = cached(flux, pairs, tmp_path / "cut")
+    assert (tmp_path / "cut" / "pairs-00000.safetensors").stat().st_mtime_ns == before
+    for name in ("winner", "loser", "weight"):
+        assert torch.equal(getattr(again.batch(range(6)), name), getattr(whole.batch(range(6)), name))
+
+
+def test_a_cache_of_other_data_or_resolution_is_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    cached(flux, pairs, tmp_path / "cache")
+    with pytest.raises(UserError, match="resolution was 32, now 16"):
+        cached(flux, pairs, tmp_path / "cache", resolution=16)
+    other = write_pairs(tmp_path / "other", count=4)
+    with pytest.raises(UserError, match="data was"):
+        cached(flux, other, tmp_path / "cache")
+
+
+@pytest.mark.parametrize("resolution", [0, 7, 33])
+def test_a_resolution_that_the_model_cannot_take(
+    flux: Path, pairs: Path, tmp_path: Path, resolution: int
+) -> None:
+    with pytest.raises(UserError, match="takes multiples of 4"):
+        cached(flux, pairs, tmp_path, resolution=resolution)
+
+
+def test_folders_without_a_dataset(flux: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no parquet"):
+        cached(flux, tmp_path, tmp_path / "cache")

@@ -1,0 +1,105 @@
+"""The objectives against their formulas, their limits, and diffusers' own DPO loss."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from asap.align import objectives
+from asap.align.objectives import PairErrors, asap, dpo, preference_gap, sft
+
+
+def random_errors(seed: int = 0, batch: int = 3) -> PairErrors:
+    generator = torch.Generator().manual_seed(seed)
+    errors = [torch.rand(batch, 4, 5, generator=generator, dtype=torch.float64) for _ in range(4)]
+    weight = (torch.rand(batch, 4, 5, generator=generator) > 0.5).double()
+    return PairErrors(*errors, weight)
+
+
+def test_gap_follows_the_equation_written_out_in_loops() -> None:
+    errors, alpha = random_errors(), 10.0
+    for b in range(3):
+        total = [0.0] * 4
+        for k in range(4):
+            for i in range(4):
+                for j in range(5):
+                    total[k] += (1 + alpha * errors.weight[b, i, j].item()) * errors[k][b, i, j].item() / 20
+        expected = -((total[0] - total[1]) - (total[2] - total[3]))
+        assert preference_gap(errors, alpha)[b].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_at_the_start_policy_is_reference_so_losses_are_known() -> None:
+    w, l_, _, _, weight = random_errors()
+    errors = PairErrors(w, l_, w, l_, weight)
+    assert torch.equal(asap(errors, alpha=10, tau=0.1), torch.full((3,), 0.1, dtype=torch.float64).square())
+    assert torch.allclose(dpo(errors, beta=5000), torch.full((3,), math.log(2), dtype=torch.float64))
+    assert torch.equal(sft(errors), w.mean((1, 2)))
+
+
+def test_asap_is_zero_at_the_margin_and_pulls_back_beyond_it() -> None:
+    for gap, sign in ((0.05, -1.0), (0.1, 0.0), (0.3, 1.0)):
+        ref = torch.full((1, 2, 2), 1.0, dtype=torch.float64)
+        policy_w = torch.full((1, 2, 2), 1.0 - gap, dtype=torch.float64, requires_grad=True)
+        errors = PairErrors(policy_w, ref, ref, ref, torch.zeros(1, 2, 2))
+        loss = asap(errors, alpha=10, tau=0.1)
+        (gradient,) = torch.autograd.grad(loss.sum(), policy_w)
+        assert loss.item() == pytest.approx((gap - 0.1) ** 2, abs=1e-12)
+        # beyond the margin the gradient raises delta no further: descent lets the winner's error rise again
+        assert (gradient < -1e-9).all() == (sign > 0)
+        assert (gradient > 1e-9).all() == (sign < 0)
+
+
+def test_dpo_never_stops_pushing() -> None:
+    ref = torch.ones(1, 2, 2, dtype=torch.float64)
+    for gap in (0.0, 0.1, 10.0):
+        policy_w = (ref - gap).requires_grad_()
+        loss = dpo(PairErrors(policy_w, ref, ref, ref, ref), beta=2.0)
+        assert torch.autograd.grad(loss.sum(), policy_w)[0].min() > 0
+
+
+def test_errors_outside_the_region_count_once_and_inside_one_plus_alpha_times() -> None:
+    error = torch.tensor([[[1.0, 2.0]]])
+    weight = torch.tensor([[[0.0, 1.0]]])
+    assert objectives.region_error(error, weight, 10.0).item() == pytest.approx((1 + 11 * 2) / 2)
+
+
+def test_dpo_equals_diffusers_script_on_the_same_predictions() -> None:
+    """The loss of diffusers' train_diffusion_dpo_sdxl.py, transcribed, winners and losers stacked."""
+    generator = torch.Generator().manual_seed(1)
+    model_pred, ref_pred, target = (torch.randn(6, 4, 8, 8, generator=generator) for _ in range(3))
+    model_losses = F.mse_loss(model_pred, target, reduction="none").mean(dim=[1, 2, 3])
+    ref_losses = F.mse_loss(ref_pred, target, reduction="none").mean(dim=[1, 2, 3])
+    model_w, model_l = model_losses.chunk(2)
+    ref_w, ref_l = ref_losses.chunk(2)
+    inside = -0.5 * 5000 * ((model_w - model_l) - (ref_w - ref_l))
+    expected = -F.logsigmoid(inside)
+
+    def split(prediction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        winner, loser = (prediction - target).square().mean(1).chunk(2)
+        return winner, loser
+
+    errors = PairErrors(*split(model_pred), *split(ref_pred), torch.rand(3, 8, 8, generator=generator))
+    torch.testing.assert_close(dpo(errors, beta=5000), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_summary_reports_who_moved() -> None:
+    ref = torch.ones(4, 2, 2)
+    errors = PairErrors(ref * 0.9, ref * 1.3, ref, ref, torch.zeros(4, 2, 2))
+    summary = objectives.summarize(errors, alpha=0.0)
+    assert summary["delta_mean"] == pytest.approx(0.4)
+    assert summary["delta_p10"] == pytest.approx(0.4)
+    assert summary["winner_rise"] == pytest.approx(-0.1)
+    assert summary["loser_rise"] == pytest.approx(0.3)
+
+
+def test_the_module_needs_torch_alone() -> None:
+    import subprocess
+    import sys
+
+    heavy = "('diffusers', 'transformers', 'cv2')"
+    code = f"import sys, asap.align.objectives; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,154 @@
+"""The loop: it learns, resumes bit for bit, refuses nonsense, and gives a LoRA that diffusers takes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+
+from asap.align import train
+from asap.align.objectives import preference_gap
+from asap.backbones.load import load
+from asap.backbones.lora import WEIGHTS
+from asap.errors import UserError
+from asap.store import read_rows
+
+
+def config(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
+    settings = train.Config(
+        model=str(model), data=str(data), out=out, steps=4, resolution=32, batch_size=2, rank=4,
+        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none",
+    )  # fmt: skip
+    return replace(settings, **changes)
+
+
+@pytest.mark.parametrize("family", ["flux", "sdxl"])
+@pytest.mark.parametrize("objective", ["asap", "dpo", "sft"])
+def test_every_objective_trains_every_family(
+    family: str, objective: str, request: pytest.FixtureRequest, pairs: Path, tmp_path: Path
+) -> None:
+    model: Path = request.getfixturevalue(family)
+    out = train.run(config(model, pairs, tmp_path / "run", objective=objective))
+    rows = list(read_rows(out / train.LOG))
+    assert [row["step"] for row in rows] == [0, 1, 2, 3]
+    assert rows[0]["delta_mean"] == pytest.approx(0, abs=1e-6)
+    assert abs(rows[-1]["delta_mean"]) > 1e-6
+    pipeline = DiffusionPipeline.from_pretrained(model)
+    pipeline.load_lora_weights(str(out))
+    assert pipeline.get_active_adapters()
+
+
+def test_asap_drives_the_gap_to_its_margin(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    out = train.run(config(flux, pairs, tmp_path / "run", steps=80, batch_size=6, tau=0.05))
+    deltas = [row["delta_mean"] for row in read_rows(out / train.LOG)]
+    assert sum(deltas[-10:]) / 10 == pytest.approx(0.05, abs=0.025)
+
+
+def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    """The adapter starts as the identity, so policy and reference agree exactly."""
+    from asap.align import latents
+    from asap.backbones import lora
+
+    backbone = load(str(flux))
+    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
+    batch = data.batch(range(6))
+    t, eps = train.draw(backbone, batch.winner, seed=0, step=0, rank=0)
+    errors = train.pair_errors(backbone, batch, t, eps)
+    assert torch.equal(preference_gap(errors, 10.0), torch.zeros(6))
+    assert errors.policy_w.requires_grad and errors.policy_l.requires_grad
+    assert not errors.ref_w.requires_grad
+
+
+def test_resume_equals_uninterrupted_bit_for_bit(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    whole = train.run(config(flux, pairs, tmp_path / "whole", steps=6))
+    parts = config(flux, pairs, tmp_path / "parts", steps=3)
+    train.run(parts)
+    train.run(replace(parts, steps=6))
+    assert (whole / WEIGHTS).read_bytes() == (tmp_path / "parts" / WEIGHTS).read_bytes()
+    assert (whole / train.LOG).read_text() == (tmp_path / "parts" / train.LOG).read_text()
+
+
+def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    whole = train.run(config(flux, pairs, tmp_path / "whole", steps=40, checkpoint_every=5))
+    out = tmp_path / "killed"
+    command = [
+        sys.executable, "-m", "asap", "train", "--model", str(flux), "--data", str(pairs), "--out", str(out),
+        "--steps", "40", "--resolution", "32", "--batch-size", "2", "--rank", "4", "--learning-rate", "1e-2",
+        "--tau", "0.05", "--checkpoint-every", "5", "--tracker", "none",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (out / train.CHECKPOINT).exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (out / WEIGHTS).exists(), "it finished before it was killed"
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert (out / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
+    assert [row["step"] for row in read_rows(out / train.LOG)] == list(range(40))
+
+
+def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    train.run(config(flux, pairs, tmp_path / "run", steps=1))
+    with pytest.raises(UserError, match=r"tau was 0\.05, now 0\.5"):
+        train.run(config(flux, pairs, tmp_path / "run", steps=1, tau=0.5))
+
+
+def test_a_damaged_checkpoint_is_named(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    out = train.run(config(flux, pairs, tmp_path / "run", steps=1))
+    (out / train.CHECKPOINT).write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="checkpoint.safetensors is damaged"):
+        train.run(config(flux, pairs, tmp_path / "run", steps=2))
+
+
+def test_a_run_that_diverges_stops_with_the_reason(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the loss is"):
+        train.run(config(flux, pairs, tmp_path / "run", steps=60, learning_rate=1e18))
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": 0}, {"tau": float("nan")}, {"learning_rate": -1.0}, {"rank": 0}]
+)
+def test_settings_that_cannot_work(flux: Path, pairs: Path, tmp_path: Path, change: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="must be"):
+        train.run(config(flux, pairs, tmp_path / "run", **change))
+
+
+def test_order_visits_every_pair_once_an_epoch() -> None:
+    stream = train.shuffled(7, 0, range(21))
+    epochs = [stream[i : i + 7] for i in (0, 7, 14)]
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert train.shuffled(7, 0, [9, 13]) == [stream[9], stream[13]]
+
+
+def test_seeds_change_the_run(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    one = train.run(config(flux, pairs, tmp_path / "one", steps=1))
+    two = train.run(config(flux, pairs, tmp_path / "two", steps=1, seed=1))
+    assert (one / WEIGHTS).read_bytes() != (two / WEIGHTS).read_bytes()
+
+
+def test_tensorboard_gets_the_curves(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    out = train.run(config(flux, pairs, tmp_path / "run", tracker="tensorboard"))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(next(out.rglob("events.out.tfevents*")).parent))
+    events.Reload()
+    assert [s.step for s in events.Scalars("delta_mean")] == [0, 1, 2, 3]
+
+
+def test_the_recipe_fills_in_what_is_left_open(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    out = train.run(config(flux, pairs, tmp_path / "run", steps=1, tau=None))
+    identity = json.loads((out / "config.json").read_text())["identity"]
+    assert identity["tau"] == 0.01 and identity["alpha"] == 10.0 and identity["lora_alpha"] == 4
