@@ -10,6 +10,7 @@ import math
 import random
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable
@@ -49,7 +50,7 @@ def face_frame(image: Image, region: Region) -> Frame:
     """The frame of a face that is large and frontal enough.
 
     Raises:
-        Unsuitable: points missing, outside the image or degenerate; a face too small or turned too far.
+        Unsuitable: points missing, outside the image or degenerate; a face small, turned, or behind a hand.
     """
     points = np.asarray(region.keypoints, np.float64)
     if points.shape != (68, 2) or not np.isfinite(points).all():
@@ -65,13 +66,17 @@ def face_frame(image: Image, region: Region) -> Frame:
     offset = (points[30] - (first + second) / 2) @ across / unit**2
     if abs(offset) > LARGEST_TURN:
         raise Unsuitable("face turned away")
+    hull = cv2.convexHull(inner.astype(np.float32))
+    for hand in region.context.get("hands", ()):
+        if any(cv2.pointPolygonTest(hull, (float(x), float(y)), False) > 0 for x, y in hand):
+            raise Unsuitable("a hand before the face")
     return Frame(points, unit, math.atan2(across[1], across[0]))
 
 
 def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
     """One eye, with its brow, a quarter of the eyes' distance too low."""
     face = face_frame(image, region)
-    bump = face.bump(rng.choice(EYES), (0.50, 0.62), 0.35)
+    bump = face.bump(rng.choice(EYES), (0.54, 0.78), 0.3)
     return apply_bumps(image, [bump._replace(shift=face.vector(0.0, rng.uniform(0.24, 0.30)))])
 
 
@@ -98,16 +103,16 @@ def twist_mouth(image: Image, region: Region, rng: random.Random) -> Image:
 def shift_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     """The mouth a third of the eyes' distance to one side."""
     face = face_frame(image, region)
-    shift = face.vector(rng.uniform(0.32, 0.36) * rng.choice((-1, 1)), 0.0)
-    return apply_bumps(image, [face.bump(MOUTH, (0.85, 0.50), 0.38)._replace(shift=shift)])
+    shift = face.vector(rng.uniform(0.29, 0.33) * rng.choice((-1, 1)), 0.0)
+    return apply_bumps(image, [face.bump(MOUTH, (0.94, 0.54), 0.36)._replace(shift=shift)])
 
 
 def displace_nose(image: Image, region: Region, rng: random.Random) -> Image:
     """The nose to one side by a quarter of the eyes' distance, and turned."""
     face = face_frame(image, region)
     side = rng.choice((-1, 1))
-    shift, turn = face.vector(side * rng.uniform(0.22, 0.27), 0.0), side * math.radians(rng.uniform(20, 28))
-    return apply_bumps(image, [face.bump(NOSE, (0.55, 0.60), 0.3)._replace(shift=shift, turn=turn)])
+    shift, turn = face.vector(side * rng.uniform(0.20, 0.24), 0.0), side * math.radians(rng.uniform(20, 28))
+    return apply_bumps(image, [face.bump(NOSE, (0.62, 0.64), 0.28)._replace(shift=shift, turn=turn)])
 
 
 def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
@@ -115,7 +120,7 @@ def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
     face = face_frame(image, region)
     side = rng.choice((0, 1))
     outward = 1 if side else -1
-    eye = face.bump(EYES[side], (0.50, 0.62), 0.35)._replace(
+    eye = face.bump(EYES[side], (0.54, 0.74), 0.3)._replace(
         shift=face.vector(0.0, rng.uniform(0.16, 0.22)),
         turn=outward * math.radians(rng.uniform(14, 22)),
         scale=rng.uniform(1.15, 1.3),

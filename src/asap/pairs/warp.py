@@ -42,6 +42,19 @@ def smoothstep(x: Field, low: float = 0.0, high: float = 1.0) -> Field:
     return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
 
 
+def ramp(x: Field, low: float, high: float) -> Field:
+    """0 below `low`, 1 above `high`, a line with rounded ends between.
+
+    Its slope is at most 1.33 of the line's (smoothstep: 1.5): a warp stretches by 1 / (1 - slope), so the
+    flatter ramp smears less.
+    """
+    end = 0.25
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    near = np.minimum(t, 1.0 - t)
+    rounded = np.where(near < end, near * near / (2 * end), near - end / 2) / (1 - end)
+    return np.asarray(np.where(t < 0.5, rounded, 1.0 - rounded), np.float32)
+
+
 def pixel_grid(box: Box) -> Field:
     """(h, w, 2) the (x, y) of every pixel of `box`."""
     left, top, right, bottom = box
@@ -65,13 +78,13 @@ def rotation(angle: float) -> Points:
 
 
 def ellipse_weight(grid: Field, bump: Bump) -> Field:
-    """(h, w) in [0, 1]: 1 on the core of the bump's ellipse, 0 outside it, a smoothstep between.
+    """(h, w) in [0, 1]: 1 on the core of the bump's ellipse, 0 outside it, a smooth ramp between.
 
     The ellipse is centred half way along the shift, so that the part leaves and arrives inside it.
     """
     offset = (grid - bump.centre - np.multiply(bump.shift, 0.5)) @ rotation(bump.angle)
     radius = np.hypot(offset[..., 0] / bump.axes[0], offset[..., 1] / bump.axes[1])
-    return 1.0 - smoothstep(radius.astype(np.float32), bump.plateau, 1.0)
+    return 1.0 - ramp(radius.astype(np.float32), bump.plateau, 1.0)
 
 
 def displacement(grid: Field, bump: Bump) -> Field:
@@ -82,9 +95,9 @@ def displacement(grid: Field, bump: Bump) -> Field:
 
 
 def sample(image: Image, source: Field) -> Image:
-    """`image` read at `source` (h, w, 2) by bicubic interpolation; beyond the border it is mirrored."""
+    """`image` read at `source` (h, w, 2) by bicubic interpolation; beyond the border its edge goes on."""
     result: Image = cv2.remap(
-        image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
     )
     return result
 
