@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from safetensors.torch import load_file
 
 from asap.align import train
 from asap.align.objectives import preference_gap
@@ -41,7 +42,8 @@ def test_every_objective_trains_every_family(
     rows = list(read_rows(out / train.LOG))
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert rows[0]["delta_mean"] == pytest.approx(0, abs=1e-6)
-    assert abs(rows[-1]["delta_mean"]) > 1e-6
+    trained = load_file(out / WEIGHTS)
+    assert all(tensor.abs().max() > 0 for name, tensor in trained.items() if "lora_B" in name)
     pipeline = DiffusionPipeline.from_pretrained(model)
     pipeline.load_lora_weights(str(out))
     assert pipeline.get_active_adapters()
@@ -108,7 +110,7 @@ def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, 
 def test_a_damaged_checkpoint_is_named(flux: Path, pairs: Path, tmp_path: Path) -> None:
     out = train.run(config(flux, pairs, tmp_path / "run", steps=1))
     (out / train.CHECKPOINT).write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="checkpoint.safetensors is damaged"):
+    with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged"):
         train.run(config(flux, pairs, tmp_path / "run", steps=2))
 
 

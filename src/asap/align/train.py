@@ -210,7 +210,7 @@ def _permutation(count: int, seed: int, epoch: int) -> list[int]:
 
 
 def draw(backbone: Backbone, latent: Tensor, seed: int, step: int, rank: int) -> tuple[Tensor, Tensor]:
-    """Times (B,) and noise like `latent` for winner and loser alike, drawn on the CPU by seed, step and rank."""
+    """Times (B,) and noise like `latent` for winner and loser alike, drawn on the CPU by seed and step."""
     generator = torch.Generator().manual_seed(store.seed_of(seed, "noise", step, rank))
     t = backbone.times(len(latent), generator)
     eps = torch.randn(latent.shape, generator=generator)

@@ -61,6 +61,8 @@ def adapter_metadata(denoiser: Any) -> dict[str, Any]:
     Without it a reload takes alpha = rank, and the effect changes silently.
     """
     metadata: dict[str, Any] = denoiser.peft_config[ADAPTER].to_dict()
+    # a set's order changes from process to process; the file should not
+    metadata["target_modules"] = sorted(metadata["target_modules"])
     return metadata
 
 

@@ -31,7 +31,7 @@ def logit_normal_times(count: int, generator: torch.Generator) -> Tensor:
 
 
 def diffusion_noise(z: Tensor, eps: Tensor, alphas_cumprod: Tensor) -> Tensor:
-    """z_t = sqrt(a) z + sqrt(1 - a) eps with a = `alphas_cumprod` (B,) at the samples' steps (DDPM, eq. 4)."""
+    """z_t = sqrt(a) z + sqrt(1 - a) eps, a = `alphas_cumprod` (B,) at the samples' steps (DDPM, eq. 4)."""
     a = per_sample(alphas_cumprod, z)
     return a.sqrt() * z + (1 - a).sqrt() * eps
 

@@ -1,0 +1,42 @@
+"""The table of stages and the way mistakes are told."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from asap import cli
+
+
+def asap(*args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "asap", *args], capture_output=True, text=True, check=False)
+
+
+def test_help_lists_every_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {stage}" in shown for stage in cli.STAGES)
+
+
+def test_version() -> None:
+    assert asap("--version").stdout == "asap 0.1.0\n"
+
+
+def test_a_mistyped_stage_is_one_line_with_a_hint() -> None:
+    done = asap("biuld")
+    assert done.returncode == 2
+    assert done.stderr == "asap: no stage named 'biuld'; did you mean `asap build`?\n"
+
+
+@pytest.mark.parametrize("stage", sorted(cli.STAGES))
+def test_every_stage_explains_itself(stage: str) -> None:
+    done = asap(stage, "--help")
+    assert done.returncode == 0 and "--out" in done.stdout
+
+
+def test_a_user_s_mistake_shows_no_traceback() -> None:
+    done = asap("train", "--model", "/nowhere", "--data", "/nowhere", "--out", "/tmp/asap-never")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr and "nowhere" in done.stderr.splitlines()[-1]

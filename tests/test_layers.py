@@ -1,0 +1,76 @@
+"""The house's rules: one direction of imports, a light command line, no torchvision."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "asap"
+# each may import itself, and what stands in its set
+ALLOWED = {
+    "errors": set(),
+    "records": set(),
+    "command": set(),
+    "lookup": {"errors"},
+    "store": {"errors"},
+    "figures": {"errors", "records", "lookup", "store"},
+    "anatomy": {"errors", "records", "lookup", "store"},
+    "backbones": {"errors", "records", "lookup", "store", "figures"},
+    "pairs": {"errors", "records", "lookup", "store", "command", "figures", "anatomy"},
+    "align": {"errors", "records", "lookup", "store", "command", "figures", "anatomy", "backbones"},
+    "bench": {"errors", "records", "lookup", "store", "command", "figures", "anatomy", "backbones"},
+}
+TOP = {"demo", "cli", "__main__", "__init__"}
+
+
+def imported(path: Path) -> set[str]:
+    """First-level names below `asap` that the file imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "asap":
+            parts = node.module.split(".")[1:]
+            names |= {parts[0]} if parts else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("asap.")}
+    return names - {"__version__"}
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_go_one_way(path: Path) -> None:
+    if room(path) not in TOP:
+        assert imported(path) - {room(path)} <= ALLOWED[room(path)]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_nothing_imports_torchvision_or_pickle(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.split(".")[0] for name in names} & {"torchvision", "pickle"}
+        assert not (isinstance(node, ast.keyword) and node.arg == "trust_remote_code")
+
+
+def test_help_is_quick_and_light() -> None:
+    code = (
+        "import sys; from asap.cli import main; main(['--help']);"
+        "print([m for m in ('torch', 'numpy', 'datasets', 'tyro') if m in sys.modules])"
+    )
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - start)
+        assert done.stdout.endswith("[]\n") and "build" in done.stdout
+    assert min(seconds) < 0.5

@@ -1,0 +1,78 @@
+"""Files that survive a kill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asap import store
+from asap.errors import UserError
+
+
+def test_ids_depend_on_content_alone() -> None:
+    assert store.content_id({"a": 1, "b": 2}) == store.content_id({"b": 2, "a": 1})
+    assert store.content_id("a", "b") != store.content_id("ab")
+    assert len(store.content_id("x")) == 16
+    assert 0 <= store.seed_of("x") < 2**63
+
+
+def test_rows_come_back_and_a_half_line_is_cut(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    store.append_rows(path, [{"n": 1}, {"n": 2}])
+    with path.open("a") as file:
+        file.write('{"n": 3, "half')
+    assert [row["n"] for row in store.read_rows(path)] == [1, 2]
+    store.append_rows(path, [{"n": 4}])
+    assert [row["n"] for row in store.read_rows(path)] == [1, 2, 4]
+
+
+def test_a_half_first_line_is_cut_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"n": 3, "half' + "x" * 100_000)
+    store.append_rows(path, [{"n": 4}])
+    assert [row["n"] for row in store.read_rows(path)] == [4]
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"n": 1}\nnonsense\n')
+    with pytest.raises(UserError, match=r"rows\.jsonl line 2: not JSON"):
+        list(store.read_rows(path))
+    path.write_text("[1]\n")
+    with pytest.raises(UserError, match="line 1: expected a JSON object"):
+        list(store.read_rows(path))
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    store.write_atomic(path, "old")
+
+    def fail(_handle: int) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(store.os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        store.write_atomic(path, "new")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_run_folder_is_resumed_only_with_the_same_settings(tmp_path: Path) -> None:
+    store.open_run(tmp_path / "run", "train", {"tau": 0.1, "data": Path("x")})
+    store.open_run(tmp_path / "run", "train", {"tau": 0.1, "data": Path("x")})
+    with pytest.raises(UserError, match=r"tau was 0\.1, now 0\.2"):
+        store.open_run(tmp_path / "run", "train", {"tau": 0.2, "data": Path("x")})
+    with pytest.raises(UserError, match="holds a run of `asap train`"):
+        store.open_run(tmp_path / "run", "build", {})
+
+
+def test_folders_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="is a file"):
+        store.open_run(tmp_path / "file", "train", {})
+    with pytest.raises(UserError, match=r"no config\.json"):
+        store.read_config(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match="damaged"):
+        store.read_config(tmp_path)
