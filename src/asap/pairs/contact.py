@@ -41,7 +41,7 @@ def _spread(rows: Iterable[Row], total: int, shown: int) -> Iterator[Row]:
 
 def _entry(row: Row) -> Row:
     chosen, rejected = (_pixels(row[name]["bytes"]) for name in ("chosen", "rejected"))
-    mask = _pixels(row["mask"]["bytes"])[..., 0] > 127
+    mask: Mask = _pixels(row["mask"]["bytes"])[..., 0] > 127
     left, top, right, bottom = around(row["box"], *mask.shape)
     chosen, rejected = (x[top:bottom, left:right] for x in (chosen, rejected))
     mask = mask[top:bottom, left:right]
@@ -81,8 +81,8 @@ def difference(chosen: Image, rejected: Image) -> Image:
 
 
 def _pixels(data: bytes) -> Image:
-    pixels: Image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return pixels
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(pixels, np.uint8)
 
 
 def _jpeg(image: Image) -> str:

@@ -1,0 +1,198 @@
+"""Every hand, face and body in a photo, as `Region`s: MediaPipe's models on several views of it.
+
+The models see 192 or 256 pixels, so a small hand or face is found only in a part of the photo cut out and
+enlarged: the views are the whole, overlapping tiles, and squares around the wrists and below the faces.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from asap.anatomy.keypoints import bounds, box_of, size_of
+from asap.anatomy.masks import body_mask, face_mask, hand_mask, person_mask
+from asap.anatomy.mediapipe import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Found, Models
+from asap.records import Box, Image, Points, Region
+
+T = TypeVar("T")
+
+TILED = 512
+"""Longest side from which on tiles are looked at as well."""
+SMALLEST = {"hand": 24.0, "face": 24.0, "body": 32.0}
+"""Size (`keypoints.size_of`, pixels) below which a part is left out."""
+SURE = 0.6
+"""Least score of a body."""
+
+
+def find_regions(image: Image) -> list[Region]:
+    """All hands, faces and bodies found in `image`, ordered by part and then from left to right.
+
+    The same picture gives the same regions, whatever was looked at before. The `context` of each holds the
+    points of the other "hands", the boxes of the other "faces", for a face its "irises" (2, 2) as right and
+    left, and for hands and bodies "person", the mask of all people (where a body was found).
+
+    Raises:
+        UserError: MediaPipe is not installed.
+    """
+    models = _models()
+    faces = _faces(models, image)
+    bodies = _bodies(models, image, [face.points[list(MESH_TO_IBUG)] for face in faces])
+    hands = [hand for hand in _hands(models, image, bodies) if not _is_foot(hand, bodies)]
+    bodies = [body for body in bodies if not _is_hand(body, hands)]
+    return _regions(models, image, hands, faces, bodies)
+
+
+@functools.cache
+def _models() -> Models:
+    return Models()
+
+
+def _faces(models: Models, image: Image) -> list[Found]:
+    boxes: list[tuple[Box, float]] = []
+    for view in _views(image):
+        for box, score in models.face_boxes(image, view):
+            if not any(_overlap(box, other) > 0.25 for other, _ in boxes):
+                boxes.append((box, score))
+    found: list[Found] = []
+    for box, score in boxes:
+        mesh = models.face(image, _around(box, 2.0, image))
+        if mesh is not None:
+            face = Found(mesh, score)
+            _add(found, face, size_of("face", mesh[list(MESH_TO_IBUG)]), "face", 0.3)
+    return found
+
+
+def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found]:
+    views = [_whole(image)]
+    for face in faces:
+        left, top, right, bottom = bounds(face)
+        views.append(_around((int(left), int(top), int(right), int(bottom + 5 * (bottom - top))), 1.2, image))
+    found: list[Found] = []
+    for view in views:
+        body = models.body(image, view)
+        if body is not None and body.score >= SURE:
+            _add(found, body, size_of("body", body.points), "body", 0.35)
+    return found
+
+
+def _hands(models: Models, image: Image, bodies: Sequence[Found]) -> list[Found]:
+    found: list[Found] = []
+    for view in (*_views(image), *_wrists(bodies, image)):
+        for hand in models.hands(image, view):
+            _add(found, hand, size_of("hand", hand.points), "hand", 0.5)
+    return found
+
+
+def _is_foot(hand: Found, bodies: Sequence[Found]) -> bool:
+    """Whether a "hand" lies at some body's foot rather than at a wrist: bare feet are taken for hands."""
+    size, centre = size_of("hand", hand.points), hand.points.mean(axis=0)
+    for body in bodies:
+        apart = np.linalg.norm(body.points - centre, axis=1)
+        foot, wrist = (np.nan_to_num(part, nan=np.inf).min() for part in (apart[15:], apart[9:11]))
+        if foot < size and foot < wrist:
+            return True
+    return False
+
+
+def _is_hand(body: Found, hands: Sequence[Found]) -> bool:
+    """Whether a "body" is no larger than a hand that it lies on: its fingers are taken for limbs."""
+    size, centre = size_of("body", body.points), np.nanmean(body.points, axis=0)
+    on = (size_of("hand", h.points) for h in hands if np.linalg.norm(h.points.mean(axis=0) - centre) < size)
+    return any(size < 2 * hand for hand in on)
+
+
+def _wrists(bodies: Sequence[Found], image: Image) -> Iterator[Box]:
+    """Squares around the hands that arms point at, 2.4 forearms wide."""
+    for body in bodies:
+        for elbow, wrist in ((7, 9), (8, 10)):
+            forearm = body.points[wrist] - body.points[elbow]
+            if np.isfinite(forearm).all():
+                centre, reach = body.points[wrist] + 0.25 * forearm, 0.6 * float(np.linalg.norm(forearm))
+                reach = max(reach, 0.3 * size_of("body", body.points), 32.0)
+                yield _around((*(centre - reach).astype(int), *(centre + reach).astype(int)), 1.0, image)
+
+
+def _add(found: list[Found], new: Found, size: float, part: str, near: float) -> None:
+    """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point."""
+    if not size >= SMALLEST[part]:
+        return
+    for old in found:
+        apart = np.linalg.norm(old.points - new.points, axis=1)
+        if np.isfinite(apart).any() and np.nanmedian(apart) < near * size:
+            return
+    found.append(new)
+
+
+def _regions(
+    models: Models, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
+) -> list[Region]:
+    height, width = image.shape[:2]
+    hands, faces, bodies = (sorted(found, key=_place) for found in (hands, faces, bodies))
+    people = {}
+    if bodies:
+        people["person"] = person_mask(image, models.people(image), [body.points for body in bodies])
+    points = [hand.points for hand in hands]
+    outlines = [face.points[list(MESH_TO_IBUG)] for face in faces]
+    boxes = [box_of(outline, 0, height, width) for outline in outlines]
+    regions = []
+    for index, hand in enumerate(hands):
+        context = {"hands": _others(points, index), "faces": boxes, **people}
+        mask = hand_mask(image, hand.points)
+        regions.append(Region("hand", mask, hand.points, hand.score, hand.side, context))
+    for index, (face, outline) in enumerate(zip(faces, outlines)):
+        irises = face.points[[RIGHT_IRIS, LEFT_IRIS]]
+        context = {"hands": points, "faces": _others(boxes, index), "irises": irises}
+        regions.append(Region("face", face_mask(outline, height, width), outline, face.score, None, context))
+    for body in bodies:
+        context = {"hands": points, "faces": boxes, **people}
+        mask = body_mask(people["person"], body.points)
+        regions.append(Region("body", mask, body.points, body.score, None, context))
+    return regions
+
+
+def _others(items: Sequence[T], index: int) -> list[T]:
+    return [item for other, item in enumerate(items) if other != index]
+
+
+def _place(found: Found) -> tuple[float, ...]:
+    return bounds(found.points)
+
+
+def _whole(image: Image) -> Box:
+    return 0, 0, image.shape[1], image.shape[0]
+
+
+def _views(image: Image) -> list[Box]:
+    """The whole picture and, unless it is small, overlapping tiles of 0.6 of its longest side."""
+    height, width = image.shape[:2]
+    longest = max(height, width)
+    if longest < TILED:
+        return [_whole(image)]
+    side = round(0.6 * longest)
+    rows, columns = ({0, max(0, length - side)} for length in (height, width))
+    tiles = [
+        (x, y, min(width, x + side), min(height, y + side)) for y in sorted(rows) for x in sorted(columns)
+    ]
+    return [_whole(image), *tiles]
+
+
+def _around(box: Box, factor: float, image: Image) -> Box:
+    """A square of `factor` times the longer side of `box` about its centre, cut to the picture."""
+    left, top, right, bottom = box
+    half = factor * max(right - left, bottom - top) / 2
+    x, y = (left + right) / 2, (top + bottom) / 2
+    height, width = image.shape[:2]
+    xs = np.clip((round(x - half), round(x + half)), (0, 1), (width - 1, width))
+    ys = np.clip((round(y - half), round(y + half)), (0, 1), (height - 1, height))
+    return int(xs[0]), int(ys[0]), max(int(xs[1]), int(xs[0]) + 1), max(int(ys[1]), int(ys[0]) + 1)
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Intersection over the smaller box's area."""
+    wide = min(a[2], b[2]) - max(a[0], b[0])
+    high = min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return max(0, wide) * max(0, high) / max(1, smaller)
