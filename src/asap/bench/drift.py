@@ -1,18 +1,29 @@
-"""How much an image changed where it should not have: outside the judged region."""
+"""How much images changed where they should not have: outside the judged part."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 
+import numpy as np
+from PIL import Image as Pillow
+from tqdm import tqdm
+
+from asap.bench.results import Key, Method
 from asap.records import Box, Image, Mask
 
+PartMask = Callable[[Image, Mapping[str, Any]], Mask]
+"""The judged part in an image, given its prompt's facts."""
 
-def box_mask(box: Box, height: int, width: int) -> Mask:
-    """(height, width) mask of `box`, clipped to the image."""
-    left, top, right, bottom = box
-    mask = np.zeros((height, width), dtype=np.bool_)
-    mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
-    return mask
+
+class Drift(NamedTuple):
+    """Mean absolute change against the base in [0, 1] of full range, over `images` images; `outside` says
+    whether it was measured outside the judged part or over the whole image."""
+
+    mean: float
+    images: int
+    outside: bool
 
 
 def drift(base: Image, image: Image, region: Mask | None) -> float:
@@ -31,3 +42,56 @@ def drift(base: Image, image: Image, region: Mask | None) -> float:
     change = np.abs(base.astype(np.int16) - image.astype(np.int16)).mean(axis=2) / 255
     outside = change if region is None else change[~region]
     return float(outside.mean()) if outside.size else float("nan")
+
+
+def box_mask(box: Box, height: int, width: int) -> Mask:
+    """(height, width) mask of `box`, clipped to the image."""
+    left, top, right, bottom = box
+    mask = np.zeros((height, width), dtype=np.bool_)
+    mask[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = True
+    return mask
+
+
+def mean_drift(base: Method, method: Method, part_mask: PartMask | None = None) -> Drift | None:
+    """The mean drift of `method` over all images that both have in equal size; None where there is none.
+
+    The judged part is the union of its place in both images: `part_mask` where given, else the judgements'
+    boxes. If no image has one, the whole image is measured; if some have, those alone.
+    """
+    outside: list[float] = []
+    whole: list[float] = []
+    for key, before, after in _pairs(base, method):
+        region = _region(base, method, key, before, after, part_mask)
+        if region is None:
+            whole.append(drift(before, after, None))
+        elif not region.all():
+            outside.append(drift(before, after, region))
+    values = outside or whole
+    return Drift(float(np.mean(values)), len(values), bool(outside)) if values else None
+
+
+def _pairs(base: Method, method: Method) -> Iterator[tuple[Key, Image, Image]]:
+    shared = [key for key in base.samples if key in method.samples]
+    for key in tqdm(shared, desc=f"drift of {method.name}", unit="image"):
+        before, after = _image(base, key), _image(method, key)
+        if before is not None and after is not None and before.shape == after.shape:
+            yield key, before, after
+
+
+def _image(method: Method, key: Key) -> Image | None:
+    path = (method.images or Path()) / method.samples[key].file_name
+    if not path.is_file():
+        return None
+    with Pillow.open(path) as file:
+        return np.asarray(file.convert("RGB"))
+
+
+def _region(
+    base: Method, method: Method, key: Key, before: Image, after: Image, part_mask: PartMask | None
+) -> Mask | None:
+    if part_mask:
+        facts = base.samples[key].facts
+        return part_mask(before, facts) | part_mask(after, facts)
+    boxes = [m.judgements[key].region for m in (base, method) if key in m.judgements]
+    masks = [box_mask(box, *before.shape[:2]) for box in boxes if box]
+    return np.logical_or.reduce(masks) if masks else None

@@ -148,7 +148,12 @@ def run(config: Config) -> Path:
     prompts = prompt_files.read(config.prompts)
     lora = find_lora(config.lora) if config.lora else None
     backbone = load(config.model, device=config.device, dtype=config.dtype)
-    open_run(config.out, "generate", _identity(config, prompts, lora, backbone), {"settings": asdict(config)})
+    open_run(
+        config.out,
+        "generate",
+        _identity(config, prompts, lora, backbone),
+        {"command": command.spell(config, "generate")},
+    )
     if lora:
         with _lora_folder(lora) as folder:
             backbone.load_lora(folder)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,10 @@ def run(config: Config) -> Path:
     samples = sample_files.read(config.images)
     judge = _judge(config)
     identity = {"images": _images_id(config.images), "judge": judge.name, "settings": judge.settings}
-    extra = {"images": os.path.relpath(config.images, config.out), "settings": asdict(config)}
+    extra = {
+        "images": os.path.relpath(config.images, config.out),
+        "command": command.spell(config, "judge", "images"),
+    }
     open_run(config.out, "judge", identity, extra)
     done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
     missing = [s for s in samples if s.id not in done]

@@ -1,4 +1,4 @@
-"""How sure one can be of an error rate and of a difference between two models: plain numbers in, numbers out."""
+"""How sure one can be of an error rate and of a difference between two models; plain numbers throughout."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class Paired(NamedTuple):
         return self.both_right + self.both_wrong
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         return self.wins + self.losses + self.ties
 
     @property
     def rsi(self) -> float:
         """The Relative Superiority Index (wins + ties) / (losses + ties); 1 where the two are alike, infinite
         where the base has neither loss nor tie, not a number where nothing was compared."""
-        if self.count == 0:
+        if self.total == 0:
             return math.nan
         return (self.wins + self.ties) / (self.losses + self.ties) if self.losses + self.ties else math.inf
 
@@ -131,7 +131,7 @@ def difference_interval(
     if not len(base) == len(method) == len(clusters) > 0:
         raise ValueError(f"{len(base)}, {len(method)} samples and {len(clusters)} clusters")
     _, member = np.unique(np.asarray(clusters), return_inverse=True)
-    sums, sizes = np.bincount(member, method - base), np.bincount(member)
+    sums, sizes = np.bincount(member, method - base).astype(np.float64), np.bincount(member)
     means = _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(low), float(high))

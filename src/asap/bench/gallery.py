@@ -1,0 +1,93 @@
+"""The report's pictures: the same prompt and noise side by side, rows chosen by rule, images in the page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image as Pillow
+
+from asap.bench.results import Key, Method
+from asap.records import Judgement
+
+LARGEST = 320  # pixels a side of an image in the page
+TINY = 96  # images up to this size are shown enlarged, pixel by pixel
+
+
+class Cell(NamedTuple):
+    """One image with its verdict; `url` is None where the file is missing."""
+
+    method: str
+    url: str | None
+    tiny: bool
+    verdict: str
+    text: str
+
+
+class GalleryRow(NamedTuple):
+    """A prompt's images, one cell per method, the base first."""
+
+    caption: str
+    cells: list[Cell]
+
+
+def shared_keys(methods: Sequence[Method]) -> list[Key]:
+    """The keys that every method has an image and a judgement for, in the base's order."""
+    base, *others = methods
+    return [
+        key
+        for key in base.judgements
+        if key in base.samples and all(key in m.judgements and key in m.samples for m in others)
+    ]
+
+
+def first_prompts(keys: Sequence[Key], count: int) -> list[Key]:
+    """The first image of each of the first `count` prompts."""
+    first: dict[str, Key] = {}
+    for key in keys:
+        first.setdefault(key[0], key)
+    return list(first.values())[:count]
+
+
+def disagreements(methods: Sequence[Method], keys: Sequence[Key], count: int) -> list[Key]:
+    """The first `count` of `keys` on which the methods' verdicts differ."""
+    differ = [key for key in keys if len({m.judgements[key].verdict for m in methods}) > 1]
+    return differ[:count]
+
+
+def rows(methods: Sequence[Method], keys: Sequence[Key]) -> list[GalleryRow]:
+    """The pictures of `keys`."""
+    return [GalleryRow(_caption(methods[0], key), [_cell(m, key) for m in methods]) for key in keys]
+
+
+def _caption(base: Method, key: Key) -> str:
+    return base.samples[key].text or key[0]
+
+
+def _cell(method: Method, key: Key) -> Cell:
+    judgement = method.judgements[key]
+    path = (method.images or Path()) / method.samples[key].file_name
+    url, tiny = thumbnail(path) if path.is_file() else (None, False)
+    return Cell(method.name, url, tiny, judgement.verdict, verdict_text(judgement))
+
+
+def verdict_text(judgement: Judgement) -> str:
+    """What a person reads under the image."""
+    if judgement.verdict == "error":
+        return ", ".join(judgement.errors) or "error"
+    return judgement.verdict if judgement.verdict == "correct" else judgement.reason or "unscored"
+
+
+def thumbnail(path: Path) -> tuple[str, bool]:
+    """The image as a `data:` URL, at most `LARGEST` pixels a side, and whether it is tiny."""
+    with Pillow.open(path) as file:
+        image = file.convert("RGB")
+    tiny, buffer = max(image.size) <= TINY, io.BytesIO()
+    if max(image.size) > LARGEST:
+        image.thumbnail((LARGEST, LARGEST))
+    kind = "PNG" if tiny else "JPEG"
+    image.save(buffer, kind, quality=85)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}", tiny

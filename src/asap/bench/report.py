@@ -1,0 +1,160 @@
+"""`asap report`: judged models side by side on one page, the first of them the base."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from asap import __version__, command
+from asap.bench import results
+from asap.bench.drift import PartMask, mean_drift
+from asap.bench.page import Section, render
+from asap.bench.results import Method, Rate
+from asap.bench.sections import Outcome, comparison, facts, lead, pictures
+from asap.errors import UserError
+from asap.lookup import choose
+from asap.store import Row, to_json, write_atomic
+
+# What a judge looks at, for judges that look at one part whose place can be computed.
+PART_MASKS = {"figures": "asap.figures.parts:part_mask"}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Compare judged models on one page: report.html, and the same numbers in report.json."""
+
+    judgements: tyro.conf.Positional[tuple[str, ...]]
+    """Folders of judgements, the base model's first; NAME=FOLDER names a model."""
+    out: Path
+    """Folder for the report."""
+    title: str = "Human anatomical fidelity"
+    """The page's title."""
+    first: int = 6
+    """Prompts shown with their images, from the first on."""
+    differing: int = 6
+    """Further images shown on which the verdicts differ."""
+
+
+def outcomes(methods: Sequence[Method], part_mask: PartMask | None = None) -> list[Outcome]:
+    """The numbers of every method, the base first."""
+    base, names = methods[0], results.categories(methods)
+    return [_outcome(base, method, names, part_mask) for method in methods]
+
+
+def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: PartMask | None) -> Outcome:
+    judged = list(method.judgements.values())
+    by_category = {name: results.rate(j for j in judged if j.category == name) for name in names}
+    rate, kinds = results.rate(judged), results.error_kinds(method)
+    if method is base:
+        return Outcome(method.name, rate, by_category, kinds)
+    return Outcome(
+        name=method.name,
+        rate=rate,
+        categories=by_category,
+        kinds=kinds,
+        versus=results.versus(base, method),
+        category_p=results.category_tests(base, method, names),
+        drift=mean_drift(base, method, part_mask),
+    )
+
+
+def run(config: Config, sections: Sequence[Section] = ()) -> Path:
+    """Write `report.html` and `report.json`; returns the folder.
+
+    Args:
+        sections: further parts of the page, shown after the comparison and before the images.
+
+    Raises:
+        UserError: folders that are missing, empty, or cannot be compared.
+    """
+    if not config.judgements:
+        raise UserError("give at least one folder of judgements, the base model's first")
+    methods = [results.read(spec) for spec in config.judgements]
+    results.check_comparable(methods)
+    found = outcomes(methods, _part_mask(methods[0]))
+    page = [
+        *comparison(found),
+        *sections,
+        *pictures(methods, config.first, config.differing),
+        repeat(methods, config),
+    ]
+    write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
+    write_atomic(config.out / "report.html", render(config.title, lead(found), facts(methods), page))
+    return config.out
+
+
+def _part_mask(base: Method) -> PartMask | None:
+    judge = base.judged.get("identity", {}).get("judge")
+    mask: PartMask | None = choose(PART_MASKS, judge, "part mask") if judge in PART_MASKS else None
+    return mask
+
+
+def repeat(methods: Sequence[Method], config: Config) -> Section:
+    """The commands that give this page again."""
+    lines = [str(c["command"]) for m in methods for c in (m.made, m.judged) if c.get("command")]
+    versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
+    settings = to_json(methods[0].judged.get("identity", {}).get("settings"))
+    note = f"Judged with asap {versions}; the judge's settings: {settings}."
+    return Section(
+        "To repeat this", commands=[*lines, command.spell(config, "report", "judgements")], note=note
+    )
+
+
+def as_json(methods: Sequence[Method], found: Sequence[Outcome]) -> Row:
+    """The numbers of the page; what is not a number or infinite is null."""
+    base = methods[0]
+    return {
+        "version": __version__,
+        "base": base.name,
+        "judge": base.judged.get("identity", {}),
+        "prompts": len({prompt for prompt, _ in base.judgements}),
+        "models": [_outcome_json(outcome) for outcome in found],
+    }
+
+
+def _outcome_json(outcome: Outcome) -> Row:
+    row: Row = {
+        "name": outcome.name,
+        **_rate_json(outcome.rate),
+        "categories": {name: _rate_json(rate) for name, rate in outcome.categories.items()},
+        "errors_by_kind": dict(outcome.kinds),
+    }
+    if outcome.versus:
+        paired = outcome.versus.paired
+        row["against_base"] = {
+            **paired._asdict(),
+            "ties": paired.ties,
+            "rsi": _number(paired.rsi),
+            "mended": _number(paired.mended),
+            "broken": _number(paired.broken),
+            "p": outcome.versus.p,
+            "aer_difference": outcome.versus.difference,
+            "aer_difference_interval": list(outcome.versus.interval),
+            "category_p_holm": dict(outcome.category_p or {}),
+        }
+    if outcome.drift:
+        row["drift"] = outcome.drift._asdict()
+    return row
+
+
+def _rate_json(rate: Rate) -> Row:
+    return {
+        "aer": _number(rate.aer),
+        "aer_interval": list(rate.interval),
+        "errors": rate.errors,
+        "scored": rate.scored,
+        "unscored": dict(rate.unscored),
+    }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def main(argv: list[str]) -> None:
+    """The command `asap report`."""
+    run(command.parse(Config, argv, "report"))

@@ -1,0 +1,184 @@
+"""Judged models as the report reads them, and what the verdicts say about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asap.bench import judge as judgement_files
+from asap.bench import samples as sample_files
+from asap.bench.statistics import Interval, Paired, compare, difference_interval, holm, sign_test, wilson
+from asap.errors import UserError
+from asap.records import Judgement, Sample
+from asap.store import Row, read_config
+
+Key = tuple[str, int]
+"""Prompt id and noise seed: what pairs the images of several models."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A judged model.
+
+    Attributes:
+        name: as the report calls it.
+        judgements: by key, in the order of the images' metadata.
+        samples: by key; empty where the images' folder is gone.
+        images: that folder, or None.
+        judged, made: config.json of the judgements and of the images (empty where there is none).
+    """
+
+    name: str
+    judgements: Mapping[Key, Judgement]
+    samples: Mapping[Key, Sample]
+    images: Path | None
+    judged: Row
+    made: Row
+
+
+def read(spec: str) -> Method:
+    """The method that `spec` names: a folder of judgements, or NAME=FOLDER.
+
+    Raises:
+        UserError: no such folder, or nothing judged in it.
+    """
+    name, folder = _split(spec)
+    config = read_config(folder)
+    found = judgement_files.read(folder)
+    if not found:
+        raise UserError(f"{folder}: no judgements yet; run `asap judge` first")
+    images = folder / str(config.get("images", ""))
+    if not (images / sample_files.METADATA).is_file():
+        ordered = sorted(found.values(), key=lambda j: j.sample_id)
+        return Method(name, {_key(j): j for j in ordered}, {}, None, config, {})
+    samples = sample_files.read(images)
+    judged = {_key(s): found[s.id] for s in samples if s.id in found}
+    made = read_config(images) if (images / "config.json").is_file() else {}
+    return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
+
+
+def _split(spec: str) -> tuple[str, Path]:
+    name, equals, folder = spec.partition("=")
+    if equals and not Path(spec).exists():
+        return name.strip() or Path(folder).name, Path(folder)
+    return Path(spec).resolve().name, Path(spec)
+
+
+def _key(record: Judgement | Sample) -> Key:
+    return record.prompt_id, record.seed
+
+
+def check_comparable(methods: Sequence[Method]) -> None:
+    """Raise a UserError unless names differ, one judge judged all, and all share prompts with the first."""
+    names = [method.name for method in methods]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"two methods are called {twice!r}; name them: NAME=FOLDER")
+    base = methods[0]
+    for method in methods[1:]:
+        if _judge_of(method) != _judge_of(base):
+            raise UserError(f"{base.name} and {method.name} were judged by different judges; use one for all")
+        if not base.judgements.keys() & method.judgements.keys():
+            raise UserError(
+                f"{base.name} and {method.name} share no prompt and seed; generate both from one prompt file "
+                "with the same --seed"
+            )
+
+
+def _judge_of(method: Method) -> tuple[object, object]:
+    identity = method.judged.get("identity", {})
+    return identity.get("judge"), identity.get("settings")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """The Anatomical Error Rate of some judgements, over the scored ones alone.
+
+    Attributes:
+        errors, scored: AER = errors / scored; not a number where nothing was scored.
+        interval: Wilson's.
+        unscored: reason -> number of judgements without a verdict.
+    """
+
+    errors: int
+    scored: int
+    interval: Interval
+    unscored: Mapping[str, int]
+
+    @property
+    def aer(self) -> float:
+        return self.errors / self.scored if self.scored else float("nan")
+
+    @property
+    def judged(self) -> int:
+        return self.scored + sum(self.unscored.values())
+
+
+def rate(judgements: Iterable[Judgement]) -> Rate:
+    """The error rate of `judgements`, with the unscored counted apart."""
+    verdicts, unscored = Counter[str](), Counter[str]()
+    for judgement in judgements:
+        if judgement.verdict == "unscored":
+            unscored[judgement.reason or "no reason given"] += 1
+        else:
+            verdicts[judgement.verdict] += 1
+    scored = verdicts.total()
+    return Rate(verdicts["error"], scored, wilson(verdicts["error"], scored), dict(unscored))
+
+
+@dataclass(frozen=True)
+class Versus:
+    """A method against its base, over the samples scored for both.
+
+    Attributes:
+        paired: wins, losses, ties.
+        p: exact two-sided sign test of wins against losses, which is McNemar's exact test.
+        difference: AER(method) - AER(base) on those samples, with its interval clustered by prompt.
+    """
+
+    paired: Paired
+    p: float
+    difference: float
+    interval: Interval
+
+
+def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
+    """The comparison of `method` with `base`, in one category or in all; None where nothing can be paired."""
+    keys = [
+        key
+        for key, judgement in base.judgements.items()
+        if category in (None, judgement.category)
+        and key in method.judgements
+        and "unscored" not in (judgement.verdict, method.judgements[key].verdict)
+    ]
+    if not keys:
+        return None
+    before = [base.judgements[key].verdict == "error" for key in keys]
+    after = [method.judgements[key].verdict == "error" for key in keys]
+    paired = compare(before, after)
+    return Versus(
+        paired=paired,
+        p=sign_test(paired.wins, paired.losses),
+        difference=(sum(after) - sum(before)) / len(keys),
+        interval=difference_interval(before, after, [prompt for prompt, _ in keys]),
+    )
+
+
+def categories(methods: Sequence[Method]) -> list[str]:
+    """Every category, in the order of the base's images."""
+    return list(dict.fromkeys(j.category for method in methods for j in method.judgements.values()))
+
+
+def category_tests(base: Method, method: Method, names: Sequence[str]) -> dict[str, float]:
+    """Category -> p-value against the base, Holm-adjusted across the categories that can be compared."""
+    compared = {name: versus(base, method, name) for name in names}
+    tested = {name: outcome.p for name, outcome in compared.items() if outcome}
+    return dict(zip(tested, holm(list(tested.values()))))
+
+
+def error_kinds(method: Method) -> Counter[str]:
+    """Error name -> number of images that show it; an image may show several."""
+    faulty = [j for j in method.judgements.values() if j.verdict == "error"]
+    return Counter(kind for judgement in faulty for kind in set(judgement.errors or ("unnamed",)))

@@ -1,0 +1,236 @@
+"""The report's sections: what the numbers of the compared models say, as text, bars, tables and pictures."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from asap.bench.charts import Bar, bars, top_of
+from asap.bench.drift import Drift
+from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
+from asap.bench.page import Section, Table
+from asap.bench.results import Method, Rate, Versus
+from asap.bench.statistics import Interval
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that the report says of one model; `versus`, `category_p` and `drift` are empty for the base."""
+
+    name: str
+    rate: Rate
+    categories: Mapping[str, Rate]
+    kinds: Mapping[str, int]
+    versus: Versus | None = None
+    category_p: Mapping[str, float] | None = None
+    drift: Drift | None = None
+
+
+def lead(found: Sequence[Outcome]) -> str:
+    """The result in words, with no claim that the intervals do not carry."""
+    base, *others = found
+    sentence = f"{base.name} draws an anatomical error in {percent(base.rate.aer)} of its images."
+    compared = [(o, o.versus) for o in others if o.versus]
+    if not compared:
+        return sentence
+    best, versus = min(compared, key=lambda pair: pair[1].difference)
+    change = f"{points(versus.difference)} percentage points, 95% interval {_range(versus.interval, points)}"
+    if versus.interval.high < 0:
+        return f"{sentence} {best.name} has the lowest rate, {percent(best.rate.aer)}: {change}."
+    return f"{sentence} No model is clearly better; the lowest rate is {best.name}'s: {change}."
+
+
+def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
+    """What was compared, for the page's head."""
+    base = methods[0]
+    identity = base.judged.get("identity", {})
+    model = (identity.get("settings") or {}).get("model_name")
+    judge = f"{identity.get('judge')}" + (f" ({model})" if model else "")
+    prompts = len({prompt for prompt, _ in base.judgements})
+    return [
+        ("Models", str(len(methods))),
+        ("Prompts", str(prompts)),
+        ("Images per model", str(len(base.judgements))),
+        ("Judge", judge),
+    ]
+
+
+def comparison(found: Sequence[Outcome]) -> list[Section]:
+    """The sections that hold the numbers."""
+    parts = [_rates(found)]
+    if len(found) > 1:
+        parts.append(_against_base(found))
+    if len(found[0].categories) > 1:
+        parts.append(_by_category(found))
+    if any(o.kinds for o in found):
+        parts.append(_by_kind(found))
+    return parts
+
+
+def _rates(found: Sequence[Outcome]) -> Section:
+    chart = bars([_bar(o.name, o.rate, n) for n, o in enumerate(found)])
+    reasons = sorted({reason for o in found for reason in o.rate.unscored})
+    table = Table(
+        ("model", "AER", "95% interval", "errors", "scored", "unscored", *reasons),
+        [
+            (
+                o.name,
+                percent(o.rate.aer),
+                _range(o.rate.interval, percent),
+                str(o.rate.errors),
+                str(o.rate.scored),
+                percent((o.rate.judged - o.rate.scored) / o.rate.judged),
+                *(str(o.rate.unscored.get(reason, 0)) for reason in reasons),
+            )
+            for o in found
+        ],
+    )
+    text = (
+        "Anatomical Error Rate (AER): the share of scored images in which the judge finds an error; lower is "
+        "better. The line on each bar is Wilson's 95% interval."
+    )
+    note = "Unscored images, for which the judge gave no usable verdict, are left out of the rate."
+    return Section("Error rate", text, [chart], table, note=note)
+
+
+def _bar(label: str, rate: Rate, colour: int) -> Bar:
+    return Bar(
+        label, rate.aer, *rate.interval, f"{percent(rate.aer)}  ({_range(rate.interval, percent)})", colour
+    )
+
+
+def _against_base(found: Sequence[Outcome]) -> Section:
+    base, *others = found
+    header = (
+        "model",
+        "RSI",
+        "wins",
+        "ties",
+        "losses",
+        "p",
+        "AER change, points",
+        "mended",
+        "broken",
+        "drift",
+    )
+    rows_ = [(base.name, "1.00", *[""] * 8), *(_versus_row(o) for o in others)]
+    text = (
+        "Each image is compared with the base's image of the same prompt and initial noise. A win is an "
+        "image that the base got wrong and the model right; a loss the reverse."
+    )
+    return Section("Against the base", text, table=Table(header, rows_), note=_versus_note(others))
+
+
+def _versus_row(outcome: Outcome) -> tuple[str, ...]:
+    versus, drift = outcome.versus, outcome.drift
+    if versus is None:
+        return (outcome.name, *[NOTHING] * 9)
+    paired = versus.paired
+    return (
+        outcome.name,
+        f"{paired.rsi:.2f}" if math.isfinite(paired.rsi) else "∞",
+        str(paired.wins),
+        str(paired.ties),
+        str(paired.losses),
+        p_value(versus.p),
+        f"{points(versus.difference)} ({_range(versus.interval, points)})",
+        percent(paired.mended),
+        percent(paired.broken),
+        f"{drift.mean * 100:.2f}%" if drift else NOTHING,
+    )
+
+
+def _versus_note(others: Sequence[Outcome]) -> str:
+    places = {
+        "outside the judged part" if o.drift.outside else "over the whole image" for o in others if o.drift
+    }
+    where = " or ".join(sorted(places))
+    drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
+    return (
+        "RSI: (wins + ties) / (losses + ties). p: exact sign test of wins against losses, which for verdicts "
+        "of two values is McNemar's exact test; it takes images as independent. The interval of the change "
+        "is a paired bootstrap over prompts. Mended: share of the base's faulty images that came out right. "
+        f"Broken: share of the base's right images that came out wrong.{drift}"
+    )
+
+
+def _by_category(found: Sequence[Outcome]) -> Section:
+    names = list(found[0].categories)
+    shown = {name: [_bar(o.name, o.categories[name], n) for n, o in enumerate(found)] for name in names}
+    top = top_of([bar for group in shown.values() for bar in group])
+    charts = [bars(group, title=name, top=top) for name, group in shown.items()]
+    header = ("category", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
+    body = [(name, *_category_cells(name, found)) for name in names]
+    note = (
+        "AER with Wilson's 95% interval. p: exact sign test against the base, Holm-adjusted over categories."
+    )
+    return Section("By category", figures=charts, table=Table(header, body), note=note)
+
+
+def _category_cells(name: str, found: Sequence[Outcome]) -> list[str]:
+    rates = [_rate_cell(o.categories[name]) for o in found]
+    return [*rates, *(p_value((o.category_p or {}).get(name, math.nan)) for o in found[1:])]
+
+
+def _rate_cell(rate: Rate) -> str:
+    return f"{percent(rate.aer)} ({_range(rate.interval, percent)})" if rate.scored else NOTHING
+
+
+def _by_kind(found: Sequence[Outcome]) -> Section:
+    totals = sum((Counter(o.kinds) for o in found), Counter[str]())
+    header = ("error", *(o.name for o in found))
+    body = [
+        (kind, *(_share(o.kinds.get(kind, 0), o.rate.scored) for o in found))
+        for kind in sorted(totals, key=lambda k: (-totals[k], k))
+    ]
+    note = "Images that show the error, and their share of the scored ones. An image may show several."
+    return Section("Errors by kind", table=Table(header, body), note=note)
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count} ({percent(count / total)})" if total else NOTHING
+
+
+def pictures(methods: Sequence[Method], first: int, differing: int) -> list[Section]:
+    """The galleries, as far as the images are there."""
+    keys = shared_keys(methods)
+    start = first_prompts(keys, first)
+    rest = [key for key in keys if key not in start]
+    differ = disagreements(methods, rest, differing) if len(methods) > 1 else []
+    parts = []
+    if start:
+        text = f"The first {len(start)} prompts of the file, one image each; nobody chose them."
+        parts.append(Section("The first prompts", text, gallery=rows(methods, start)))
+    if differ:
+        text = (
+            f"The next {len(differ)} images, in the file's order, on which the verdicts differ. They show "
+            "what a change looks like, not how often it happens."
+        )
+        parts.append(Section("Where verdicts differ", text, gallery=rows(methods, differ)))
+    return parts
+
+
+def percent(share: float) -> str:
+    """`0.283` as "28.3%"."""
+    return f"{share:.1%}" if math.isfinite(share) else NOTHING
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, with its sign: `-0.231` as "−23.1"."""
+    sign = "−" if difference < 0 else "+"
+    return f"{sign}{abs(difference) * 100:.1f}"
+
+
+def p_value(p: float) -> str:
+    """A p-value with two digits; very small ones as a bound."""
+    if not math.isfinite(p):
+        return NOTHING
+    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
+
+
+def _range(interval: Interval, form: Callable[[float], str]) -> str:
+    return f"{form(interval.low).removesuffix('%')} to {form(interval.high)}"
