@@ -39,6 +39,8 @@ class Entry:
 
 DEGRADATIONS: dict[str, Entry] = {
     "extra_finger": Entry("hand", "extra finger", "asap.pairs.hand_errors:add_finger"),
+    "missing_finger": Entry("hand", "missing finger", "asap.pairs.hand_errors:lose_finger"),
+    "fused_fingers": Entry("hand", "fused fingers", "asap.pairs.hand_errors:fuse_fingers"),
     "mouth_twisted": Entry("face", "twisted mouth", "asap.pairs.face_errors:twist_mouth"),
     "eye_lowered": Entry("face", "displaced eye", "asap.pairs.face_errors:lower_eye"),
     "face_unbalanced": Entry("face", "asymmetric face", "asap.pairs.face_errors:unbalance_face"),

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.warp import Field, box_around, paste, pixel_grid, sample, smoothstep
-from asap.records import Image, Points, Region
+from asap.pairs.warp import Field, box_around, disc, paste, pixel_grid, sample, smoothstep, to_bytes
+from asap.records import Image, Mask, Points, Region
 
 SMALLEST = 60.0
 HALF_WIDTH = 0.115
@@ -31,12 +31,17 @@ class Finger(NamedTuple):
     Attributes:
         target: (4, 2) its joints, from knuckle to tip, in pixels.
         source: (4, 2) the joints of the finger that it is drawn from.
-        narrow: the width's scale on the side of (lower, higher) neighbours, <= 1.
+        width: the scale of its width towards the (lower, higher) neighbour.
+        source_gaps: (2, 4) for either neighbour, from each bone half the way to it, in pixels, in the photo;
+            the bones are palm, and from knuckle to tip. Infinite where there is no neighbour.
+        target_gaps: (2, 4) the same in the new fan.
     """
 
     target: Points
     source: Points
-    narrow: tuple[float, float] = (1.0, 1.0)
+    width: tuple[float, float]
+    source_gaps: Points
+    target_gaps: Points
 
 
 class Hand(NamedTuple):
@@ -67,9 +72,10 @@ def open_hand(image: Image, region: Region) -> Hand:
     points = np.asarray(region.keypoints, np.float64)
     if points.shape != (21, 2) or not np.isfinite(points).all():
         raise Unsuitable("hand points missing")
-    if (points < 0).any() or (points >= (image.shape[1], image.shape[0])).any():
-        raise Unsuitable("hand cut by the image's edge")
     hand = Hand(points, hand_size(points), points[5:21].reshape(4, 4, 2))
+    outside = np.maximum(-points, points - (image.shape[1] - 1, image.shape[0] - 1)).max(axis=1)
+    if outside[5:].max() > 0 or outside.max() > 0.5 * hand.size:
+        raise Unsuitable("hand cut by the image's edge")
     if hand.size < SMALLEST:
         raise Unsuitable("hand too small")
     _check_fingers(hand)
@@ -99,6 +105,8 @@ def _check_fingers(hand: Hand) -> None:
 def _check_neighbours(hand: Hand, region: Region) -> None:
     hull = cv2.convexHull(hand.points.astype(np.float32))
     for other in region.context.get("hands", ()):
+        if hand_size(np.asarray(other)) < 0.5 * hand.size:
+            continue
         inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in other]
         if max(inside) > -0.15 * hand.size:
             raise Unsuitable("another hand is too near")
@@ -124,24 +132,34 @@ def interpolate(fingers: Points, position: float) -> Points:
     return np.asarray(fingers[low] + (position - low) * (fingers[low + 1] - fingers[low]))
 
 
-def redraw_fan(image: Image, hand: Hand, fan: Sequence[Finger]) -> Image:
+def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam: float = SEAM) -> Image:
     """A copy of `image` with the hand's four fingers replaced by `fan`, ordered from index to little finger.
 
-    The warp fades to nothing across the palm and within a quarter of the hand's size around the fingers.
+    The warp fades to nothing across the palm and within a quarter of the hand's size around the fingers, and
+    what is hand (`mask`) neither before nor after stays as it was, so that the background hardly bends.
     """
     box = box_around(np.concatenate([hand.points, *(f.target for f in fan)]), 0.4 * hand.size, image.shape)
-    grid = pixel_grid(box)
-    near = _nearness(hand, fan, grid)
-    weights = cells([f.target for f in fan], hand.wrist, grid, SEAM * hand.size)
     left, top, right, bottom = box
-    mixed = np.zeros((*grid.shape[:2], 3), np.float32)
+    grid, old = pixel_grid(box), image[top:bottom, left:right].astype(np.float32)
+    near = _nearness(hand, fan, grid)
+    cover = np.maximum(mask[top:bottom, left:right], cover_fingers(hand, grid)).astype(np.float32)
+    layers = np.dstack([old, 255 * cover])
+    mixed = np.zeros_like(layers)
+    weights = cells([f.target for f in fan], hand.wrist, grid, seam * hand.size)
     for finger, weight in zip(fan, weights):
-        moved = (morph(grid, finger, hand) - grid) * (near * _palm_fade(grid, finger.target, hand.wrist))[
-            ..., None
-        ]
-        mixed += weight[..., None] * sample(image, grid + moved)
-    changed = (near > 0) & (np.abs(mixed - image[top:bottom, left:right]).max(axis=-1) > 0.5)
-    return paste(image, box, np.clip(mixed + 0.5, 0, 255).astype(np.uint8), changed)
+        fade = near * _palm_fade(grid, finger.target, hand.wrist)
+        source = grid + (morph(grid, finger, hand) - grid) * fade[..., None]
+        mixed += weight[..., None] * sample(layers, source - (left, top))
+    touched = np.maximum(cover, mixed[..., 3] / 255)
+    alpha = cv2.GaussianBlur(cv2.dilate(touched, disc(0.03 * hand.size)), (0, 0), 0.012 * hand.size + 0.5)
+    new = old + alpha[..., None] * (mixed[..., :3] - old)
+    return paste(image, box, to_bytes(new), (near > 0) & (alpha > 0.002))
+
+
+def cover_fingers(hand: Hand, grid: Field) -> NDArray[np.bool_]:
+    """(h, w) the pixels within .11 hand sizes of the fingers' bones: surely all of the fingers."""
+    distance = np.min([to_line(grid, finger) for finger in hand.fingers], axis=0)
+    return np.asarray(distance < 0.11 * hand.size)
 
 
 def _nearness(hand: Hand, fan: Sequence[Finger], grid: Field) -> Field:
@@ -187,16 +205,22 @@ def morph(grid: Field, finger: Finger, hand: Hand) -> Field:
 
     Beier and Neely's field of bones: each bone proposes a place, weighted by 1 / (2 px + distance)^3.
     """
-    anchor = hand.wrist
-    target = np.concatenate([anchor[None], finger.target])
-    source = np.concatenate([anchor[None], finger.source])
+    target = np.concatenate([hand.wrist[None], finger.target])
+    source = np.concatenate([hand.wrist[None], finger.source])
+    higher = np.sign(
+        np.cross(hand.fingers[0, 1] - hand.fingers[0, 0], hand.fingers[3, 1] - hand.fingers[0, 1])
+    )
     total = np.zeros_like(grid)
     weights = np.zeros(grid.shape[:2], np.float32)
     for i in range(4):
         along, across, distance = to_bone(grid, target[i], target[i + 1])
         bone = source[i + 1] - source[i]
         normal = np.array([-bone[1], bone[0]]) / np.hypot(*bone)
-        across = _widen(across, finger.narrow, HALF_WIDTH * hand.size)
+        sides = [
+            _lateral(np.abs(across), width, HALF_WIDTH * hand.size, float(old), float(new))
+            for width, old, new in zip(finger.width, finger.source_gaps[:, i], finger.target_gaps[:, i])
+        ]
+        across = np.sign(across) * np.where(across * higher < 0, *sides)
         weight = 1.0 / (2.0 + distance) ** 3
         place = source[i] + along[..., None] * bone + across[..., None] * normal
         total += weight[..., None] * place.astype(np.float32)
@@ -204,8 +228,40 @@ def morph(grid: Field, finger: Finger, hand: Hand) -> Field:
     return total / weights[..., None]
 
 
-def _widen(across: Field, narrow: tuple[float, float], half: float) -> Field:
-    """Undo the narrowing of a finger: stretch `across` up to its half-width, shift it beyond."""
-    scale = np.where(across < 0, narrow[0], narrow[1]).astype(np.float32)
-    size = np.abs(across)
-    return np.asarray(np.sign(across) * np.minimum(size / scale, size + half * (1 - scale)), np.float32)
+def _lateral(across: Field, width: float, half: float, old: float, new: float) -> Field:
+    """The distance from the bone in the photo, of what is to lie at `across` >= 0 in the new fan.
+
+    The flesh, up to `half`, is scaled by `width`; the gap beyond is stretched or squeezed so that the border
+    with the neighbour, at `new`, falls on the border in the photo, at `old`.
+    """
+    knee = min(half, 0.97 * old)
+    slope = (old - knee) / max(new - knee * width, 1e-3) if np.isfinite(old + new) else 1.0
+    slope = float(np.clip(slope, 0.0, 1.6))
+    return np.asarray(
+        np.minimum(across / width, knee) + slope * np.maximum(across - knee * width, 0), np.float32
+    )
+
+
+def make_fan(hand: Hand, targets: Points, sources: Sequence[int], widths: Sequence[float]) -> list[Finger]:
+    """The new fan with its gaps: finger i at `targets[i]` (4, 2), drawn from the hand's finger `sources[i]`.
+
+    `widths` are scales; the outer sides of the first and last finger keep theirs, and with it the outline.
+    """
+    fan = []
+    for i, (target, source, width) in enumerate(zip(targets, sources, widths)):
+        sides = (1.0 if i == 0 else width, 1.0 if i == len(targets) - 1 else width)
+        old, new = _half_gaps(hand.fingers, source, hand.wrist), _half_gaps(targets, i, hand.wrist)
+        fan.append(Finger(target, hand.fingers[source], sides, old, new))
+    return fan
+
+
+def _half_gaps(fingers: Points, index: int, wrist: Points) -> Points:
+    """(2, 4) from the middle of each bone of a finger, half the way to its lower and higher neighbour."""
+    line = np.concatenate([wrist[None], fingers[index]])
+    middles = (line[:-1] + line[1:]) / 2
+    middles[0] = line[1]
+    gaps = np.full((2, 4), np.inf)
+    for row, other in enumerate((index - 1, index + 1)):
+        if 0 <= other < len(fingers):
+            gaps[row] = to_line(middles[None].astype(np.float32), fingers[other])[0] / 2
+    return gaps

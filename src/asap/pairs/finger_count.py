@@ -6,6 +6,7 @@ fingers instead, with the joints and the skin colour of the hand before it was e
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
@@ -19,12 +20,13 @@ Profile = NDArray[np.float64]
 
 FRACTIONS = np.linspace(0.45, 0.85, 9)
 """Where the nine curves cross the fingers, as fractions of the way from knuckle to tip."""
-DEPTH = 0.4
+SAMPLES = 160
+DEPTH = 0.5
 """How deep a gap must be to part two fingers, relative to the hand's own gaps."""
 
 
 class Reader(NamedTuple):
-    """Curves (9, N, 2), the skin's colour (mean and whitening matrix, Lab), and per curve the depth of a gap."""
+    """Curves (9, N, 2), the skin's Lab colour (mean, whitening), and each curve's depth of a gap."""
 
     curves: Points
     mean: Points
@@ -38,7 +40,7 @@ def finger_reader(image: Image, hand: Hand) -> Reader:
     lead = np.diff(centres, axis=1)
     ends = (centres[:, :1] - 0.8 * lead[:, :1], centres[:, -1:] + 0.8 * lead[:, -1:])
     knots = np.concatenate([ends[0], centres, ends[1]], axis=1)
-    curves = polyline_points(knots, np.linspace(0, 1, 160))
+    curves = polyline_points(knots, np.linspace(0, 1, SAMPLES))
     skin = _lab(image, polyline_points(hand.fingers, np.linspace(0.2, 0.9, 24)).reshape(-1, 2), hand.size)
     mean = np.median(skin, axis=0)
     spread = np.cov((skin - mean).T) + 9.0 * np.eye(3)
@@ -52,8 +54,7 @@ def _gap_depths(image: Image, hand: Hand, reader: Reader, centres: Points) -> Pr
     depths = []
     for curve, profile, row in zip(reader.curves, _profiles(image, hand, reader), centres):
         at = [int(np.argmin(np.hypot(*(curve - centre).T))) for centre in row]
-        pairs = list(zip(at, at[1:]))
-        gaps = [profile[a : b + 1].max() - max(profile[a], profile[b]) for a, b in pairs]
+        gaps = [profile[a : b + 1].max() - max(profile[a], profile[b]) for a, b in pairwise(at)]
         depths.append(max(float(np.median(gaps)), 0.5))
     return np.array(depths)
 
@@ -69,7 +70,16 @@ def _profiles(image: Image, hand: Hand, reader: Reader) -> Profile:
     points = reader.curves.reshape(-1, 2)
     offset = (_lab(image, points, hand.size) - reader.mean) @ reader.whiten
     unlike = np.minimum(np.sqrt((offset**2).sum(axis=-1)), 8.0)
-    return np.asarray(unlike.reshape(reader.curves.shape[:2]))
+    return np.stack(
+        [_close(row, curve, hand.size) for row, curve in zip(unlike.reshape(-1, SAMPLES), reader.curves)]
+    )
+
+
+def _close(profile: Profile, curve: Points, size: float) -> Profile:
+    """Fill valleys too narrow for a finger, such as the blend of a dark rim into a bright background."""
+    step = np.hypot(*(curve[1] - curve[0]))
+    kernel = np.ones((1, 2 * round(0.025 * size / step) + 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(profile[None], cv2.MORPH_CLOSE, kernel)[0])
 
 
 def _lab(image: Image, points: Points, size: float) -> Points:

@@ -7,7 +7,7 @@ import random
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.fan import HALF_WIDTH, Finger, Hand, interpolate, open_hand, redraw_fan
+from asap.pairs.fan import HALF_WIDTH, Finger, Hand, interpolate, make_fan, open_hand, redraw_fan
 from asap.pairs.finger_count import count_fingers, finger_reader
 from asap.records import Image, Region
 
@@ -19,7 +19,47 @@ def add_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """Six fingers: the fan of four redrawn as one of five within the same outline."""
     hand = open_hand(image, region)
     sources = rng.choice(((0, 1, 1, 2, 3), (0, 1, 2, 2, 3)))
-    return checked(image, hand, redraw_fan(image, hand, even_fan(hand, sources)), fingers=5)
+    width = float(np.clip(0.75 * mean_gap(hand) / HALF_WIDTH, 0.72, 0.95))
+    return checked(
+        image, hand, redraw_fan(image, region.mask, hand, even_fan(hand, sources, width)), fingers=5
+    )
+
+
+def lose_finger(image: Image, region: Region, rng: random.Random) -> Image:
+    """Four fingers: the fan of four redrawn as one of three within the same outline."""
+    hand = open_hand(image, region)
+    sources = rng.choice(((0, 1, 3), (0, 2, 3)))
+    width = float(np.clip(1.5 - 0.6 * (mean_gap(hand) / HALF_WIDTH - 1), 1.2, 1.5))
+    return checked(
+        image, hand, redraw_fan(image, region.mask, hand, even_fan(hand, sources, width)), fingers=3
+    )
+
+
+def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
+    """Two neighbouring fingers grown together along their whole length."""
+    hand = open_hand(image, region)
+    first = rng.choice((0, 1, 2))
+    targets = hand.fingers.copy()
+    middle = targets[first : first + 2].mean(axis=0)
+    apart = targets[first + 1] - targets[first]
+    close = 0.165 * hand.size * apart / np.hypot(*apart.T)[:, None] / 2
+    pull = np.array([0.0, 0.5, 0.95, 1.0])[:, None]
+    targets[first] += pull * (middle - close - targets[first])
+    targets[first + 1] += pull * (middle + close - targets[first + 1])
+    fan = make_fan(hand, targets, (0, 1, 2, 3), (1.0,) * 4)
+    return checked(image, hand, redraw_fan(image, region.mask, hand, fan, seam=0.03), fingers=3)
+
+
+def mean_gap(hand: Hand) -> float:
+    """Half the mean distance between neighbouring fingers at their middle joints, in hand sizes."""
+    return float(np.hypot(*np.diff(hand.fingers[:, 2], axis=0).T).mean() / (2 * hand.size))
+
+
+def even_fan(hand: Hand, sources: tuple[int, ...], width: float) -> list[Finger]:
+    """Fingers drawn from `sources`, evenly between index and little finger; the outline keeps its place."""
+    positions = np.linspace(0, 3, len(sources))
+    targets = np.stack([interpolate(hand.fingers, position) for position in positions])
+    return make_fan(hand, targets, sources, (width,) * len(sources))
 
 
 def checked(image: Image, hand: Hand, edited: Image, fingers: int) -> Image:
@@ -34,19 +74,3 @@ def checked(image: Image, hand: Hand, edited: Image, fingers: int) -> Image:
     if count_fingers(edited, hand, reader) != fingers:
         raise Unsuitable("not visible")
     return edited
-
-
-def even_fan(hand: Hand, sources: tuple[int, ...]) -> list[Finger]:
-    """Fingers drawn from `sources`, evenly between index and little finger; the outline keeps its place."""
-    count = len(sources)
-    step = 3 / (count - 1)
-    middle = hand.fingers[:, 2]
-    spacing = np.hypot(*np.diff(middle, axis=0).T).mean()
-    narrow = float(np.clip(step * spacing / (2 * HALF_WIDTH * hand.size), 0.72, 0.95))
-    side = np.sign(np.cross(hand.fingers[0, 1] - hand.fingers[0, 0], hand.fingers[3, 1] - hand.fingers[0, 1]))
-    fan = []
-    for i, source in enumerate(sources):
-        low, high = 1.0 if i == 0 else narrow, 1.0 if i == count - 1 else narrow
-        widths = (low, high) if side > 0 else (high, low)
-        fan.append(Finger(interpolate(hand.fingers, i * step), hand.fingers[source], widths))
-    return fan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from asap.records import Box, Image, Points
 
 Field = NDArray[np.float32]
+Array = TypeVar("Array", Image, Field)
 
 
 class Bump(NamedTuple):
@@ -94,11 +95,10 @@ def displacement(grid: Field, bump: Bump) -> Field:
     return np.asarray(ellipse_weight(grid, bump)[..., None] * (source - grid), np.float32)
 
 
-def sample(image: Image, source: Field) -> Image:
-    """`image` read at `source` (h, w, 2) by bicubic interpolation; beyond the border its edge goes on."""
-    result: Image = cv2.remap(
-        image, source[..., 0], source[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-    )
+def sample(image: Array, source: Field) -> Array:
+    """`image` (H, W, C) read at `source` (h, w, 2), bicubic; beyond the border its edge goes on."""
+    x, y = source[..., 0].astype(np.float32), source[..., 1].astype(np.float32)
+    result: Array = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     return result
 
 
@@ -134,7 +134,7 @@ def apply_mirror(image: Image, bump: Bump) -> Image:
     new = sample(image, source.astype(np.float32)).astype(np.float32)
     new += spread(old - new, (weight > 0) & (weight < 0.5), max(bump.axes) / 2)
     mixed = old + weight * (new - old)
-    return paste(image, box, np.clip(mixed + 0.5, 0, 255).astype(np.uint8), weight[..., 0] > 0)
+    return paste(image, box, to_bytes(mixed), weight[..., 0] > 0)
 
 
 def spread(values: Field, known: NDArray[np.bool_], sigma: float) -> Field:
@@ -143,3 +143,15 @@ def spread(values: Field, known: NDArray[np.bool_], sigma: float) -> Field:
     total = cv2.GaussianBlur(values * mask, (0, 0), sigma).reshape(values.shape)
     weight = cv2.GaussianBlur(mask, (0, 0), sigma)[..., None]
     return np.asarray(total / np.maximum(weight, 1e-6), np.float32)
+
+
+def to_bytes(values: Field) -> Image:
+    """Colours rounded and clipped to `uint8`."""
+    return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)
+
+
+def disc(radius: float) -> Image:
+    """A round structuring element of at least one pixel."""
+    size = 2 * round(radius) + 1
+    element: Image = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return element
