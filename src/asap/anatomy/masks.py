@@ -23,7 +23,7 @@ GRABCUT_PERSON = 320
 def capsules(
     points: Points, bones: Iterable[tuple[int, int]], radius: float, height: int, width: int
 ) -> Mask:
-    """Pixels within `radius` of a bone, a pair of indices into `points`; bones with an unknown end are left out."""
+    """Pixels within `radius` of a bone, a pair of indices into `points`; none where an end is unknown."""
     canvas = np.zeros((height, width), np.uint8)
     thickness = max(1, round(2 * radius))
     for a, b in bones:

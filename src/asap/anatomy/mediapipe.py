@@ -60,6 +60,8 @@ class Models:
                 min_detection_confidence=0.5, model_selection=1
             )
             self._people = solutions.selfie_segmentation.SelfieSegmentation()
+            for model in (self._hands, self._pose, self._mesh, self._boxes, self._people):
+                model.process(np.zeros((64, 64, 3), np.uint8))  # so that they have said what they have to say
 
     def hands(self, image: Image, box: Box) -> list[Found]:
         """Hands in `box`: 21 points each. The score is the model's for the side, which drops with quality."""

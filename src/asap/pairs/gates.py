@@ -1,0 +1,82 @@
+"""The gates a pair has to pass: plainly changed inside its mask, unchanged outside."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.pairs.composite import crop_box
+from asap.records import Image, Mask
+
+Map = NDArray[np.float32]
+
+RADIUS = 5
+"""Half of SSIM's window of 11 pixels."""
+SMALLEST = 12
+"""Shorter side of a mask's box, in pixels, below which an error is too small to be seen."""
+
+
+def ssim_map(a: Image, b: Image) -> Map:
+    """(H, W) structural similarity of two pictures (H, W, 3), the mean of their channels.
+
+        ((2 ma mb + c1) (2 cov + c2)) / ((ma^2 + mb^2 + c1) (va + vb + c2))
+
+    with means, variances and covariance under a Gaussian window (sigma 1.5, 11 x 11), c1 = (0.01 * 255)^2 and
+    c2 = (0.03 * 255)^2. It is 1 wherever the windows are equal. Source: Wang et al., IEEE TIP 13(4), 2004.
+    """
+    x, y = a.astype(np.float32), b.astype(np.float32)
+    mx, my = _window(x), _window(y)
+    vx, vy, cov = _window(x * x) - mx * mx, _window(y * y) - my * my, _window(x * y) - mx * my
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    top = (2 * mx * my + c1) * (2 * cov + c2)
+    bottom = (mx * mx + my * my + c1) * (vx + vy + c2)
+    return np.asarray((top / bottom).mean(axis=2), np.float32)
+
+
+def _window(values: Map) -> Map:
+    side = 2 * RADIUS + 1
+    return np.asarray(cv2.GaussianBlur(values, (side, side), 1.5, borderType=cv2.BORDER_REFLECT))
+
+
+def similarity(chosen: Image, rejected: Image, mask: Mask) -> dict[str, float]:
+    """SSIM averaged over the pixels in `mask` ("ssim_inside") and over all others ("ssim_outside").
+
+    Every pixel counts on one side. A pixel less than 6 from the border sees both sides through its window,
+    so the mean outside is below 1 though the pixels there are equal: it is a bound from below.
+    Only the surroundings of the mask are computed; elsewhere windows are equal and SSIM is 1.
+
+    Raises:
+        ValueError: `mask` is empty.
+    """
+    box = crop_box(mask, 2 * RADIUS)
+    if box is None:
+        raise ValueError("an empty mask has no inside")
+    left, top, right, bottom = box
+    inside = mask[top:bottom, left:right]
+    values = ssim_map(chosen[top:bottom, left:right], rejected[top:bottom, left:right]).astype(np.float64)
+    lost = float((1 - values[~inside]).sum())
+    others = mask.size - int(inside.sum())
+    return {
+        "ssim_inside": round(float(values[inside].mean()), 6),
+        "ssim_outside": round(1 - lost / others, 6) if others else 1.0,
+    }
+
+
+def refusal(inside: float, outside: float, mask: Mask, most: float, least: float) -> str | None:
+    """Why a pair is not good enough, in a few words; None if it is.
+
+    Args:
+        inside, outside: SSIM in and out of `mask`.
+        mask: (H, W) what changed.
+        most: the largest SSIM inside at which an error is still seen.
+        least: the smallest SSIM outside.
+    """
+    left, top, right, bottom = crop_box(mask) or (0, 0, 0, 0)
+    if min(right - left, bottom - top) < SMALLEST:
+        return "the change is too small"
+    if inside > most:
+        return "hardly visible: SSIM inside too high"
+    if outside < least:
+        return "changes too much: SSIM outside too low"
+    return None

@@ -1,0 +1,103 @@
+"""What became of each photo: accounts that let `asap build` continue, and the dataset put together.
+
+    HAP/.work/<key>.json, <key>.parquet    photos done in this run, or in one that was killed
+    HAP/photos.jsonl, rejected.jsonl       accounts of the photos in the finished dataset, and what was rejected
+
+At the end what `.work` holds goes before what was finished earlier, and `.work` is moved away in one step
+when all else is in place; so a kill at any point leaves something from which the same end is reached.
+"""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
+from pathlib import Path
+
+from asap.pairs import dataset
+from asap.pairs.photos import excluded
+from asap.pairs.worker import key_of
+from asap.records import Photo
+from asap.store import Row, read_rows, to_json
+
+Accounts = dict[str, Row]
+"""The account of each photo (`worker.process`) by its source."""
+
+WORK, DONE = ".work", ".done"
+_by_source = itemgetter("source")
+
+
+def recover(folder: Path) -> None:
+    """Finish the last steps of a run that was killed while it put its results in place."""
+    dataset.recover(folder)
+    shutil.rmtree(folder / DONE, ignore_errors=True)
+
+
+def kept(folder: Path, photos: Sequence[Photo], exclude: Sequence[str]) -> Accounts:
+    """Accounts of photos that were finished earlier and still hold.
+
+    A photo that has since been changed, moved or excluded, or whose caption has, does not; one that is not in
+    its place any more does, for its pairs are not lost with it.
+    """
+    keys = {photo.source: key_of(photo) for photo in photos}
+    present = {photo.id for photo in photos}
+    accounts = {row["source"]: row for row in read_rows(folder / "photos.jsonl")}
+    return {
+        source: row
+        for source, row in accounts.items()
+        if not excluded(source, exclude)
+        and (keys[source] == row["key"] if source in keys else row["id"] not in present)
+    }
+
+
+def is_stale(folder: Path, before: Accounts) -> bool:
+    """Whether the finished dataset holds more photos than those in `before`."""
+    return any(row["source"] not in before for row in read_rows(folder / "photos.jsonl"))
+
+
+def is_done(folder: Path, photo: Photo) -> bool:
+    """Whether `.work` has the photo's account."""
+    return (folder / WORK / f"{key_of(photo)}.json").exists()
+
+
+def fresh(folder: Path, photos: Sequence[Photo]) -> Accounts:
+    """The accounts in `.work` of these photos, with their "rejected" attempts."""
+    paths = {photo.source: folder / WORK / f"{key_of(photo)}.json" for photo in photos}
+    return {source: next(read_rows(path)) for source, path in paths.items() if path.exists()}
+
+
+def finish(folder: Path, before: Accounts, new: Accounts, title: str, notes: Sequence[str]) -> None:
+    """Write dataset, photos.jsonl and rejected.jsonl from the accounts `before` and from `new` in `.work`.
+
+    Raises:
+        UserError: not one pair.
+    """
+    old = {source for source in before if source not in new}
+    work = folder / WORK
+    work.mkdir(parents=True, exist_ok=True)
+    accounts = ({**before, **new}[source] for source in sorted({*before, *new}))
+    rejected = (row for source in sorted(new) for row in new[source]["rejected"])
+    _write_rows(work, folder / "rejected.jsonl", _merged(read_rows(folder / "rejected.jsonl"), old, rejected))
+    pairs = (row for source in sorted(new) for row in _pairs(work, new[source]))
+    dataset.write(folder, _merged(dataset.read(folder), old, pairs), title=title, notes=notes)
+    _write_rows(
+        work, folder / "photos.jsonl", ({**row, "rejected": len(row["rejected"])} for row in accounts)
+    )
+    work.rename(folder / DONE)
+    recover(folder)
+
+
+def _merged(finished: Iterable[Row], old: set[str], new: Iterable[Row]) -> Iterator[Row]:
+    return heapq.merge((row for row in finished if row["source"] in old), new, key=_by_source)
+
+
+def _pairs(work: Path, account: Row) -> Iterator[Row]:
+    return dataset.read_shard(work / f"{account['key']}.parquet") if account["pairs"] else iter(())
+
+
+def _write_rows(work: Path, path: Path, rows: Iterable[Row]) -> None:
+    temporary = work / path.name
+    with temporary.open("w", encoding="utf-8") as file:
+        file.writelines(to_json(row) + "\n" for row in rows)
+    temporary.replace(path)

@@ -1,0 +1,150 @@
+"""One photo: find its body parts, try degradations on each, keep the pairs that pass the gates."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from asap.anatomy.detect import find_regions
+from asap.anatomy.keypoints import size_of
+from asap.lookup import choose
+from asap.pairs import dataset
+from asap.pairs.composite import composite, crop_box
+from asap.pairs.degradations import DEGRADATIONS, Unsuitable
+from asap.pairs.gates import refusal, similarity
+from asap.pairs.photos import Unreadable, read_photo
+from asap.records import Image, Pair, Photo, Region
+from asap.store import Row, content_id, seed_of, to_json, write_atomic
+
+
+class Rules(NamedTuple):
+    """What decides the pairs of a photo, beside the photo itself; the fields of `build.Config`."""
+
+    size: int
+    degradations: tuple[str, ...]
+    per_region: int
+    seed: int
+    ssim_inside: float
+    ssim_outside: float
+
+
+def process(photo: Photo, folder: Path, rules: Rules) -> Row:
+    """Make the pairs of `photo` and keep them as `folder/<key>.parquet`, with an account in `<key>.json`.
+
+    The account, written last and returned, has the photo's key, id, source and caption, the number of pairs,
+    the parts found, the attempts that were rejected with their reasons, or why the photo was "skipped".
+    """
+    key = key_of(photo)
+    account: Row = {
+        "key": key,
+        "id": photo.id,
+        "source": photo.source,
+        "pairs": 0,
+        "parts": {},
+        "skipped": None,
+    }
+    rejected: list[Row] = []
+    try:
+        image = read_photo(photo.path, rules.size)
+    except Unreadable as reason:
+        account["skipped"] = str(reason)
+    else:
+        regions = find_regions(image)
+        account["parts"] = Counter(region.part for region in regions)
+        whole = dataset.png(image)
+        pairs = attempts(image, regions, photo, rules, rejected)
+        rows = (dataset.encode(pair, whole) for pair in pairs)
+        account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
+    write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")
+    return account
+
+
+def key_of(photo: Photo) -> str:
+    """What a photo's pairs depend on, beside the rules: its bytes, path and caption."""
+    return content_id(photo.id, photo.source, photo.caption)
+
+
+def attempts(
+    image: Image, regions: Sequence[Region], photo: Photo, rules: Rules, rejected: list[Row]
+) -> Iterator[Pair]:
+    """The accepted pairs of one photo; what was rejected is added to `rejected`, with the reason.
+
+    For each region the errors come in an order of chance, and of each error one degradation at a time, until
+    `per_region` different errors are in. The chance is the photo's own: its bytes, the region and the seed.
+    """
+    prompt = photo.caption or describe(regions)
+    for index, region in enumerate(regions):
+        accepted: set[str] = set()
+        for name in ordered(rules.degradations, region.part, seed_of(rules.seed, photo.id, index)):
+            error = DEGRADATIONS[name].error
+            if error in accepted:
+                continue
+            seed = seed_of(rules.seed, photo.id, rules.size, region.part, index, name)
+            identity = content_id(photo.id, rules.size, region.part, index, name, seed)
+            facts: Row = {"id": identity, "prompt": prompt, "part": region.part, "error": error}
+            facts |= {"degradation": name, "source": photo.source, "seed": seed, "box": None, "metrics": {}}
+            pair, reason = attempt(image, region, facts, rules)
+            if pair is not None:
+                yield pair
+                accepted.add(error)
+            else:
+                rejected.append({**facts, "reason": reason})
+            if len(accepted) == rules.per_region:
+                break
+
+
+def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
+    """The pair of one degradation, or None and why not; what was measured is added to `facts`."""
+    name = facts["degradation"]
+    function = choose({name: DEGRADATIONS[name].function}, name, "degradation")
+    try:
+        edited = function(image, region, random.Random(facts["seed"]))
+    except Unsuitable as reason:
+        return None, str(reason)
+    except Exception as error:  # one operator's fault must not end a run of thousands of photos
+        return None, f"failed: {type(error).__name__}: {error}"
+    laid = composite(image, edited, size_of(region.part, region.keypoints))
+    if laid is None:
+        return None, "nothing changed"
+    negative, mask = laid
+    facts["box"] = crop_box(mask)
+    facts["metrics"] = similarity(image, negative, mask)
+    inside, outside = facts["metrics"]["ssim_inside"], facts["metrics"]["ssim_outside"]
+    refused = refusal(inside, outside, mask, rules.ssim_inside, rules.ssim_outside)
+    if refused is not None:
+        return None, refused
+    return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
+
+
+def ordered(names: Sequence[str], part: str, seed: int) -> list[str]:
+    """The degradations of `part` among `names`: one of each error in an order of chance, then the others."""
+    rng = random.Random(seed)
+    errors: dict[str, list[str]] = {}
+    for name in names:
+        if DEGRADATIONS[name].part == part:
+            errors.setdefault(DEGRADATIONS[name].error, []).append(name)
+    for group in errors.values():
+        rng.shuffle(group)
+    groups = list(errors.values())
+    rng.shuffle(groups)
+    rounds = max(map(len, groups), default=0)
+    return [group[turn] for turn in range(rounds) for group in groups if turn < len(group)]
+
+
+def describe(regions: Sequence[Region]) -> str:
+    """A plain caption from what was found: "a photo of two people, three hands visible"."""
+    found = Counter(region.part for region in regions)
+    people = max(found["face"], found["body"])
+    who = {0: "", 1: "a person"}.get(people, f"{_count(people)} people")
+    hands = f"{_count(found['hand'])} {'hand' if found['hand'] == 1 else 'hands'}" if found["hand"] else ""
+    if not who:
+        return f"a photo of {hands or 'people'}"
+    return f"a photo of {who}" + (f", {hands} visible" if hands else "")
+
+
+def _count(number: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[number] if number < len(words) else str(number)
