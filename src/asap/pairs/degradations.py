@@ -39,8 +39,11 @@ class Entry:
 
 DEGRADATIONS: dict[str, Entry] = {
     "extra_finger": Entry("hand", "extra finger", "asap.pairs.hand_errors:add_finger"),
-    "missing_finger": Entry("hand", "missing finger", "asap.pairs.hand_errors:lose_finger"),
+    "missing_finger": Entry("hand", "missing finger", "asap.pairs.finger_errors:cut_finger"),
+    "broken_finger": Entry("hand", "broken finger", "asap.pairs.finger_errors:break_finger"),
+    "short_finger": Entry("hand", "shortened finger", "asap.pairs.finger_errors:shorten_finger"),
     "fused_fingers": Entry("hand", "fused fingers", "asap.pairs.hand_errors:fuse_fingers"),
+    "long_finger": Entry("hand", "stretched finger", "asap.pairs.finger_errors:stretch_finger"),
     "mouth_twisted": Entry("face", "twisted mouth", "asap.pairs.face_errors:twist_mouth"),
     "eye_lowered": Entry("face", "displaced eye", "asap.pairs.face_errors:lower_eye"),
     "face_unbalanced": Entry("face", "asymmetric face", "asap.pairs.face_errors:unbalance_face"),
@@ -49,5 +52,8 @@ DEGRADATIONS: dict[str, Entry] = {
     "eye_enlarged": Entry("face", "enlarged eye", "asap.pairs.face_errors:enlarge_eye"),
     "eye_tilted": Entry("face", "tilted eye", "asap.pairs.face_errors:tilt_eye"),
     "mouth_upside_down": Entry("face", "mouth upside down", "asap.pairs.face_errors:flip_mouth"),
+    "extra_limb": Entry("body", "extra limb", "asap.pairs.limb_errors:add_limb"),
+    "broken_limb": Entry("body", "broken bone", "asap.pairs.limb_errors:break_limb"),
+    "curved_forearm": Entry("body", "boneless forearm", "asap.pairs.limb_errors:curve_forearm"),
 }
 """Name -> entry, for each part in the order in which they are to be preferred."""

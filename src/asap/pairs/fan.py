@@ -21,6 +21,10 @@ from asap.records import Image, Mask, Points, Region
 SMALLEST = 60.0
 HALF_WIDTH = 0.115
 """Half a finger's width with a little of what lies beside it, in hand sizes."""
+GHOST = 0.125
+"""Distance from the new fingers' bones, in hand sizes, at which skin is a left-over."""
+LARGEST_GHOST = 0.004
+"""How much skin may be left over, in squared hand sizes."""
 SEAM = 0.01
 """Softness of the border between two fingers' cells, in hand sizes."""
 
@@ -54,6 +58,12 @@ class Hand(NamedTuple):
     @property
     def wrist(self) -> Points:
         return np.asarray(self.points[0])
+
+    @property
+    def handedness(self) -> float:
+        """1 if the fan runs from index to little finger from +x towards +y, else -1."""
+        index, little = self.fingers[0], self.fingers[-1]
+        return float(np.sign(np.cross(index[1] - index[0], little[1] - index[0])))
 
 
 def hand_size(points: Points) -> float:
@@ -142,7 +152,8 @@ def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam
     left, top, right, bottom = box
     grid, old = pixel_grid(box), image[top:bottom, left:right].astype(np.float32)
     near = _nearness(hand, fan, grid)
-    cover = np.maximum(mask[top:bottom, left:right], cover_fingers(hand, grid)).astype(np.float32)
+    own = mask[top:bottom, left:right]
+    cover = np.where(own, 1.0, 0.5 * cover_fingers(hand, grid)).astype(np.float32)
     layers = np.dstack([old, 255 * cover])
     mixed = np.zeros_like(layers)
     weights = cells([f.target for f in fan], hand.wrist, grid, seam * hand.size)
@@ -150,10 +161,30 @@ def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam
         fade = near * _palm_fade(grid, finger.target, hand.wrist)
         source = grid + (morph(grid, finger, hand) - grid) * fade[..., None]
         mixed += weight[..., None] * sample(layers, source - (left, top))
-    touched = np.maximum(cover, mixed[..., 3] / 255)
+    colours = _wipe_ghosts(mixed[..., :3], mixed[..., 3] / 255 > 0.75, hand, fan, grid)
+    touched = np.minimum(2 * np.maximum(cover, mixed[..., 3] / 255), 1)
     alpha = cv2.GaussianBlur(cv2.dilate(touched, disc(0.03 * hand.size)), (0, 0), 0.012 * hand.size + 0.5)
-    new = old + alpha[..., None] * (mixed[..., :3] - old)
+    new = old + alpha[..., None] * (colours - old)
     return paste(image, box, to_bytes(new), (near > 0) & (alpha > 0.002))
+
+
+def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], grid: Field) -> Field:
+    """`mixed` with small bits of old fingers beside the new ones painted over; large ones are refused."""
+    distance = np.min([to_line(grid, finger.target) for finger in fan], axis=0)
+    thumb = to_line(grid, hand.points[1:5]) < 0.25 * hand.size
+    ends = np.concatenate([*(f.target[1:] for f in fan), *hand.fingers[:, 1:]])
+    zone = np.zeros(grid.shape[:2], np.uint8)
+    cv2.fillConvexPoly(zone, cv2.convexHull((ends - grid[0, 0]).round().astype(np.int32)), 1)
+    zone = cv2.dilate(zone, disc(0.15 * hand.size))
+    ghost = skin & (distance > GHOST * hand.size) & (zone > 0) & ~thumb
+    if ghost.sum() > LARGEST_GHOST * hand.size**2:
+        raise Unsuitable("a ghost of the old finger remains")
+    if not ghost.any():
+        return mixed
+    near = distance < 0.1 * hand.size
+    hole = (cv2.dilate(ghost.astype(np.uint8), disc(0.03 * hand.size)) > 0) & ~near
+    wiped = cv2.inpaint(to_bytes(mixed), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32)
+    return np.asarray(np.where(hole[..., None], wiped, mixed), np.float32)
 
 
 def cover_fingers(hand: Hand, grid: Field) -> NDArray[np.bool_]:
@@ -207,9 +238,6 @@ def morph(grid: Field, finger: Finger, hand: Hand) -> Field:
     """
     target = np.concatenate([hand.wrist[None], finger.target])
     source = np.concatenate([hand.wrist[None], finger.source])
-    higher = np.sign(
-        np.cross(hand.fingers[0, 1] - hand.fingers[0, 0], hand.fingers[3, 1] - hand.fingers[0, 1])
-    )
     total = np.zeros_like(grid)
     weights = np.zeros(grid.shape[:2], np.float32)
     for i in range(4):
@@ -220,7 +248,7 @@ def morph(grid: Field, finger: Finger, hand: Hand) -> Field:
             _lateral(np.abs(across), width, HALF_WIDTH * hand.size, float(old), float(new))
             for width, old, new in zip(finger.width, finger.source_gaps[:, i], finger.target_gaps[:, i])
         ]
-        across = np.sign(across) * np.where(across * higher < 0, *sides)
+        across = np.sign(across) * np.where(across * hand.handedness < 0, *sides)
         weight = 1.0 / (2.0 + distance) ** 3
         place = source[i] + along[..., None] * bone + across[..., None] * normal
         total += weight[..., None] * place.astype(np.float32)

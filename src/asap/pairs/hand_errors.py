@@ -25,25 +25,15 @@ def add_finger(image: Image, region: Region, rng: random.Random) -> Image:
     )
 
 
-def lose_finger(image: Image, region: Region, rng: random.Random) -> Image:
-    """Four fingers: the fan of four redrawn as one of three within the same outline."""
-    hand = open_hand(image, region)
-    sources = rng.choice(((0, 1, 3), (0, 2, 3)))
-    width = float(np.clip(1.5 - 0.6 * (mean_gap(hand) / HALF_WIDTH - 1), 1.2, 1.5))
-    return checked(
-        image, hand, redraw_fan(image, region.mask, hand, even_fan(hand, sources, width)), fingers=3
-    )
-
-
 def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
     """Two neighbouring fingers grown together along their whole length."""
     hand = open_hand(image, region)
-    first = rng.choice((0, 1, 2))
+    first = rng.choice((0, 1))
     targets = hand.fingers.copy()
     middle = targets[first : first + 2].mean(axis=0)
     apart = targets[first + 1] - targets[first]
-    close = 0.165 * hand.size * apart / np.hypot(*apart.T)[:, None] / 2
-    pull = np.array([0.0, 0.5, 0.95, 1.0])[:, None]
+    close = 0.14 * hand.size * apart / np.hypot(*apart.T)[:, None] / 2
+    pull = np.array([0.35, 0.9, 1.0, 1.0])[:, None]
     targets[first] += pull * (middle - close - targets[first])
     targets[first + 1] += pull * (middle + close - targets[first + 1])
     fan = make_fan(hand, targets, (0, 1, 2, 3), (1.0,) * 4)
@@ -62,8 +52,8 @@ def even_fan(hand: Hand, sources: tuple[int, ...], width: float) -> list[Finger]
     return make_fan(hand, targets, sources, (width,) * len(sources))
 
 
-def checked(image: Image, hand: Hand, edited: Image, fingers: int) -> Image:
-    """`edited`, if the hand shows four fingers (thumb aside) before and `fingers` after.
+def checked(image: Image, hand: Hand, edited: Image, fingers: int | None) -> Image:
+    """`edited`, if the hand shows four fingers (thumb aside) before and `fingers`, where given, after.
 
     Raises:
         Unsuitable: it does not.
@@ -71,6 +61,6 @@ def checked(image: Image, hand: Hand, edited: Image, fingers: int) -> Image:
     reader = finger_reader(image, hand)
     if np.median(reader.depth) < LEAST_DEPTH or count_fingers(image, hand, reader) != 4:
         raise Unsuitable("fingers not told apart")
-    if count_fingers(edited, hand, reader) != fingers:
+    if fingers is not None and count_fingers(edited, hand, reader) != fingers:
         raise Unsuitable("not visible")
     return edited

@@ -1,0 +1,202 @@
+"""Errors of one finger: cut to a stub, shortened, stretched or broken, over a filled background."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import random
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from asap.pairs.degradations import Unsuitable
+from asap.pairs.fan import (
+    Finger,
+    Hand,
+    cells,
+    cover_fingers,
+    morph,
+    open_hand,
+    to_bone,
+    to_line,
+)
+from asap.pairs.fill import fill, soft_edge
+from asap.pairs.hand_errors import checked
+from asap.pairs.warp import Field, box_around, disc, paste, pixel_grid, rotation, sample, smoothstep, to_bytes
+from asap.records import Box, Image, Mask, Points, Region
+
+WEB = 0.45
+"""Where the web between the fingers lies, as a fraction of the way from knuckle to middle joint."""
+PAST_TIP = 0.135
+"""How far nails and shadows reach past the last landmark, in hand sizes."""
+
+
+def cut_finger(image: Image, region: Region, rng: random.Random) -> Image:
+    """One finger cut to a short round stub."""
+    hand = open_hand(image, region)
+    return first_possible(
+        shuffled((0, 1, 2, 3), rng),
+        lambda index: checked(image, hand, remove_finger(image, region, hand, index, WEB, 0.095), fingers=3),
+    )
+
+
+def shorten_finger(image: Image, region: Region, rng: random.Random) -> Image:
+    """One finger half as long: its end, from the middle phalanx on, slid down over its base."""
+    hand = open_hand(image, region)
+    first = rng.uniform(0.5, 0.6)
+
+    def edit(index: int) -> Image:
+        target = along_bones(hand.fingers[index], (first, 0.3, 1.0), (0.0, 0.0, 0.0))
+        plate = remove_finger(image, region, hand, index, first + 0.25, cap=0.0)
+        return checked(image, hand, lay_finger(image, plate, region, hand, index, target, 1.5), fingers=None)
+
+    return first_possible(shuffled((0, 1, 2, 3), rng), edit)
+
+
+def stretch_finger(image: Image, region: Region, rng: random.Random) -> Image:
+    """One finger about one and a half times as long."""
+    hand = open_hand(image, region)
+    lengths = (rng.uniform(1.5, 1.6), 1.55, 1.25)
+    return first_possible(
+        shuffled((0, 1, 2, 3), rng), lambda index: reshape(image, region, hand, index, lengths, 0.0)
+    )
+
+
+def break_finger(image: Image, region: Region, rng: random.Random) -> Image:
+    """The index or little finger bent sideways, outwards, by about 48 degrees at its middle joint."""
+    hand = open_hand(image, region)
+    turn = math.radians(rng.uniform(44, 54)) * hand.handedness
+    return first_possible(
+        shuffled((0, 3), rng),
+        lambda index: reshape(image, region, hand, index, (1.0,) * 3, turn if index else -turn),
+    )
+
+
+def shuffled(options: tuple[int, ...], rng: random.Random) -> list[int]:
+    """`options` in an order drawn from `rng`."""
+    return rng.sample(options, len(options))
+
+
+def first_possible(options: list[int], edit: Callable[[int], Image]) -> Image:
+    """`edit` of the first option that is not unsuitable.
+
+    Raises:
+        Unsuitable: none is; the last one's reason.
+    """
+    for option in options[:-1]:
+        with contextlib.suppress(Unsuitable):
+            return edit(option)
+    return edit(options[-1])
+
+
+def reshape(
+    image: Image, region: Region, hand: Hand, index: int, lengths: tuple[float, ...], turn: float
+) -> Image:
+    """A copy of `image` with a finger's bones scaled by `lengths` and the last two turned by `turn`."""
+    target = along_bones(hand.fingers[index], lengths, (0.0, turn, turn))
+    plate = remove_finger(image, region, hand, index, WEB, cap=0.0)
+    return checked(image, hand, lay_finger(image, plate, region, hand, index, target, 0.0), fingers=None)
+
+
+def along_bones(finger: Points, lengths: tuple[float, ...], turns: tuple[float, ...]) -> Points:
+    """(4, 2) the finger with each bone scaled by `lengths` and turned by `turns` radians."""
+    bones = [
+        rotation(turn) @ bone * length for bone, length, turn in zip(np.diff(finger, axis=0), lengths, turns)
+    ]
+    return np.concatenate([finger[:1], finger[0] + np.cumsum(bones, axis=0)])
+
+
+def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: float, cap: float) -> Image:
+    """A copy of `image` without the finger.
+
+    What stays is its base up to the fraction `keep` of its first bone, with a round end of radius `cap` (in
+    hand sizes). Background is copied over the rest.
+    """
+    box = box_around(hand.points, 0.9 * hand.size, image.shape)
+    grid = pixel_grid(box)
+    left, top, right, bottom = box
+    skin = region.mask[top:bottom, left:right] | cover_fingers(hand, grid)
+    body = finger_body(hand, index, grid, skin)
+    stub = stub_shape(hand, index, grid, keep, cap)
+    hole = (cv2.dilate(body.astype(np.uint8), disc(0.03 * hand.size)) > 0) & ~stub
+    rest = skin & ~body
+    hole &= ~rest
+    forbidden = (
+        cv2.dilate((rest | stub | elsewhere(region, box)).astype(np.uint8), disc(0.03 * hand.size)) > 0
+    )
+    crop = image[top:bottom, left:right]
+    return paste(image, box, fill(crop, hole, forbidden & ~hole, 0.08 * hand.size), np.ones_like(hole))
+
+
+def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) -> Field:
+    """(h, w) the opacity of the finger, from bone `start` on, as it is to be carried elsewhere.
+
+    Raises:
+        Unsuitable: the mask does not hold the finger.
+    """
+    finger = hand.fingers[index]
+    share = cells(list(hand.fingers), hand.wrist, grid, 1.0)[index] > 0.5
+    bones = to_line(grid, finger) < 0.03 * hand.size
+    if not bones.any() or mask[bones].mean() < 0.95:
+        raise Unsuitable("the finger is not in the mask")
+    joint = int(start)
+    along, _, _ = to_bone(grid, finger[joint], finger[joint + 1])
+    begin = smoothstep(along, start - joint, start - joint + 0.2)
+    own = mask & share & (to_line(grid, finger) < PAST_TIP * hand.size)
+    return begin * soft_edge(cv2.erode(own.astype(np.uint8), disc(1)) > 0, 0.012 * hand.size)
+
+
+def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
+    """(h, w) the skin that is nearest to this finger, and what lies just past its tip."""
+    share = cells(list(hand.fingers), hand.wrist, grid, 1.0)[index] > 0.5
+    finger = hand.fingers[index]
+    along, _, _ = to_bone(grid, finger[0], finger[1])
+    tip = finger[3] + (finger[3] - finger[2]) / np.hypot(*(finger[3] - finger[2])) * 0.05 * hand.size
+    past = to_bone(grid, finger[2], tip)[2] < PAST_TIP * hand.size
+    near = to_line(grid, finger) < 0.2 * hand.size
+    return np.asarray(((skin & near & (along > 0.0)) | past) & share)
+
+
+def stub_shape(hand: Hand, index: int, grid: Field, keep: float, cap: float) -> Mask:
+    """(h, w) what stays of the finger: all up to `keep` of its first bone, and a round end beyond."""
+    base, joint = hand.fingers[index, :2]
+    along, _, _ = to_bone(grid, base, joint)
+    end = base + keep * (joint - base)
+    return np.asarray((along < keep) | (np.hypot(*(grid - end).transpose(2, 0, 1)) < cap * hand.size))
+
+
+def elsewhere(region: Region, box: Box) -> Mask:
+    """(h, w) other people's hands and faces in `box`, which must not be copied from."""
+    left, top, right, bottom = box
+    result = np.zeros((bottom - top, right - left), np.uint8)
+    for points in region.context.get("hands", ()):
+        known = np.asarray(points)[np.isfinite(points).all(axis=1)]
+        cv2.fillConvexPoly(result, cv2.convexHull((known - (left, top)).round().astype(np.int32)), 1)
+    for x0, y0, x1, y1 in region.context.get("faces", ()):
+        result[max(0, y0 - top) : max(0, y1 - top), max(0, x0 - left) : max(0, x1 - left)] = 1
+    return result > 0
+
+
+def lay_finger(  # the plain values that a picture needs
+    image: Image, plate: Image, region: Region, hand: Hand, index: int, target: Points, start: float
+) -> Image:
+    """A copy of `plate` with the finger of `image`, from bone `start` (0 knuckle, 3 tip) on, at joints `target`.
+
+    Raises:
+        Unsuitable: `target` leaves the image, or the mask does not hold the finger.
+    """
+    if (target < 0).any() or (target >= (image.shape[1], image.shape[0])).any():
+        raise Unsuitable("no room for the finger")
+    box = box_around(np.concatenate([hand.points, target]), 0.3 * hand.size, image.shape)
+    grid = pixel_grid(box)
+    left, top, right, bottom = box
+    layer = finger_layer(region.mask[top:bottom, left:right], hand, index, grid, start)
+    no_gap = np.full((2, 4), np.inf)
+    finger = Finger(target, hand.fingers[index], (1.0, 1.0), no_gap, no_gap)
+    layers = np.dstack([image[top:bottom, left:right].astype(np.float32), 255 * layer])
+    moved = sample(layers, morph(grid, finger, hand) - np.array([left, top], np.float32))
+    alpha = np.clip(moved[..., 3:] / 255, 0, 1)
+    under = plate[top:bottom, left:right].astype(np.float32)
+    new = to_bytes(under + alpha * (moved[..., :3] - under))
+    return paste(plate, box, new, alpha[..., 0] > 0.002)
