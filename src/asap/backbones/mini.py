@@ -1,0 +1,212 @@
+"""`mini`: a small flow transformer on the pixels of the embedded figures, with a natural rate of faults.
+
+Its network is diffusers' own FLUX transformer, fed 4 x 4 patches of pixels. It predicts the clean image x0,
+from which the velocity is (z_t - x0) / max(t, 0.05): at this size, a network that predicts the velocity
+itself draws fingers as shreds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import ConfigMixin, DiffusionPipeline, FluxPipeline, FluxTransformer2DModel, ModelMixin
+from diffusers.configuration_utils import register_to_config
+from diffusers.loaders import FluxLoraLoaderMixin
+from torch import Tensor, nn
+
+from asap.backbones import lora, schedule
+from asap.backbones.backbone import Condition, Frame
+from asap.backbones.cpu import tune_allocator
+from asap.backbones.parts import DTYPES, generators, load_part
+from asap.errors import UserError
+from asap.records import Image
+
+PATCH = 4
+SMALLEST_TIME = 0.05
+
+
+class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
+    """A learned table with one row per word of a fixed vocabulary; row 0 is padding."""
+
+    @register_to_config  # type: ignore[untyped-decorator]
+    def __init__(self, words: Sequence[str], length: int = 16, width: int = 64) -> None:
+        super().__init__()
+        self.words = {word: i for i, word in enumerate(words, 1)}
+        self.length = length
+        self.table = nn.Embedding(len(words) + 1, width)
+
+    def forward(self, prompts: Sequence[str]) -> Tensor:
+        """(B, length, width) embeddings of the prompts' words.
+
+        Raises:
+            UserError: a word that is not in the vocabulary, or too many of them.
+        """
+        numbers = torch.tensor([self._numbers(p) for p in prompts], device=self.table.weight.device)
+        embeddings: Tensor = self.table(numbers)
+        return embeddings
+
+    def _numbers(self, prompt: str) -> list[int]:
+        words = prompt.lower().replace(",", " , ").split()
+        unknown = [word for word in words if word not in self.words]
+        if unknown:
+            known = " ".join(self.words)
+            raise UserError(f"mini does not know {unknown[0]!r} (in {prompt!r}); its words: {known}")
+        if len(words) > self.length:
+            raise UserError(f"mini reads {self.length} words, and {prompt!r} has {len(words)}")
+        return [self.words[word] for word in words] + [0] * (self.length - len(words))
+
+
+class MiniPipeline(DiffusionPipeline, FluxLoraLoaderMixin):  # type: ignore[misc]
+    """Text to 24 x 24 pixels by Euler steps along the flow; a diffusers pipeline like any other."""
+
+    def __init__(self, transformer: Any, captions: Any) -> None:
+        super().__init__()
+        self.register_modules(transformer=transformer, captions=captions)
+
+    @torch.no_grad()
+    def __call__(
+        self, prompt: Sequence[str], generator: Sequence[torch.Generator], steps: int = 16, size: int = 24
+    ) -> list[Image]:
+        """One image (size, size, 3) per prompt, from the noise that its generator draws."""
+        condition = embed(self.captions, prompt)
+        noise = [torch.randn(3, size, size, generator=g) for g in generator]
+        z = torch.stack(noise).to(self.transformer.device)
+        times = torch.linspace(1, 0, steps + 1)
+        for t, after in pairwise(times):
+            velocity = predict_velocity(self.transformer, z, t.expand(len(z)).to(z.device), condition)
+            z = z + (after - t) * velocity
+        pixels = ((z.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
+        return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def embed(captions: Any, prompts: Sequence[str]) -> Condition:
+    """Word embeddings (B, L, D) and their mean (B, D)."""
+    embeddings = captions(prompts)
+    return {"embeddings": embeddings, "pooled": embeddings.mean(dim=1)}
+
+
+def predict_velocity(transformer: Any, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+    """(z_t - x0) / max(t, 0.05) from the network's x0; (B, 3, H, W), t (B,) in (0, 1]."""
+    batch, _, height, width = z_t.shape
+    rows, columns = height // PATCH, width // PATCH
+    embeddings = condition["embeddings"]
+    out = transformer(
+        hidden_states=_patches(z_t),
+        timestep=t,
+        pooled_projections=condition["pooled"],
+        encoder_hidden_states=embeddings,
+        txt_ids=embeddings.new_zeros(embeddings.shape[1], 3),
+        img_ids=FluxPipeline._prepare_latent_image_ids(batch, rows, columns, z_t.device, z_t.dtype),
+        return_dict=False,
+    )[0]
+    clean = _unpatch(out, rows, columns)
+    return (z_t - clean) / schedule.per_sample(t.clamp(min=SMALLEST_TIME), z_t)
+
+
+def _patches(z: Tensor) -> Tensor:
+    """(B, 3, H, W) -> (B, H/4 * W/4, 48)."""
+    batch, channels, height, width = z.shape
+    grid = z.reshape(batch, channels, height // PATCH, PATCH, width // PATCH, PATCH)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * PATCH * PATCH)
+
+
+def _unpatch(tokens: Tensor, rows: int, columns: int) -> Tensor:
+    grid = tokens.float().reshape(len(tokens), rows, columns, 3, PATCH, PATCH).permute(0, 3, 1, 4, 2, 5)
+    return grid.reshape(len(tokens), 3, rows * PATCH, columns * PATCH)
+
+
+def new_pipeline(words: Sequence[str], seed: int) -> MiniPipeline:
+    """An untrained `mini` (1.5 million parameters), random by `seed`."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        transformer = FluxTransformer2DModel(
+            patch_size=1, in_channels=3 * PATCH * PATCH, num_layers=1, num_single_layers=3,
+            attention_head_dim=32, num_attention_heads=4, axes_dims_rope=(8, 12, 12),
+            joint_attention_dim=64, pooled_projection_dim=64,
+        )  # fmt: skip
+        return MiniPipeline(transformer, CaptionEmbedding(list(words)))
+
+
+class Mini:
+    """The `Backbone` of `MiniPipeline`: latents are pixels in [-1, 1], t is the flow's own time."""
+
+    name = "mini"
+    latent_factor = 1
+    native_size = 24
+    lora_targets = (
+        *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
+        *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
+    )
+
+    def __init__(self, source: str, *, device: str = "cpu", dtype: str = "float32") -> None:
+        self.source, self.device, self.dtype = source, device, DTYPES[dtype]
+        tune_allocator()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"dtype": str(self.dtype)}
+
+    @cached_property
+    def denoiser(self) -> Any:
+        return load_part(FluxTransformer2DModel, self.source, "transformer", self.dtype, self.device)
+
+    @cached_property
+    def _captions(self) -> Any:
+        return load_part(CaptionEmbedding, self.source, "captions", torch.float32, self.device)
+
+    @cached_property
+    def _pipeline(self) -> MiniPipeline:
+        return MiniPipeline(self.denoiser, self._captions)
+
+    def free_encoders(self) -> None:
+        self.__dict__.pop("_captions", None)
+
+    def encode(self, images: Tensor) -> Tensor:
+        return images.float()
+
+    @torch.no_grad()
+    def condition(self, prompts: Sequence[str]) -> Condition:
+        return embed(self._captions, prompts)
+
+    def framing(self, frames: Sequence[Frame]) -> Condition:
+        return {}
+
+    def times(self, count: int, generator: torch.Generator) -> Tensor:
+        return schedule.logit_normal_times(count, generator)
+
+    def noise(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        return schedule.flow_noise(z, eps, t)
+
+    def target(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
+        return schedule.flow_target(z, eps)
+
+    def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        return predict_velocity(self.denoiser, z_t, t, condition)
+
+    def load_lora(self, folder: Path) -> None:
+        lora.load_into(self._pipeline, folder)
+
+    def save_lora(self, folder: Path, adapter: str = lora.ADAPTER) -> None:
+        MiniPipeline.save_lora_weights(
+            folder,
+            transformer_lora_layers=lora.adapter_state(self.denoiser),
+            transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
+        )
+
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: int | None = None,
+    ) -> list[Image]:
+        if guidance is not None:
+            raise UserError("mini has no guidance; leave --guidance out")
+        return self._pipeline(prompts, generators(seeds), steps=steps or 16, size=size or self.native_size)
