@@ -1,6 +1,7 @@
 """The table of degradations: functions that put one anatomical error into a photo, without any model.
 
-    Degradation = Callable[[Image, Region, random.Random], Image]
+    T = TypeVar("T")
+Degradation = Callable[[Image, Region, random.Random], Image]
 
 takes an RGB photo (H, W, 3) and one body part found in it, and returns a new image of the same shape that
 differs near that part only. The photo is never written to. Where the part does not allow the error to come
@@ -9,17 +10,33 @@ out plainly, the function raises `Unsuitable`, and the next entry may be tried.
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from asap.records import Image, Region
+
+T = TypeVar("T")
 
 Degradation = Callable[[Image, Region, random.Random], Image]
 
 
-class Unsuitable(Exception):  # noqa: N818  (the contract's name; not an error but an answer)
+class Unsuitable(Exception):  # noqa: N818 (an answer rather than an error)
     """This region does not allow this degradation; the text gives the reason in a few words."""
+
+
+def first_possible(options: Sequence[T], edit: Callable[[T], Image]) -> Image:
+    """`edit` of the first option that is not unsuitable.
+
+    Raises:
+        Unsuitable: none is; with the last one's reason.
+    """
+    for option in options[:-1]:
+        with contextlib.suppress(Unsuitable):
+            return edit(option)
+    return edit(options[-1])
 
 
 @dataclass(frozen=True)

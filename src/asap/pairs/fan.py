@@ -7,23 +7,34 @@ and fetches its colour from that finger's source, by the field morphing of Beier
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.warp import Field, box_around, disc, paste, pixel_grid, sample, smoothstep, to_bytes
-from asap.records import Image, Mask, Points, Region
+from asap.pairs.hand import Hand, cover_fingers, to_bone, to_line
+from asap.pairs.warp import (
+    Field,
+    box_around,
+    coarse_grid,
+    disc,
+    enlarge,
+    paste,
+    pixel_grid,
+    sample,
+    smoothstep,
+    to_bytes,
+)
+from asap.records import Image, Mask, Points
 
-SMALLEST = 60.0
 HALF_WIDTH = 0.115
 """Half a finger's width with a little of what lies beside it, in hand sizes."""
 GHOST = 0.125
 """Distance from the new fingers' bones, in hand sizes, at which skin is a left-over."""
-LARGEST_GHOST = 0.004
+COARSE = 90.0
+"""Steps per hand size at which the warp is worked out; between them it is interpolated."""
+LARGEST_GHOST = 0.0015
 """How much skin may be left over, in squared hand sizes."""
 SEAM = 0.01
 """Softness of the border between two fingers' cells, in hand sizes."""
@@ -48,94 +59,6 @@ class Finger(NamedTuple):
     target_gaps: Points
 
 
-class Hand(NamedTuple):
-    """`points` (21, 2), `size` in pixels, and `fingers` (4, 4, 2): index to little, knuckle to tip."""
-
-    points: Points
-    size: float
-    fingers: Points
-
-    @property
-    def wrist(self) -> Points:
-        return np.asarray(self.points[0])
-
-    @property
-    def handedness(self) -> float:
-        """1 if the fan runs from index to little finger from +x towards +y, else -1."""
-        index, little = self.fingers[0], self.fingers[-1]
-        return float(np.sign(np.cross(index[1] - index[0], little[1] - index[0])))
-
-
-def hand_size(points: Points) -> float:
-    """A hand's size in pixels, which bends and turns change little: the palm's length or its like."""
-    palm = np.hypot(*(points[0] - points[9]))
-    breadth = 1.35 * np.hypot(*(points[5] - points[17]))
-    return float(max(palm, breadth, np.hypot(*(points[9] - points[12]))))
-
-
-def open_hand(image: Image, region: Region) -> Hand:
-    """The hand, if its four fingers are stretched, apart, and free of faces and other hands.
-
-    Raises:
-        Unsuitable: it is not such a hand, or its points are missing, degenerate or outside the image.
-    """
-    points = np.asarray(region.keypoints, np.float64)
-    if points.shape != (21, 2) or not np.isfinite(points).all():
-        raise Unsuitable("hand points missing")
-    hand = Hand(points, hand_size(points), points[5:21].reshape(4, 4, 2))
-    outside = np.maximum(-points, points - (image.shape[1] - 1, image.shape[0] - 1)).max(axis=1)
-    if outside[5:].max() > 0 or outside.max() > 0.5 * hand.size:
-        raise Unsuitable("hand cut by the image's edge")
-    if hand.size < SMALLEST:
-        raise Unsuitable("hand too small")
-    _check_fingers(hand)
-    _check_neighbours(hand, region)
-    return hand
-
-
-def _check_fingers(hand: Hand) -> None:
-    bones = np.diff(hand.fingers, axis=1)
-    lengths = np.hypot(bones[..., 0], bones[..., 1])
-    if (lengths.sum(axis=1) < 0.5 * hand.size).any() or (lengths < 0.05 * hand.size).any():
-        raise Unsuitable("a finger is foreshortened")
-    cosine = (bones[:, 1:] * bones[:, :-1]).sum(axis=-1) / (lengths[:, 1:] * lengths[:, :-1])
-    if (cosine < 0.5).any():
-        raise Unsuitable("a finger is bent")
-    first, second = hand.fingers[:-1], hand.fingers[1:]
-    across = np.cross(bones[:-1, 1], second[:, 1] - first[:, 1])
-    if not (np.all(across > 0) or np.all(across < 0)):
-        raise Unsuitable("fingers cross")
-    steps = np.linspace(0, 1, 7)
-    for one, other in zip(polyline_points(first, steps), polyline_points(second, steps)):
-        gaps = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
-        if gaps.min() < 0.10 * hand.size:
-            raise Unsuitable("fingers overlap")
-
-
-def _check_neighbours(hand: Hand, region: Region) -> None:
-    hull = cv2.convexHull(hand.points.astype(np.float32))
-    for other in region.context.get("hands", ()):
-        if hand_size(np.asarray(other)) < 0.5 * hand.size:
-            continue
-        inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in other]
-        if max(inside) > -0.15 * hand.size:
-            raise Unsuitable("another hand is too near")
-    for left, top, right, bottom in region.context.get("faces", ()):
-        box = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
-        if cv2.intersectConvexConvex(box, hull)[0] > 0:
-            raise Unsuitable("before a face")
-
-
-def polyline_points(lines: Points, fractions: NDArray[np.float64]) -> Points:
-    """(N, F, 2) the points at `fractions` of the arc length of each of `lines` (N, K, 2)."""
-    result = []
-    for line in lines:
-        lengths = np.hypot(*np.diff(line, axis=0).T)
-        at = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
-        result.append(np.stack([np.interp(fractions, at, line[:, i]) for i in (0, 1)], axis=-1))
-    return np.stack(result)
-
-
 def interpolate(fingers: Points, position: float) -> Points:
     """(4, 2) the finger at `position` in the fan: 0 the index, 3 the little finger, between them a blend."""
     low = min(int(position), len(fingers) - 2)
@@ -148,24 +71,24 @@ def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam
     The warp fades to nothing across the palm and within a quarter of the hand's size around the fingers, and
     what is hand (`mask`) neither before nor after stays as it was, so that the background hardly bends.
     """
-    box = box_around(np.concatenate([hand.points, *(f.target for f in fan)]), 0.4 * hand.size, image.shape)
+    targets = [finger.target for finger in fan]
+    box = box_around(np.concatenate([hand.points, *targets]), 0.4 * hand.size, image.shape)
     left, top, right, bottom = box
-    grid, old = pixel_grid(box), image[top:bottom, left:right].astype(np.float32)
-    near = _nearness(hand, fan, grid)
-    own = mask[top:bottom, left:right]
-    cover = np.where(own, 1.0, 0.5 * cover_fingers(hand, grid)).astype(np.float32)
+    old = image[top:bottom, left:right].astype(np.float32)
+    grid, coarse = pixel_grid(box), coarse_grid(box, hand.size / COARSE)
+    near = _nearness(hand, fan, coarse)
+    cover = np.where(mask[top:bottom, left:right], 1.0, 0.5 * cover_fingers(hand, grid)).astype(np.float32)
     layers = np.dstack([old, 255 * cover])
     mixed = np.zeros_like(layers)
-    weights = cells([f.target for f in fan], hand.wrist, grid, seam * hand.size)
-    for finger, weight in zip(fan, weights):
-        fade = near * _palm_fade(grid, finger.target, hand.wrist)
-        source = grid + (morph(grid, finger, hand) - grid) * fade[..., None]
-        mixed += weight[..., None] * sample(layers, source - (left, top))
+    for finger, weight in zip(fan, cells(targets, hand.wrist, coarse, grid.shape, seam * hand.size)):
+        fade = near * _palm_fade(coarse, finger.target, hand.wrist)
+        moved = enlarge((morph(coarse, finger, hand) - coarse) * fade[..., None], grid.shape)
+        mixed += weight[..., None] * sample(layers, grid + moved - np.array([left, top], np.float32))
     colours = _wipe_ghosts(mixed[..., :3], mixed[..., 3] / 255 > 0.75, hand, fan, grid)
     touched = np.minimum(2 * np.maximum(cover, mixed[..., 3] / 255), 1)
     alpha = cv2.GaussianBlur(cv2.dilate(touched, disc(0.03 * hand.size)), (0, 0), 0.012 * hand.size + 0.5)
     new = old + alpha[..., None] * (colours - old)
-    return paste(image, box, to_bytes(new), (near > 0) & (alpha > 0.002))
+    return paste(image, box, to_bytes(new), (enlarge(near, grid.shape) > 0) & (alpha > 0.002))
 
 
 def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], grid: Field) -> Field:
@@ -175,7 +98,6 @@ def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], gr
     ends = np.concatenate([*(f.target[1:] for f in fan), *hand.fingers[:, 1:]])
     zone = np.zeros(grid.shape[:2], np.uint8)
     cv2.fillConvexPoly(zone, cv2.convexHull((ends - grid[0, 0]).round().astype(np.int32)), 1)
-    zone = cv2.dilate(zone, disc(0.15 * hand.size))
     ghost = skin & (distance > GHOST * hand.size) & (zone > 0) & ~thumb
     if ghost.sum() > LARGEST_GHOST * hand.size**2:
         raise Unsuitable("a ghost of the old finger remains")
@@ -185,12 +107,6 @@ def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], gr
     hole = (cv2.dilate(ghost.astype(np.uint8), disc(0.03 * hand.size)) > 0) & ~near
     wiped = cv2.inpaint(to_bytes(mixed), hole.astype(np.uint8), 3, cv2.INPAINT_TELEA).astype(np.float32)
     return np.asarray(np.where(hole[..., None], wiped, mixed), np.float32)
-
-
-def cover_fingers(hand: Hand, grid: Field) -> NDArray[np.bool_]:
-    """(h, w) the pixels within .11 hand sizes of the fingers' bones: surely all of the fingers."""
-    distance = np.min([to_line(grid, finger) for finger in hand.fingers], axis=0)
-    return np.asarray(distance < 0.11 * hand.size)
 
 
 def _nearness(hand: Hand, fan: Sequence[Finger], grid: Field) -> Field:
@@ -207,28 +123,14 @@ def _palm_fade(grid: Field, target: Points, wrist: Points) -> Field:
     return 1.0 - smoothstep(along.astype(np.float32), 0.02, 0.75)
 
 
-def cells(targets: Sequence[Points], wrist: Points, grid: Field, softness: float) -> Field:
+def cells(
+    targets: Sequence[Points], wrist: Points, coarse: Field, shape: tuple[int, ...], softness: float
+) -> Field:
     """(N, h, w) each pixel's share in each of N fingers: a softmax of the distances to their polylines."""
-    distance = np.stack([to_line(grid, np.concatenate([wrist[None], target])) for target in targets])
+    lines = [np.concatenate([wrist[None], target]) for target in targets]
+    distance = np.stack([enlarge(to_line(coarse, line), shape) for line in lines])
     weight = np.exp((distance.min(axis=0) - distance) / softness)
     return np.asarray(weight / weight.sum(axis=0), np.float32)
-
-
-def to_line(grid: Field, line: Points) -> Field:
-    """(h, w) the distance in pixels of each pixel to a polyline (K, 2)."""
-    distance: Field = np.min([to_bone(grid, a, b)[2] for a, b in pairwise(line)], axis=0)
-    return distance
-
-
-def to_bone(grid: Field, start: Points, end: Points) -> tuple[Field, Field, Field]:
-    """For each pixel: the fraction along the bone, pixels across it (signed), and the distance to it."""
-    bone = end - start
-    length = float(np.hypot(*bone))
-    offset = grid - start.astype(np.float32)
-    along = offset @ (bone / length**2).astype(np.float32)
-    across = offset @ (np.array([-bone[1], bone[0]]) / length).astype(np.float32)
-    beyond = (np.clip(along, 0, 1) - along) * length
-    return along, across, np.hypot(across, beyond)
 
 
 def morph(grid: Field, finger: Finger, hand: Hand) -> Field:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.pairs.fan import Hand, polyline_points
+from asap.pairs.hand import Hand, polyline_points
 from asap.records import Image, Points
 
 Profile = NDArray[np.float64]
@@ -21,7 +21,7 @@ Profile = NDArray[np.float64]
 FRACTIONS = np.linspace(0.45, 0.85, 9)
 """Where the nine curves cross the fingers, as fractions of the way from knuckle to tip."""
 SAMPLES = 160
-DEPTH = .4
+DEPTH = 0.4
 """How deep a gap must be to part two fingers, relative to the hand's own gaps."""
 
 
@@ -59,10 +59,9 @@ def _gap_depths(image: Image, hand: Hand, reader: Reader, centres: Points) -> Pr
     return np.array(depths)
 
 
-def count_fingers(image: Image, hand: Hand, reader: Reader) -> int:
-    """The number of fingers, thumb aside, that most of the curves cross."""
-    counts = [_valleys(p, DEPTH * d) for p, d in zip(_profiles(image, hand, reader), reader.depth)]
-    return int(np.bincount(counts).argmax())
+def count_fingers(image: Image, hand: Hand, reader: Reader) -> NDArray[np.int_]:
+    """(9,) the number of fingers, thumb aside, that each of the curves crosses."""
+    return np.array([_valleys(p, DEPTH * d) for p, d in zip(_profiles(image, hand, reader), reader.depth)])
 
 
 def _profiles(image: Image, hand: Hand, reader: Reader) -> Profile:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import random
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from asap.pairs.degradations import Unsuitable
-from asap.pairs.fan import (
-    Finger,
-    Hand,
-    cells,
-    cover_fingers,
-    morph,
-    open_hand,
-    to_bone,
-    to_line,
-)
+from asap.pairs.degradations import Unsuitable, first_possible
+from asap.pairs.fan import COARSE, Finger, cells, morph
 from asap.pairs.fill import fill, soft_edge
+from asap.pairs.hand import Hand, cover_fingers, open_hand, to_bone, to_line
 from asap.pairs.hand_errors import checked
-from asap.pairs.warp import Field, box_around, disc, paste, pixel_grid, rotation, sample, smoothstep, to_bytes
+from asap.pairs.warp import (
+    Field,
+    box_around,
+    coarse_grid,
+    disc,
+    enlarge,
+    paste,
+    pixel_grid,
+    rotation,
+    sample,
+    smoothstep,
+    to_bytes,
+)
 from asap.records import Box, Image, Mask, Points, Region
 
 WEB = 0.45
@@ -36,7 +38,7 @@ def cut_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """One finger cut to a short round stub."""
     hand = open_hand(image, region)
     return first_possible(
-        shuffled((0, 1, 2, 3), rng),
+        rng.sample(range(4), 4),
         lambda index: checked(image, hand, remove_finger(image, region, hand, index, WEB, 0.095), fingers=3),
     )
 
@@ -48,10 +50,10 @@ def shorten_finger(image: Image, region: Region, rng: random.Random) -> Image:
 
     def edit(index: int) -> Image:
         target = along_bones(hand.fingers[index], (first, 0.3, 1.0), (0.0, 0.0, 0.0))
-        plate = remove_finger(image, region, hand, index, first + 0.25, cap=0.0)
+        plate = remove_finger(image, region, hand, index, first + 0.2, cap=0.085)
         return checked(image, hand, lay_finger(image, plate, region, hand, index, target, 1.5), fingers=None)
 
-    return first_possible(shuffled((0, 1, 2, 3), rng), edit)
+    return first_possible(rng.sample(range(4), 4), edit)
 
 
 def stretch_finger(image: Image, region: Region, rng: random.Random) -> Image:
@@ -59,7 +61,7 @@ def stretch_finger(image: Image, region: Region, rng: random.Random) -> Image:
     hand = open_hand(image, region)
     lengths = (rng.uniform(1.5, 1.6), 1.55, 1.25)
     return first_possible(
-        shuffled((0, 1, 2, 3), rng), lambda index: reshape(image, region, hand, index, lengths, 0.0)
+        rng.sample(range(4), 4), lambda index: reshape(image, region, hand, index, lengths, 0.0)
     )
 
 
@@ -68,26 +70,9 @@ def break_finger(image: Image, region: Region, rng: random.Random) -> Image:
     hand = open_hand(image, region)
     turn = math.radians(rng.uniform(44, 54)) * hand.handedness
     return first_possible(
-        shuffled((0, 3), rng),
+        rng.sample((0, 3), 2),
         lambda index: reshape(image, region, hand, index, (1.0,) * 3, turn if index else -turn),
     )
-
-
-def shuffled(options: tuple[int, ...], rng: random.Random) -> list[int]:
-    """`options` in an order drawn from `rng`."""
-    return rng.sample(options, len(options))
-
-
-def first_possible(options: list[int], edit: Callable[[int], Image]) -> Image:
-    """`edit` of the first option that is not unsuitable.
-
-    Raises:
-        Unsuitable: none is; the last one's reason.
-    """
-    for option in options[:-1]:
-        with contextlib.suppress(Unsuitable):
-            return edit(option)
-    return edit(options[-1])
 
 
 def reshape(
@@ -110,8 +95,8 @@ def along_bones(finger: Points, lengths: tuple[float, ...], turns: tuple[float, 
 def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: float, cap: float) -> Image:
     """A copy of `image` without the finger.
 
-    What stays is its base up to the fraction `keep` of its first bone, with a round end of radius `cap` (in
-    hand sizes). Background is copied over the rest.
+    What stays is its base up to the fraction `keep` of its first bone, beyond the web as a rounded rod of
+    radius `cap` (in hand sizes). Background is copied over the rest.
     """
     box = box_around(hand.points, 0.9 * hand.size, image.shape)
     grid = pixel_grid(box)
@@ -136,7 +121,7 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
         Unsuitable: the mask does not hold the finger.
     """
     finger = hand.fingers[index]
-    share = cells(list(hand.fingers), hand.wrist, grid, 1.0)[index] > 0.5
+    share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
     bones = to_line(grid, finger) < 0.03 * hand.size
     if not bones.any() or mask[bones].mean() < 0.95:
         raise Unsuitable("the finger is not in the mask")
@@ -149,7 +134,7 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
 
 def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
     """(h, w) the skin that is nearest to this finger, and what lies just past its tip."""
-    share = cells(list(hand.fingers), hand.wrist, grid, 1.0)[index] > 0.5
+    share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
     finger = hand.fingers[index]
     along, _, _ = to_bone(grid, finger[0], finger[1])
     tip = finger[3] + (finger[3] - finger[2]) / np.hypot(*(finger[3] - finger[2])) * 0.05 * hand.size
@@ -159,11 +144,11 @@ def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
 
 
 def stub_shape(hand: Hand, index: int, grid: Field, keep: float, cap: float) -> Mask:
-    """(h, w) what stays of the finger: all up to `keep` of its first bone, and a round end beyond."""
+    """(h, w) what stays of the finger: all up to the web, and a rounded rod of radius `cap` up to `keep`."""
     base, joint = hand.fingers[index, :2]
     along, _, _ = to_bone(grid, base, joint)
-    end = base + keep * (joint - base)
-    return np.asarray((along < keep) | (np.hypot(*(grid - end).transpose(2, 0, 1)) < cap * hand.size))
+    rod = to_bone(grid, base, base + keep * (joint - base))[2] < cap * hand.size
+    return np.asarray((along < min(keep, WEB)) | rod)
 
 
 def elsewhere(region: Region, box: Box) -> Mask:
@@ -181,7 +166,7 @@ def elsewhere(region: Region, box: Box) -> Mask:
 def lay_finger(  # the plain values that a picture needs
     image: Image, plate: Image, region: Region, hand: Hand, index: int, target: Points, start: float
 ) -> Image:
-    """A copy of `plate` with the finger of `image`, from bone `start` (0 knuckle, 3 tip) on, at joints `target`.
+    """A copy of `plate` with the finger of `image`, from joint `start` (0 to 3) on, moved to joints `target`.
 
     Raises:
         Unsuitable: `target` leaves the image, or the mask does not hold the finger.
@@ -195,7 +180,8 @@ def lay_finger(  # the plain values that a picture needs
     no_gap = np.full((2, 4), np.inf)
     finger = Finger(target, hand.fingers[index], (1.0, 1.0), no_gap, no_gap)
     layers = np.dstack([image[top:bottom, left:right].astype(np.float32), 255 * layer])
-    moved = sample(layers, morph(grid, finger, hand) - np.array([left, top], np.float32))
+    source = enlarge(morph(coarse_grid(box, hand.size / COARSE), finger, hand), grid.shape)
+    moved = sample(layers, source - np.array([left, top], np.float32))
     alpha = np.clip(moved[..., 3:] / 255, 0, 1)
     under = plate[top:bottom, left:right].astype(np.float32)
     new = to_bytes(under + alpha * (moved[..., :3] - under))

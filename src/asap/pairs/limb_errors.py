@@ -12,9 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asap.pairs.degradations import Unsuitable
-from asap.pairs.fan import to_bone, to_line
+from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.fill import fill, soft_edge
+from asap.pairs.hand import to_bone
 from asap.pairs.warp import (
     Bump,
     Field,
@@ -48,6 +48,12 @@ class Limb(NamedTuple):
         return float(upper), float(lower)
 
 
+LEAST_FREE = 0.8
+"""Fraction of a limb's sides that must lie beside the body, not on it."""
+LEAST_SEEN = 0.45
+"""Fraction of an added limb that the body must not hide."""
+
+
 def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int], ...]) -> list[Limb]:
     """Those of `chains` that are wholly in the image, in the person's mask, and neither short nor folded."""
     points = np.asarray(region.keypoints, np.float64)
@@ -75,54 +81,122 @@ def _usable(limb: Limb, image: Image, mask: Mask) -> bool:
 
 def curve_forearm(image: Image, region: Region, rng: random.Random) -> Image:
     """One forearm curved like a noodle, by a turn of its middle."""
-    limb = rng.choice(find_limbs(image, region, ARMS))
-    radius = 0.62 * limb.lengths[1]
+    limbs = find_limbs(image, region, ARMS)
     turn = math.radians(rng.uniform(50, 58)) * rng.choice((-1, 1))
-    return apply_bumps(image, [Bump(limb.joints[1:].mean(axis=0), (radius, radius), 0.0, 0.1, turn=turn)])
+
+    def edit(limb: Limb) -> Image:
+        check_free(region, limb, start=1)
+        radius = 0.62 * limb.lengths[1]
+        return apply_bumps(image, [Bump(limb.joints[1:].mean(axis=0), (radius, radius), 0.0, 0.1, turn=turn)])
+
+    return first_possible(rng.sample(limbs, len(limbs)), edit)
 
 
 def break_limb(image: Image, region: Region, rng: random.Random) -> Image:
     """One forearm or shin broken at its middle and bent where no joint is."""
-    limb = rng.choice(find_limbs(image, region, ARMS + LEGS))
-    middle = limb.joints[1:].mean(axis=0)
+    limbs = find_limbs(image, region, ARMS + LEGS)
     turn = math.radians(rng.uniform(54, 62)) * rng.choice((-1, 1))
-    box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
-    left, top, right, bottom = box
-    grid, person = pixel_grid(box), region.mask[top:bottom, left:right]
-    piece = limb_pixels(region, limb, grid, person) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
-    stays = person & ~piece
-    hole = (cv2.dilate(piece.astype(np.uint8), disc(0.04 * limb.lengths[1])) > 0) & ~stays
-    crop = image[top:bottom, left:right]
-    forbidden = cv2.dilate(stays.astype(np.uint8), disc(3)) > 0
-    plate = paste(image, box, fill(crop, hole, forbidden & ~hole, 0.08 * limb.lengths[1]), hole | ~stays)
-    ball = np.hypot(*(grid - middle).transpose(2, 0, 1)) < 0.12 * limb.lengths[1]
-    return lay_turned(image, plate, box, piece | (ball & person), middle, turn)
+    return first_possible(
+        rng.sample(limbs, len(limbs)), lambda limb: bend_at_middle(image, region, limb, turn)
+    )
 
 
 def add_limb(image: Image, region: Region, rng: random.Random) -> Image:
     """One arm or leg too many, behind the body: a copy of a limb, turned about its root."""
-    limb = rng.choice(find_limbs(image, region, ARMS + LEGS))
-    turn = math.radians(rng.uniform(30, 38)) * rng.choice((-1, 1))
-    box = box_around(limb.joints[:1], 1.5 * sum(limb.lengths), image.shape)
+    limbs = find_limbs(image, region, ARMS + LEGS)
+    angle = math.radians(rng.uniform(30, 38))
+    options = [(limb, angle * sign) for limb in limbs for sign in (-1, 1)]
+    return first_possible(
+        rng.sample(options, len(options)), lambda option: lay_behind(image, region, option[0], option[1])
+    )
+
+
+def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Image:
+    """A copy of `image` with the lower half of the limb's lower bone turned by `turn` radians."""
+    check_free(region, limb, start=1)
+    middle = limb.joints[1:].mean(axis=0)
+    box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
     left, top, right, bottom = box
     grid, person = pixel_grid(box), region.mask[top:bottom, left:right]
-    piece = limb_pixels(region, limb, grid, person)
+    piece = limb_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
+    stays = largest_part(person & ~piece)
+    hole = (cv2.dilate((person & ~stays).astype(np.uint8), disc(0.07 * limb.lengths[1])) > 0) & ~stays
+    forbidden = (cv2.dilate(stays.astype(np.uint8), disc(3)) > 0) & ~hole
+    filled = fill(image[top:bottom, left:right], hole, forbidden, 0.08 * limb.lengths[1])
+    plate = paste(image, box, filled, ~stays)
+    ball = np.hypot(*(grid - middle).transpose(2, 0, 1)) < 0.12 * limb.lengths[1]
+    return lay_turned(image, plate, box, piece | (ball & person), middle, turn)
+
+
+def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
+    """A copy of `image` with the limb once more, turned by `turn` radians about its root, behind the person.
+
+    Raises:
+        Unsuitable: too little of it would be seen, or it would be torn apart by what is before it.
+    """
+    check_free(region, limb, start=0)
     end = limb.joints[0] + rotation(turn) @ (limb.joints[2] - limb.joints[0]) * 1.1
     if (end < 0).any() or (end >= (image.shape[1], image.shape[0])).any():
         raise Unsuitable("no room for another limb")
+    box = box_around(np.concatenate([limb.joints, end[None]]), 0.8 * limb.lengths[1], image.shape)
+    left, top, right, bottom = box
+    person, piece = region.mask[top:bottom, left:right], limb_pixels(region, limb, box)
     edited = lay_turned(image, image, box, piece, limb.joints[0], turn)
     behind = 1 - soft_edge(cv2.dilate(person.astype(np.uint8), disc(1)) > 0, 1.0)[..., None]
     old, new = (x[top:bottom, left:right].astype(np.float32) for x in (image, edited))
+    seen = (np.abs(new - old).max(axis=-1) > 8) & ~person
+    seen = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0
+    if seen.sum() < LEAST_SEEN * piece.sum() or largest_part(seen).sum() < 0.85 * seen.sum():
+        raise Unsuitable("another limb would hardly be seen")
     return paste(image, box, to_bytes(old + behind * (new - old)), behind[..., 0] > 0)
 
 
-def limb_pixels(region: Region, limb: Limb, grid: Field, person: Mask) -> Mask:
-    """(h, w) the person's pixels that are nearer to this limb than to the rest of the skeleton."""
+def check_free(region: Region, limb: Limb, start: int) -> None:
+    """Refuse a limb whose outline, from joint `start` on, lies on the body rather than on the background.
+
+    The outline is probed on both sides of the bones: a free limb leaves the person's mask within a limb's
+    breadth there.
+    """
+    free = []
+    for bone in range(start, 2):
+        a, b = limb.joints[bone : bone + 2]
+        beyond = 0.4 * bone
+        along = np.linspace(a + 0.35 * (b - a), b + beyond * (b - a), 8)
+        normal = rotation(math.pi / 2) @ (b - a) / np.hypot(*(b - a))
+        breadth = 0.32 * max(limb.lengths)
+        for side in (-1, 1):
+            x, y = (along + side * breadth * normal).astype(int).T
+            height, width = region.mask.shape
+            inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
+            free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
+    if np.mean(free) < LEAST_FREE:
+        raise Unsuitable("the limb lies on the body")
+
+
+def largest_part(mask: Mask) -> Mask:
+    """(h, w) the largest connected component."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return mask
+    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
+
+
+def limb_pixels(region: Region, limb: Limb, box: Box) -> Mask:
+    """(h, w) the person's pixels in `box` that are nearer to this limb than to the rest of the skeleton."""
+    left, top, right, bottom = box
     hand = limb.joints[2] + 0.5 * (limb.joints[2] - limb.joints[1])
-    own = to_line(grid, np.concatenate([limb.joints, hand[None]]))
-    others = [to_line(grid, line) for line in other_bones(region, limb)]
-    nearest = own < np.min(others, axis=0) if others else np.ones_like(person)
-    return np.asarray(person & nearest & (own < 0.3 * max(limb.lengths)))
+    own = line_distance([np.concatenate([limb.joints, hand[None]])], box)
+    nearest = own < line_distance(other_bones(region, limb), box)
+    return np.asarray(region.mask[top:bottom, left:right] & nearest & (own < 0.3 * max(limb.lengths)))
+
+
+def line_distance(lines: list[Points], box: Box) -> Field:
+    """(h, w) the distance in pixels of each pixel of `box` to the nearest of `lines`; large without any."""
+    left, top, right, bottom = box
+    blank = np.ones((bottom - top, right - left), np.uint8)
+    rounded = [(line - (left, top)).round().astype(np.int32) for line in lines]
+    cv2.polylines(blank, rounded, False, 0)
+    return np.asarray(cv2.distanceTransform(blank, cv2.DIST_L2, 5))
 
 
 def other_bones(region: Region, limb: Limb) -> list[Points]:
@@ -142,7 +216,7 @@ def other_bones(region: Region, limb: Limb) -> list[Points]:
 def lay_turned(  # the plain values that a picture needs
     image: Image, plate: Image, box: Box, piece: Mask, pivot: Points, turn: float
 ) -> Image:
-    """A copy of `plate` with the pixels `piece` of `image` laid over it, turned by `turn` radians about `pivot`."""
+    """A copy of `plate` with the pixels `piece` of `image` laid over it, turned by `turn` about `pivot`."""
     left, top, right, bottom = box
     grid = pixel_grid(box)
     opacity = soft_edge(cv2.erode(piece.astype(np.uint8), disc(1)) > 0, 1.0)

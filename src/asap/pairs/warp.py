@@ -63,6 +63,20 @@ def pixel_grid(box: Box) -> Field:
     return np.stack([x, y], axis=-1).astype(np.float32)
 
 
+def coarse_grid(box: Box, step: float) -> Field:
+    """(h', w', 2) the (x, y) of the centres of square cells of about `step` >= 1 pixels that fill `box`."""
+    left, top, right, bottom = box
+    width, height = (max(2, round(n / max(step, 1.0))) for n in (right - left, bottom - top))
+    x = left - 0.5 + (np.arange(width) + 0.5) * ((right - left) / width)
+    y = top - 0.5 + (np.arange(height) + 0.5) * ((bottom - top) / height)
+    return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
+
+
+def enlarge(field: Field, shape: tuple[int, ...]) -> Field:
+    """A field on a `coarse_grid`, interpolated on the pixels of its box of `shape` (h, w, ...)."""
+    return np.asarray(cv2.resize(field, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def box_around(points: Points, margin: float, shape: tuple[int, ...]) -> Box:
     """The box of `points` (N, 2), wider by `margin` pixels on every side, within an image of `shape`."""
     low = np.floor(points.min(axis=0) - margin)

@@ -1,0 +1,128 @@
+"""A hand as its photo shows it: size, fingers, and whether they can be told apart; distances to its bones."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from asap.pairs.degradations import Unsuitable
+from asap.pairs.warp import Field
+from asap.records import Image, Mask, Points, Region
+
+SMALLEST = 60.0
+"""Hand size in pixels below which an error does not read."""
+
+
+class Hand(NamedTuple):
+    """`points` (21, 2), `size` in pixels, and `fingers` (4, 4, 2): index to little, knuckle to tip."""
+
+    points: Points
+    size: float
+    fingers: Points
+
+    @property
+    def wrist(self) -> Points:
+        return np.asarray(self.points[0])
+
+    @property
+    def handedness(self) -> float:
+        """1 if the fan runs from index to little finger from +x towards +y, else -1."""
+        index, little = self.fingers[0], self.fingers[-1]
+        return float(np.sign(np.cross(index[1] - index[0], little[1] - index[0])))
+
+
+def hand_size(points: Points) -> float:
+    """A hand's size in pixels, which bends and turns change little: the palm's length or its like."""
+    palm = np.hypot(*(points[0] - points[9]))
+    breadth = 1.35 * np.hypot(*(points[5] - points[17]))
+    return float(max(palm, breadth, np.hypot(*(points[9] - points[12]))))
+
+
+def open_hand(image: Image, region: Region) -> Hand:
+    """The hand, if its four fingers are stretched, apart, and free of faces and other hands.
+
+    Raises:
+        Unsuitable: it is not such a hand, or its points are missing, degenerate or outside the image.
+    """
+    points = np.asarray(region.keypoints, np.float64)
+    if points.shape != (21, 2) or not np.isfinite(points).all():
+        raise Unsuitable("hand points missing")
+    hand = Hand(points, hand_size(points), points[5:21].reshape(4, 4, 2))
+    outside = np.maximum(-points, points - (image.shape[1] - 1, image.shape[0] - 1)).max(axis=1)
+    if outside[5:].max() > 0 or outside.max() > 0.5 * hand.size:
+        raise Unsuitable("hand cut by the image's edge")
+    if hand.size < SMALLEST:
+        raise Unsuitable("hand too small")
+    _check_fingers(hand)
+    _check_neighbours(hand, region)
+    return hand
+
+
+def _check_fingers(hand: Hand) -> None:
+    bones = np.diff(hand.fingers, axis=1)
+    lengths = np.hypot(bones[..., 0], bones[..., 1])
+    if (lengths.sum(axis=1) < 0.5 * hand.size).any() or (lengths < 0.05 * hand.size).any():
+        raise Unsuitable("a finger is foreshortened")
+    cosine = (bones[:, 1:] * bones[:, :-1]).sum(axis=-1) / (lengths[:, 1:] * lengths[:, :-1])
+    if (cosine < 0.77).any():
+        raise Unsuitable("a finger is bent")
+    first, second = hand.fingers[:-1], hand.fingers[1:]
+    across = np.cross(bones[:-1, 1], second[:, 1] - first[:, 1])
+    if not (np.all(across > 0) or np.all(across < 0)):
+        raise Unsuitable("fingers cross")
+    steps = np.linspace(0, 1, 7)
+    for one, other in zip(polyline_points(first, steps), polyline_points(second, steps)):
+        gaps = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
+        if gaps.min() < 0.10 * hand.size:
+            raise Unsuitable("fingers overlap")
+
+
+def _check_neighbours(hand: Hand, region: Region) -> None:
+    hull = cv2.convexHull(hand.points.astype(np.float32))
+    for other in region.context.get("hands", ()):
+        if hand_size(np.asarray(other)) < 0.5 * hand.size:
+            continue
+        inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in other]
+        if max(inside) > -0.15 * hand.size:
+            raise Unsuitable("another hand is too near")
+    for left, top, right, bottom in region.context.get("faces", ()):
+        box = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+        if cv2.intersectConvexConvex(box, hull)[0] > 0:
+            raise Unsuitable("before a face")
+
+
+def polyline_points(lines: Points, fractions: NDArray[np.float64]) -> Points:
+    """(N, F, 2) the points at `fractions` of the arc length of each of `lines` (N, K, 2)."""
+    result = []
+    for line in lines:
+        lengths = np.hypot(*np.diff(line, axis=0).T)
+        at = np.concatenate([[0], np.cumsum(lengths)]) / lengths.sum()
+        result.append(np.stack([np.interp(fractions, at, line[:, i]) for i in (0, 1)], axis=-1))
+    return np.stack(result)
+
+
+def cover_fingers(hand: Hand, grid: Field) -> Mask:
+    """(h, w) the pixels within .11 hand sizes of the fingers' bones: surely all of the fingers."""
+    distance = np.min([to_line(grid, finger) for finger in hand.fingers], axis=0)
+    return np.asarray(distance < 0.11 * hand.size)
+
+
+def to_line(grid: Field, line: Points) -> Field:
+    """(h, w) the distance in pixels of each pixel to a polyline (K, 2)."""
+    distance: Field = np.min([to_bone(grid, a, b)[2] for a, b in pairwise(line)], axis=0)
+    return distance
+
+
+def to_bone(grid: Field, start: Points, end: Points) -> tuple[Field, Field, Field]:
+    """For each pixel: the fraction along the bone, pixels across it (signed), and the distance to it."""
+    bone = end - start
+    length = float(np.hypot(*bone))
+    offset = grid - start.astype(np.float32)
+    along = offset @ (bone / length**2).astype(np.float32)
+    across = offset @ (np.array([-bone[1], bone[0]]) / length).astype(np.float32)
+    beyond = (np.clip(along, 0, 1) - along) * length
+    return along, across, np.hypot(across, beyond)
