@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from tqdm import tqdm
 
 from asap import command
+from asap.backbones import lora
 from asap.backbones.backbone import Backbone
 from asap.backbones.load import load
 from asap.bench import prompts as prompt_files
@@ -23,7 +24,6 @@ from asap.records import Image, Prompt, Sample
 from asap.store import append_rows, content_id, file_id, open_run, read_rows, seed_of, write_atomic
 
 T = TypeVar("T")
-LORA_FILE = "pytorch_lora_weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -117,22 +117,23 @@ def find_lora(path: Path) -> Path:
     """
     if path.is_file() and path.suffix == ".safetensors":
         return path
-    for candidate in (path / LORA_FILE, path / "lora" / LORA_FILE):
-        if candidate.is_file():
-            return candidate
+    if (path / lora.WEIGHTS).is_file():
+        return path / lora.WEIGHTS
     if not path.exists():
         raise UserError(f"{path}: no such LoRA; give an `asap train` run or a .safetensors file")
-    raise UserError(f"{path}: no {LORA_FILE} there; give a finished `asap train` run or a .safetensors file")
+    raise UserError(
+        f"{path}: no {lora.WEIGHTS} there; give a finished `asap train` run or a .safetensors file"
+    )
 
 
 @contextmanager
 def _lora_folder(file: Path) -> Iterator[Path]:
     """A folder in which `file` has the name that diffusers looks for."""
-    if file.name == LORA_FILE:
+    if file.name == lora.WEIGHTS:
         yield file.parent
         return
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / LORA_FILE).symlink_to(file.resolve())
+        (Path(folder) / lora.WEIGHTS).symlink_to(file.resolve())
         yield Path(folder)
 
 
@@ -146,31 +147,33 @@ def run(config: Config) -> Path:
         if getattr(config, name) < 1:
             raise UserError(f"--{name} is {getattr(config, name)}; give 1 or more")
     prompts = prompt_files.read(config.prompts)
-    lora = find_lora(config.lora) if config.lora else None
+    weights = find_lora(config.lora) if config.lora else None
     backbone = load(config.model, device=config.device, dtype=config.dtype)
-    open_run(
-        config.out,
-        "generate",
-        _identity(config, prompts, lora, backbone),
-        {"command": command.spell(config, "generate")},
-    )
-    if lora:
-        with _lora_folder(lora) as folder:
+    identity = _identity(config, prompts, weights, backbone)
+    open_run(config.out, "generate", identity, {"command": command.spell(config, "generate")})
+    if weights:
+        with _lora_folder(weights) as folder:
             backbone.load_lora(folder)
-    samples = plan(prompts, config.seeds, config.seed)
-    drawing = {"steps": config.steps, "guidance": config.guidance, "size": config.size}
-    draw(backbone, samples, config.out, batch=config.batch, **drawing)  # type: ignore[arg-type]
+    draw(
+        backbone,
+        plan(prompts, config.seeds, config.seed),
+        config.out,
+        batch=config.batch,
+        steps=config.steps,
+        guidance=config.guidance,
+        size=config.size,
+    )
     return config.out
 
 
 def _identity(
-    config: Config, prompts: Sequence[Prompt], lora: Path | None, backbone: Backbone
+    config: Config, prompts: Sequence[Prompt], weights: Path | None, backbone: Backbone
 ) -> dict[str, object]:
     """The settings that decide the images; neither the batch size nor the device is one."""
     return {
         "model": config.model,
         "backbone": {"name": backbone.name, **backbone.settings},
-        "lora": file_id(lora) if lora else None,
+        "lora": file_id(weights) if weights else None,
         "prompts": content_id([asdict(p) for p in prompts]),
         "seeds": config.seeds,
         "seed": config.seed,

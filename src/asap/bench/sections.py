@@ -37,11 +37,11 @@ def lead(found: Sequence[Outcome]) -> str:
     compared = [(o, o.versus) for o in others if o.versus]
     if not compared:
         return sentence
-    best, versus = min(compared, key=lambda pair: pair[1].difference)
-    change = f"{points(versus.difference)} percentage points, 95% interval {_range(versus.interval, points)}"
+    best, versus = min(compared, key=lambda pair: pair[0].rate.aer)
+    change = f"{points(versus.difference)} points, 95% interval {_range(versus.interval, points)}"
     if versus.interval.high < 0:
-        return f"{sentence} {best.name} has the lowest rate, {percent(best.rate.aer)}: {change}."
-    return f"{sentence} No model is clearly better; the lowest rate is {best.name}'s: {change}."
+        return f"{sentence} {best.name} has the lowest rate, {percent(best.rate.aer)} ({change})."
+    return f"{sentence} No model is clearly better; {best.name} comes to {percent(best.rate.aer)} ({change})."
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -172,12 +172,8 @@ def _by_category(found: Sequence[Outcome]) -> Section:
 
 
 def _category_cells(name: str, found: Sequence[Outcome]) -> list[str]:
-    rates = [_rate_cell(o.categories[name]) for o in found]
+    rates = [percent(o.categories[name].aer) for o in found]
     return [*rates, *(p_value((o.category_p or {}).get(name, math.nan)) for o in found[1:])]
-
-
-def _rate_cell(rate: Rate) -> str:
-    return f"{percent(rate.aer)} ({_range(rate.interval, percent)})" if rate.scored else NOTHING
 
 
 def _by_kind(found: Sequence[Outcome]) -> Section:

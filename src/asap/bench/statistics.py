@@ -98,7 +98,10 @@ def sign_test(wins: int, losses: int) -> float:
     It takes samples as independent: with several seeds per prompt prefer `difference_interval`.
     """
     decided, fewer = wins + losses, min(wins, losses)
-    tail = sum(math.comb(decided, k) for k in range(fewer + 1))
+    term = tail = 1  # exact whole numbers: decided choose k, and their sum up to k = fewer
+    for k in range(fewer):
+        term = term * (decided - k) // (k + 1)
+        tail += term
     return min(1.0, tail / 2 ** (decided - 1)) if decided else 1.0
 
 

@@ -1,0 +1,74 @@
+"""Prompt files, good and bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from asap.bench import prompts
+from asap.errors import UserError
+from asap.records import Prompt
+
+
+def write(tmp_path: Path, text: str | bytes, name: str = "prompts.jsonl") -> Path:
+    path = tmp_path / name
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_json_lines_give_every_field(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"id": "a", "text": "a fist", "category": "basic", "facts": {"fingers": 0}}\n')
+    assert prompts.read(path) == [Prompt("a", "a fist", "basic", {"fingers": 0})]
+
+
+def test_the_key_prompt_works_and_a_whole_number_is_an_id(tmp_path: Path) -> None:
+    path = write(tmp_path, '{"id": 7, "prompt": "a fist", "other": 1}\n')
+    assert prompts.read(path) == [Prompt("7", "a fist")]
+
+
+def test_plain_text_has_a_prompt_per_line(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeffa waving hand\r\n\r\n  eine Hand, fünf Finger \n", "prompts.txt")
+    found = prompts.read(path)
+    assert [p.text for p in found] == ["a waving hand", "eine Hand, fünf Finger"]
+    assert len({p.id for p in found}) == 2
+
+
+def test_a_derived_id_depends_on_the_text_alone(tmp_path: Path) -> None:
+    plain = write(tmp_path, "x\na fist\n", "prompts.txt")
+    rows = write(tmp_path, '{"text": "a fist"}\n')
+    assert prompts.read(plain)[1].id == prompts.read(rows)[0].id
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no prompts"),
+        ("\n\n", "holds no prompts"),
+        ('{"text": "a"}\n{"text": "b"\n', "line 2: not JSON"),
+        ("[" * 100_000, "line 1: not JSON"),
+        ('["a"]\n', "line 1: expected an object"),
+        ('{"id": "a"}\n', 'line 1: "prompt" should be a text'),
+        ('{"text": "  "}\n', 'line 1: "text" should be a text'),
+        ('{"text": 5}\n', 'line 1: "text" should be a text'),
+        ('{"text": "a", "id": "../x"}\n', "cannot name a file"),
+        ('{"text": "a", "id": ""}\n', 'line 1: "id" should be a text'),
+        ('{"text": "a", "category": 3}\n', 'line 1: "category" should be a text'),
+        ('{"text": "a", "facts": [3]}\n', '"facts" should be an object'),
+        ('{"text": "a", "id": "x"}\n\n{"text": "b", "id": "X"}\n', "line 3: the same prompt or id as line 1"),
+        ('{"text": "a"}\n{"text": "a"}\n', "line 2: the same prompt or id as line 1"),
+        (b'{"text": "a"}\n{"text": "\xff"}\n', "line 2: not UTF-8"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_line(tmp_path: Path, text: str | bytes, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UserError) as raised:
+        prompts.read(path)
+    assert message in str(raised.value) and str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["missing.jsonl", "."])
+def test_what_is_no_file_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="cannot read the prompts"):
+        prompts.read(tmp_path / name)

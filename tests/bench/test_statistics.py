@@ -1,0 +1,130 @@
+"""Against scipy, statsmodels, published values and arithmetic by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from asap.bench.statistics import Paired, compare, difference_interval, holm, sign_test, wilson
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_agrees_with_statsmodels(counted: tuple[int, int]) -> None:
+    errors, count = counted
+    assert wilson(errors, count) == pytest.approx(
+        proportion_confint(errors, count, method="wilson"), abs=1e-12
+    )
+
+
+def test_wilson_of_published_values() -> None:
+    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3: 81/263 and 15/148
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+    assert wilson(15, 148) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+    # the paper's FLUX rates 0.293 and 0.289 of 500 images lie far inside each other's interval
+    assert wilson(147, 500).low < 145 / 500 < wilson(147, 500).high
+
+
+def test_wilson_at_the_ends() -> None:
+    assert wilson(0, 10).low == 0.0 and wilson(10, 10).high == 1.0
+    assert wilson(0, 0) == (0.0, 1.0)
+    for errors, count in ((3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="errors of"):
+            wilson(errors, count)
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_sign_test_agrees_with_scipy_and_mcnemar(wins: int, losses: int) -> None:
+    p = sign_test(wins, losses)
+    if wins + losses:
+        assert p == pytest.approx(binomtest(wins, wins + losses).pvalue, rel=1e-9)
+        assert p == pytest.approx(mcnemar([[7, wins], [losses, 9]], exact=True).pvalue, rel=1e-9)
+    else:
+        assert p == 1.0
+
+
+def test_sign_test_of_thousands_does_not_overflow() -> None:
+    assert sign_test(30_000, 30_000) == 1.0
+    assert sign_test(5000, 0) < 1e-300
+
+
+def test_compare_counts_by_hand() -> None:
+    base = [True, True, True, False, False, False, False]
+    method = [False, False, True, True, False, False, False]
+    paired = compare(base, method)
+    assert paired == Paired(wins=2, losses=1, both_right=3, both_wrong=1)
+    assert (paired.ties, paired.total) == (4, 7)
+    assert paired.rsi == pytest.approx(6 / 5)
+    assert paired.broken == pytest.approx(1 / 4) and paired.mended == pytest.approx(2 / 3)
+    with pytest.raises(ValueError):
+        compare([True], [])
+
+
+def test_rsi_at_the_ends() -> None:
+    assert compare([True, False], [True, False]).rsi == 1.0
+    assert compare([True], [False]).rsi == math.inf
+    assert math.isnan(compare([], []).rsi) and math.isnan(compare([], []).broken)
+    assert compare([False], [True]).rsi == 0.0
+
+
+def test_the_paper_s_human_votes_give_its_order_of_rsi() -> None:
+    # ASAP/tie/base votes: 36.1/44.5/19.4 (FLUX)
+    assert Paired(361, 194, 445, 0).rsi == pytest.approx(806 / 639)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
+
+
+def test_holm_of_nothing() -> None:
+    assert holm([]) == []
+
+
+def test_the_bootstrap_agrees_with_the_normal_approximation() -> None:
+    rng = np.random.default_rng(1)
+    base, method = rng.random(2000) < 0.4, rng.random(2000) < 0.3
+    found = difference_interval(list(base), list(method), [str(i) for i in range(2000)])
+    difference = method.astype(float) - base
+    half = 1.96 * difference.std() / math.sqrt(2000)
+    assert found == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.003)
+
+
+def test_the_bootstrap_draws_whole_clusters() -> None:
+    rng = np.random.default_rng(1)
+    base, method = rng.random(100) < 0.5, rng.random(100) < 0.3
+    once = difference_interval(list(base), list(method), [str(i) for i in range(100)])
+    # ten identical seeds of each prompt carry no more information than one
+    tenfold = difference_interval(
+        list(np.repeat(base, 10)), list(np.repeat(method, 10)), [str(i // 10) for i in range(1000)]
+    )
+    naive = difference_interval(
+        list(np.repeat(base, 10)), list(np.repeat(method, 10)), [str(i) for i in range(1000)]
+    )
+    assert tenfold == pytest.approx(once, abs=0.02)
+    assert naive.high - naive.low < 0.5 * (tenfold.high - tenfold.low)
+
+
+def test_the_bootstrap_repeats_itself_and_covers_its_truth() -> None:
+    covered = 0
+    for trial in range(100):
+        rng = np.random.default_rng(trial)
+        base, method = rng.random(150) < 0.4, rng.random(150) < 0.3
+        clusters = [str(i) for i in range(150)]
+        low, high = difference_interval(list(base), list(method), clusters, resamples=1000)
+        assert (low, high) == difference_interval(list(base), list(method), clusters, resamples=1000)
+        covered += low <= -0.1 <= high
+    assert 88 <= covered <= 100
+
+
+def test_the_bootstrap_refuses_nothing_and_unequal_lengths() -> None:
+    for args in (([], [], []), ([True], [True], []), ([True], [], ["a"])):
+        with pytest.raises(ValueError):
+            difference_interval(*args)
