@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.warp import Field
 from asap.records import Image, Mask, Points, Region
@@ -35,13 +36,6 @@ class Hand(NamedTuple):
         return float(np.sign(np.cross(index[1] - index[0], little[1] - index[0])))
 
 
-def hand_size(points: Points) -> float:
-    """A hand's size in pixels, which bends and turns change little: the palm's length or its like."""
-    palm = np.hypot(*(points[0] - points[9]))
-    breadth = 1.35 * np.hypot(*(points[5] - points[17]))
-    return float(max(palm, breadth, np.hypot(*(points[9] - points[12]))))
-
-
 def open_hand(image: Image, region: Region) -> Hand:
     """The hand, if its four fingers are stretched, apart, and free of faces and other hands.
 
@@ -51,7 +45,7 @@ def open_hand(image: Image, region: Region) -> Hand:
     points = np.asarray(region.keypoints, np.float64)
     if points.shape != (21, 2) or not np.isfinite(points).all():
         raise Unsuitable("hand points missing")
-    hand = Hand(points, hand_size(points), points[5:21].reshape(4, 4, 2))
+    hand = Hand(points, size_of("hand", points), points[5:21].reshape(4, 4, 2))
     outside = np.maximum(-points, points - (image.shape[1] - 1, image.shape[0] - 1)).max(axis=1)
     if outside[5:].max() > 0 or outside.max() > 0.5 * hand.size:
         raise Unsuitable("hand cut by the image's edge")
@@ -84,7 +78,7 @@ def _check_fingers(hand: Hand) -> None:
 def _check_neighbours(hand: Hand, region: Region) -> None:
     hull = cv2.convexHull(hand.points.astype(np.float32))
     for other in region.context.get("hands", ()):
-        if hand_size(np.asarray(other)) < 0.5 * hand.size:
+        if size_of("hand", np.asarray(other)) < 0.5 * hand.size:
             continue
         inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in other]
         if max(inside) > -0.15 * hand.size:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.fill import fill, soft_edge
 from asap.pairs.hand import to_bone
@@ -59,10 +60,10 @@ def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int],
     points = np.asarray(region.keypoints, np.float64)
     if points.ndim != 2 or points.shape[0] < 17 or points.shape[1] != 2:
         raise Unsuitable("body points missing")
-    torso = np.hypot(*(points[[5, 6]].mean(axis=0) - points[[11, 12]].mean(axis=0)))
+    torso = size_of("body", points)
     if not np.isfinite(torso) or torso < SMALLEST:
         raise Unsuitable("body too small or cut")
-    limbs = [Limb(points[list(chain)], float(torso)) for chain in chains]
+    limbs = [Limb(points[list(chain)], torso) for chain in chains]
     limbs = [limb for limb in limbs if _usable(limb, image, region.mask)]
     if not limbs:
         raise Unsuitable("no limb in full view")
@@ -140,7 +141,8 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
         raise Unsuitable("no room for another limb")
     box = box_around(np.concatenate([limb.joints, end[None]]), 0.8 * limb.lengths[1], image.shape)
     left, top, right, bottom = box
-    person, piece = region.mask[top:bottom, left:right], limb_pixels(region, limb, box)
+    piece = limb_pixels(region, limb, box)
+    person = region.context.get("person", region.mask)[top:bottom, left:right]
     edited = lay_turned(image, image, box, piece, limb.joints[0], turn)
     behind = 1 - soft_edge(cv2.dilate(person.astype(np.uint8), disc(1)) > 0, 1.0)[..., None]
     old, new = (x[top:bottom, left:right].astype(np.float32) for x in (image, edited))
