@@ -93,6 +93,8 @@ def _rules(config: Config) -> Rules:
         choose({name: entry.function for name, entry in DEGRADATIONS.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
+    if not (0 <= config.ssim_inside <= 1 and 0 <= config.ssim_outside <= 1):
+        raise UserError("--ssim-inside and --ssim-outside lie between 0 and 1")
     if config.per_region < 1:
         raise UserError(f"--per-region {config.per_region} asks for no pairs; take 1 or more")
     return Rules(
@@ -132,7 +134,7 @@ def _notes(rules: Rules, accounts: dict[str, Row]) -> list[str]:
     return [
         f"Made by `asap build` from {len(accounts)} photos, longest side at most {rules.size} pixels, "
         f"at most {rules.per_region} pairs of one hand, face or body, seed {rules.seed}. Kept are pairs with "
-        f"an SSIM of at most {rules.ssim_inside:g} inside the mask and at least {rules.ssim_outside:g} outside.",
+        f"an SSIM up to {rules.ssim_inside:g} inside the mask and from {rules.ssim_outside:g} outside.",
         "`photos.jsonl` tells what became of each photo, `rejected.jsonl` which attempts were rejected, and "
         "why; `contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",
     ]

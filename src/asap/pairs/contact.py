@@ -56,9 +56,9 @@ def _entry(row: Row) -> Row:
 
 
 def around(box: Box, height: int, width: int) -> Box:
-    """A square of about 1.7 times `box`, moved and cut to lie in a picture of `height` by `width`."""
+    """A square of about 2.2 times `box`, moved and cut to lie in a picture of `height` by `width`."""
     left, top, right, bottom = box
-    side = max(48, round(1.7 * max(right - left, bottom - top)))
+    side = max(96, round(2.2 * max(right - left, bottom - top)))
     wide, high = min(side, width), min(side, height)
     x = min(max(0, (left + right - wide) // 2), width - wide)
     y = min(max(0, (top + bottom - high) // 2), height - high)

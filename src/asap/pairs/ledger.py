@@ -1,7 +1,7 @@
 """What became of each photo: accounts that let `asap build` continue, and the dataset put together.
 
     HAP/.work/<key>.json, <key>.parquet    photos done in this run, or in one that was killed
-    HAP/photos.jsonl, rejected.jsonl       accounts of the photos in the finished dataset, and what was rejected
+    HAP/photos.jsonl, rejected.jsonl       accounts of the photos of the finished dataset; what was rejected
 
 At the end what `.work` holds goes before what was finished earlier, and `.work` is moved away in one step
 when all else is in place; so a kill at any point leaves something from which the same end is reached.
@@ -76,14 +76,13 @@ def finish(folder: Path, before: Accounts, new: Accounts, title: str, notes: Seq
     old = {source for source in before if source not in new}
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
-    accounts = ({**before, **new}[source] for source in sorted({*before, *new}))
+    counted = {source: {**row, "rejected": len(row["rejected"])} for source, row in new.items()}
+    accounts = {**before, **counted}
     rejected = (row for source in sorted(new) for row in new[source]["rejected"])
     _write_rows(work, folder / "rejected.jsonl", _merged(read_rows(folder / "rejected.jsonl"), old, rejected))
     pairs = (row for source in sorted(new) for row in _pairs(work, new[source]))
     dataset.write(folder, _merged(dataset.read(folder), old, pairs), title=title, notes=notes)
-    _write_rows(
-        work, folder / "photos.jsonl", ({**row, "rejected": len(row["rejected"])} for row in accounts)
-    )
+    _write_rows(work, folder / "photos.jsonl", (accounts[source] for source in sorted(accounts)))
     work.rename(folder / DONE)
     recover(folder)
 

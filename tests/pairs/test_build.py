@@ -1,0 +1,310 @@
+"""`asap build` from end to end, killed and continued, and the choices it makes for one photo."""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from asap.errors import UserError
+from asap.pairs import build, dataset, degradations, ledger, worker
+from asap.pairs.build import Config
+from asap.pairs.degradations import DEGRADATIONS, Entry, Unsuitable
+from asap.records import Photo, Region
+from asap.store import read_rows
+
+ASTRONAUT = data.astronaut()
+FACES = ",".join([name for name, entry in DEGRADATIONS.items() if entry.part == "face"][:3])
+COMMAND = [sys.executable, "-c", "import sys; from asap.cli import main; sys.exit(main())", "build"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Six portraits that differ, a damaged file and one that shows nobody."""
+    folder = tmp_path_factory.mktemp("photos")
+    for index in range(6):
+        part = ASTRONAUT[index : 320 + index, 60 + index : 380 + index]
+        write(folder / "abc"[index % 3] / f"{index}.png", part if index % 2 else part[:, ::-1])
+    write(folder / "grey.png", np.full((200, 200, 3), 90, np.uint8))
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 not much of a picture")
+    (folder / "a" / "0.txt").write_text("an astronaut, <smiling>")
+    return folder
+
+
+def write(path, pixels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), pixels[..., ::-1])
+
+
+def hashes(folder):
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def built(photos, tmp_path_factory):
+    pytest.importorskip("mediapipe")
+    out = tmp_path_factory.mktemp("built") / "hap"
+    build.run(Config(photos, out, degradations=FACES, workers=1))
+    return out
+
+
+def test_pairs_of_the_portraits(built, photos):
+    rows = list(dataset.read(built))
+    assert {row["source"] for row in rows} == {f"{'abc'[i % 3]}/{i}.png" for i in range(6)}
+    assert len({row["id"] for row in rows}) == len(rows) >= 8
+    assert len({row["error"] for row in rows}) >= 2
+    for row in rows:
+        chosen, rejected, mask = (
+            cv2.imdecode(np.frombuffer(row[name]["bytes"], np.uint8), cv2.IMREAD_COLOR)
+            for name in dataset.PICTURES
+        )
+        assert np.array_equal(chosen[mask == 0], rejected[mask == 0])
+        assert np.array_equal(chosen, cv2.imread(str(photos / row["source"])))
+        assert row["ssim_inside"] <= 0.85 and row["ssim_outside"] >= 0.98
+        captioned = row["source"] == "a/0.png"
+        assert row["prompt"] == ("an astronaut, <smiling>" if captioned else "a photo of a person")
+    assert [row["source"] for row in rows] == sorted(row["source"] for row in rows)
+
+
+def test_every_photo_is_accounted_for(built):
+    accounts = {row["source"]: row for row in read_rows(built / "photos.jsonl")}
+    assert len(accounts) == 8
+    assert accounts["damaged.jpg"]["skipped"].startswith(("damaged", "not a JPEG"))
+    assert accounts["grey.png"]["pairs"] == 0 and accounts["grey.png"]["skipped"] is None
+    rejected = list(read_rows(built / "rejected.jsonl"))
+    assert len(rejected) == sum(row["rejected"] for row in accounts.values())
+    assert all(row["reason"] for row in rejected)
+    assert not (built / ".work").exists()
+
+
+def test_killed_and_run_again_it_ends_the_same(built, photos, tmp_path):
+    out = tmp_path / "hap"
+    command = [*COMMAND, str(photos), "--out", str(out), "--degradations", FACES, "--workers", "2"]
+    for wanted in (1, 4):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while len(list((out / ".work").glob("*.json"))) < wanted:
+            assert process.poll() is None, process.stderr.read().decode()
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()  # returns once the workers are gone too, for they hold the pipes
+    done = list((out / ".work").glob("*.json"))
+    assert done and not (out / "data").exists()
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"{8 - len(done)} photos in" in ended.stdout
+    assert hashes(out) == hashes(built)
+    assert ".work" not in {path.name for path in out.iterdir()}
+
+
+def test_a_killed_worker_is_replaced(built, photos, tmp_path):
+    out = tmp_path / "hap"
+    command = [*COMMAND, str(photos), "--out", str(out), "--degradations", FACES, "--workers", "2"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not list((out / ".work").glob("*.json")):
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
+    workers = [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if parent_of(entry) == process.pid]
+    os.kill(max(workers), signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+    assert hashes(out) == hashes(built)
+
+
+def parent_of(entry):
+    try:
+        return int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def test_a_finished_folder_says_so_and_takes_new_photos(built, photos, tmp_path, capsys):
+    some, out = tmp_path / "photos", tmp_path / "hap"
+    shutil.copytree(photos, some)
+    for name in ("b/1.png", "c/2.png", "grey.png"):
+        (some / name).unlink()
+    config = Config(some, out, degradations=FACES, workers=1)
+    build.run(config)
+    before = hashes(out)
+    capsys.readouterr()
+    build.run(config)
+    assert "nothing to do" in capsys.readouterr().out
+    assert hashes(out) == before
+    shutil.copytree(photos, some, dirs_exist_ok=True)
+    build.run(config)
+    assert "3 photos in" in capsys.readouterr().out
+    assert hashes(out) == hashes(built)
+
+
+def test_excluded_later_a_photo_leaves_but_a_lost_one_stays(built, photos, tmp_path, capsys):
+    some, out = tmp_path / "photos", tmp_path / "hap"
+    shutil.copytree(photos, some)
+    shutil.copytree(built, out)
+    (some / "a" / "0.png").unlink()
+    build.run(Config(some, out, degradations=FACES, exclude=("c/*",), workers=1))
+    sources = {row["source"] for row in dataset.read(out, ["source"])}
+    assert sources == {"a/0.png", "a/3.png", "b/1.png", "b/4.png"}
+    assert not any(row["source"].startswith("c/") for row in read_rows(out / "rejected.jsonl"))
+
+
+def test_killed_before_the_last_step_it_still_ends_the_same(built, photos, tmp_path, monkeypatch):
+    out = tmp_path / "hap"
+    config = Config(photos, out, degradations=FACES, workers=1)
+    rename = Path.rename
+
+    def killed(self, target):
+        if self.name == ".work":
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    with pytest.raises(KeyboardInterrupt):
+        build.run(config)
+    monkeypatch.undo()
+    build.run(config)
+    assert hashes(out) == hashes(built)
+
+
+def test_bad_requests_give_one_line(built, photos, tmp_path):
+    bad = {
+        "other settings": Config(photos, built, degradations=FACES, size=512),
+        "did you mean": Config(photos, tmp_path / "x", degradations=FACES[:8] + "x"),
+        "no such folder": Config(tmp_path / "missing", tmp_path / "x"),
+        "--size": Config(photos, tmp_path / "x", size=3),
+        "--per-region": Config(photos, tmp_path / "x", per_region=0),
+        "between 0 and 1": Config(photos, tmp_path / "x", ssim_inside=85),
+        "no pairs": Config(photos, tmp_path / "x", degradations=FACES, exclude=("*.png",), workers=1),
+    }
+    for words, config in bad.items():
+        with pytest.raises(UserError, match=words) as caught:
+            build.run(config)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_dataset_among_its_own_photos_is_not_read(photos, tmp_path):
+    shutil.copytree(photos / "a", tmp_path / "a")
+    config = Config(tmp_path, tmp_path / "hap", degradations=FACES, workers=1)
+    build.run(config)
+    build.run(config)
+    assert {row["source"] for row in read_rows(tmp_path / "hap" / "photos.jsonl")} == {"a/0.png", "a/3.png"}
+
+
+# One photo, with degradations of our own.
+
+
+def invert(image, region, rng):
+    edited = image.copy()
+    left = rng.randrange(40, 60)
+    edited[40:80, left : left + 40] = 255 - edited[40:80, left : left + 40]
+    return edited
+
+
+def shade(image, region, rng):
+    return (image * 0.98).astype(np.uint8)
+
+
+def refuse(image, region, rng):
+    raise Unsuitable("finger hidden")
+
+
+def fail(image, region, rng):
+    raise IndexError("list index out of range")
+
+
+def nothing(image, region, rng):
+    return image.copy()
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """Five errors of the hand, the first by two degradations; only "invert" passes."""
+    entries = {
+        name: Entry("hand", error, f"{__name__}:{function}")
+        for name, error, function in (
+            ("invert", "inverted", "invert"), ("invert_again", "inverted", "invert"),
+            ("other", "also inverted", "invert"), ("shade", "shaded", "shade"), ("refuse", "missing", "refuse"),
+            ("fail", "failing", "fail"), ("nothing", "nothing", "nothing"),
+        )
+    }  # fmt: skip
+    monkeypatch.setattr(worker, "DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")})
+    monkeypatch.setattr(degradations, "DEGRADATIONS", entries)
+    return entries
+
+
+def hand(seed=0):
+    points = np.random.default_rng(seed).uniform(40, 120, (21, 2))
+    return Region("hand", np.ones((160, 160), bool), points, 0.9)
+
+
+def tried(table, per_region, photo="0" * 16, regions=1):
+    image = np.random.default_rng(3).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+    rules = worker.Rules(160, tuple(table), per_region, 0, 0.85, 0.5)
+    rejected = []
+    chosen = Photo(photo, Path("x.png"), "x.png", "two words")
+    return list(worker.attempts(image, [hand(i) for i in range(regions)], chosen, rules, rejected)), rejected
+
+
+def test_of_each_error_one_pair_and_no_more_than_asked(table):
+    pairs, _ = tried(table, 9)
+    assert sorted(pair.error for pair in pairs) == ["also inverted", "inverted"]
+    pairs, _ = tried(table, 1)
+    assert len(pairs) == 1
+    assert pairs[0].prompt == "two words" and pairs[0].box[3] > pairs[0].box[1]
+
+
+def test_rejected_attempts_keep_their_reason_and_numbers(table):
+    _, rejected = tried(table, 9)
+    reasons = {row["degradation"]: row["reason"] for row in rejected}
+    assert reasons["refuse"] == "finger hidden"
+    assert reasons["fail"] == "failed: IndexError: list index out of range"
+    assert reasons["nothing"] == "nothing changed"
+    assert "visible" in reasons["shade"]
+    shaded = next(row for row in rejected if row["degradation"] == "shade")
+    assert shaded["metrics"]["ssim_inside"] > 0.85
+    assert json.dumps(shaded["box"])
+
+
+def test_choices_depend_on_the_photo_and_region_and_are_repeated(table):
+    first, again, other = (tried(table, 2, photo, 12)[0] for photo in ("a" * 16, "a" * 16, "b" * 16))
+    assert [(p.id, p.seed, p.degradation, p.box) for p in first] == [
+        (p.id, p.seed, p.degradation, p.box) for p in again
+    ]
+    assert not {p.id for p in first} & {p.id for p in other}
+    assert len({p.id for p in first}) == len(first) == 24
+    assert {p.degradation for p in first} == {"invert", "invert_again", "other"}
+
+
+def test_errors_come_first_equally_often(table):
+    first = Counter(table[worker.ordered(tuple(table), "hand", seed)[0]].error for seed in range(600))
+    assert len(first) == 6
+    assert min(first.values()) > 60
+    order = worker.ordered(tuple(table), "hand", 5)
+    assert sorted(order) == sorted(table)
+    assert "invert" in order[-1]  # the second of its error comes after all others
+
+
+def test_descriptions():
+    parts = {"hand": 0, "face": 0, "body": 0}
+
+    def told(**counts):
+        regions = [
+            Region(p, np.ones((1, 1), bool), np.zeros((1, 2)), 1) for p, n in counts.items() for _ in range(n)
+        ]
+        random.Random(0).shuffle(regions)
+        return worker.describe(regions)
+
+    assert told(**parts) == "a photo of people"
+    assert told(face=1, body=1) == "a photo of a person"
+    assert told(face=1, body=2, hand=3) == "a photo of two people, three hands visible"
+    assert told(hand=1) == "a photo of one hand"
+    assert told(face=12, hand=1) == "a photo of 12 people, one hand visible"
