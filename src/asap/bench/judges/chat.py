@@ -18,6 +18,7 @@ from asap.errors import UserError
 
 LARGEST_REPLY = 1 << 20  # bytes; a checklist takes two thousand
 LONGEST_WAIT = 300.0  # seconds between two tries, whatever Retry-After asks for
+FIRST_WAIT = 0.5  # seconds before the second try, doubled for each one after it
 FATAL = {
     401: "the service refuses the key; check the environment variable that holds it",
     403: "the service denies access; check the key and the model's name",
@@ -46,7 +47,6 @@ class Chat:
         attempts: tries per request.
         deadline: seconds that one try may take in all.
         stop: when set, waiting ends and every request is given up.
-        first_wait: seconds before the second try; doubled for each one after it.
         secret: a text that no message may show.
     """
 
@@ -54,7 +54,6 @@ class Chat:
     attempts: int
     deadline: float
     stop: threading.Event
-    first_wait: float = 0.5
     secret: str = ""
 
     def complete(self, body: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
@@ -86,7 +85,7 @@ class Chat:
         # A read timeout alone does not bound a server that drips bytes: the whole reply has a deadline too.
         end, data = time.monotonic() + self.deadline, bytearray()
         with self.client.stream("POST", "chat/completions", json=body) as reply:
-            for piece in reply.iter_bytes(65536):
+            for piece in reply.iter_bytes():
                 data += piece
                 if len(data) > LARGEST_REPLY:
                     raise UnreadableError(f"a reply of more than {LARGEST_REPLY} bytes")
@@ -105,7 +104,7 @@ class Chat:
 
     def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:
         asked = retry_after(headers.get("retry-after", ""), datetime.now(UTC))
-        wait = self.first_wait * 2**attempt * rng.uniform(0.5, 1.0) if asked is None else asked
+        wait = FIRST_WAIT * 2**attempt * rng.uniform(0.5, 1.0) if asked is None else asked
         return min(wait, LONGEST_WAIT)
 
     def _clean(self, text: str) -> str:

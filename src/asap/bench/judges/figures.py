@@ -59,8 +59,8 @@ class Figures:
         """
         for start in range(0, len(samples), 256):
             chunk = samples[start : start + 256]
-            pictures = np.stack([_read(images / sample.file_name) for sample in chunk])
             gestures = [_gesture(sample) for sample in chunk]
+            pictures = np.stack([_read(images / sample.file_name) for sample in chunk])
             for sample, finding in zip(chunk, examine(pictures, gestures), strict=True):
                 yield _judgement(sample, finding)
 

@@ -1,0 +1,207 @@
+"""The page and its numbers."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markupsafe import Markup
+from PIL import Image as Pillow
+
+from asap.bench import gallery, report, results
+from asap.bench.charts import Bar, Curve, bars, curves, top_of
+from asap.bench.page import Section, Table, render
+from asap.bench.sections import p_value, percent, points
+from asap.errors import UserError
+from bench_runs import write_run
+
+VOID = {"meta", "img", "path", "rect", "circle", "br"}
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{7*7}}}}"
+
+
+class Checker(HTMLParser):
+    """Collects tags and text, and asserts that tags are closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> report.Config:
+    base = write_run(tmp_path / "base", "eeeeecccccr", shade=90, categories=("hands", "feet"))
+    method = write_run(tmp_path / "asap", "cccceccccec", shade=141, categories=("hands", "feet"))
+    return report.Config((f"base={base}", f"ASAP={method}"), tmp_path / "report", first=2, differing=3)
+
+
+def page_of(folder: Path) -> Checker:
+    return Checker((folder / "report.html").read_text(encoding="utf-8"))
+
+
+def test_the_numbers_are_those_counted_by_hand(config: report.Config) -> None:
+    written = json.loads((report.run(config) / "report.json").read_text())
+    base, method = written["models"]
+    assert (base["errors"], base["scored"], base["unscored"]) == (5, 10, {"refused": 1})
+    assert (method["errors"], method["scored"]) == (2, 11)
+    against = method["against_base"]
+    assert (against["wins"], against["ties"], against["losses"]) == (4, 5, 1)
+    assert against["rsi"] == pytest.approx(9 / 6)
+    assert against["mended"] == pytest.approx(4 / 5) and against["broken"] == pytest.approx(1 / 5)
+    assert against["p"] == pytest.approx(2 * (1 + 5) / 32)
+    assert against["aer_difference"] == pytest.approx(-0.3)
+    assert method["drift"] == {"mean": pytest.approx(0.2), "images": 11, "outside": False}
+    assert method["errors_by_kind"] == {"extra finger": 2} and set(method["categories"]) == {"hands", "feet"}
+    assert "against_base" not in base
+
+
+def test_the_page_shows_them(config: report.Config) -> None:
+    text = page_of(report.run(config)).text
+    for shown in (
+        "50.0%",
+        "18.2%",
+        "1.50",
+        "−30.0",
+        "0.38",
+        "80.0%",
+        "20.0%",
+        "over the whole image",
+        "refused",
+    ):
+        assert shown in text, shown
+    assert "asap generate --out base/images" in text and "asap judge asap/images" in text
+    assert f"asap report {config.judgements[0]}" in text
+
+
+def test_the_page_needs_nothing_from_elsewhere(config: report.Config) -> None:
+    page = (report.run(config) / "report.html").read_text()
+    checked = Checker(page)
+    sources = [a["src"] or "" for tag, a in checked.tags if "src" in a]
+    assert sources and all(source.startswith("data:image/png;base64,") for source in sources)
+    assert {tag for tag, _ in checked.tags}.isdisjoint({"script", "link", "iframe", "object"})
+    assert not re.search(r"url\(|@import|https?://", page.replace("http-equiv", ""))
+    assert not any(name.startswith("on") for _, attributes in checked.tags for name in attributes)
+
+
+def test_text_from_data_is_escaped(tmp_path: Path) -> None:
+    base = write_run(tmp_path / "base", "ec", text=HOSTILE, categories=(HOSTILE, "b"))
+    method = write_run(tmp_path / "asap", "ce", text=HOSTILE, categories=(HOSTILE, "b"))
+    extra = [Section(HOSTILE, HOSTILE, table=Table((HOSTILE,), ((HOSTILE,),)), note=HOSTILE)]
+    charts = [curves(HOSTILE, HOSTILE, [Curve(HOSTILE, [(0, 0.1), (1, 0.2)])])]
+    extra.append(Section("Chart", figures=charts))
+    name = HOSTILE.replace("=", "")
+    config = report.Config((f"{name}={base}", f"b={method}"), tmp_path / "report", HOSTILE)
+    checked = page_of(report.run(config, extra))
+    assert not {"script"} & {tag for tag, _ in checked.tags}
+    assert not any(name.startswith("on") for _, attributes in checked.tags for name in attributes)
+    assert checked.text.count("<script>alert(1)</script>") >= 8 and "49" not in checked.text
+
+
+def test_a_figure_that_is_no_markup_is_escaped() -> None:
+    page = render("t", "l", [], [Section("s", figures=["<script>"])])  # type: ignore[list-item]
+    assert "<script>" not in page
+
+
+def test_further_sections_stand_between_numbers_and_images(config: report.Config) -> None:
+    text = page_of(report.run(config, [Section("Against steps", "a sentence")])).text
+    assert text.index("Against the base") < text.index("Against steps") < text.index("The first prompts")
+
+
+def test_images_are_chosen_by_rule(config: report.Config) -> None:
+    methods = [results.read(spec) for spec in config.judgements]
+    keys = gallery.shared_keys(methods)
+    assert keys == [(f"p{i}", 0) for i in range(11)]
+    assert gallery.first_prompts([("a", 0), ("a", 1), ("b", 0), ("c", 0)], 2) == [("a", 0), ("b", 0)]
+    assert gallery.disagreements(methods, keys[2:], 3) == [("p2", 0), ("p3", 0), ("p9", 0)]
+
+
+def test_large_images_shrink_and_tiny_ones_stay_as_they_are(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (700, 1400, 3), dtype=np.uint8)
+    Pillow.fromarray(noise).save(tmp_path / "large.png")
+    Pillow.fromarray(noise[:24, :24]).save(tmp_path / "tiny.png")
+    large, tiny = gallery.thumbnail(tmp_path / "large.png"), gallery.thumbnail(tmp_path / "tiny.png")
+    assert large[1] is False and large[0].startswith("data:image/jpeg") and len(large[0]) < 150_000
+    assert tiny[1] is True and tiny[0].startswith("data:image/png")
+
+
+def test_one_model_alone_has_a_page(config: report.Config, tmp_path: Path) -> None:
+    alone = report.Config(config.judgements[:1], tmp_path / "alone")
+    text = page_of(report.run(alone)).text
+    assert "Against the base" not in text and "base draws an anatomical error in 50.0%" in text
+
+
+def test_without_images_the_numbers_remain(config: report.Config, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "base" / "images")
+    text = page_of(report.run(config)).text
+    assert "The first prompts" not in text and "1.50" in text
+
+
+def test_nothing_scored_is_no_zero(tmp_path: Path) -> None:
+    base, method = write_run(tmp_path / "a", "rr"), write_run(tmp_path / "b", "ur")
+    config = report.Config((f"a={base}", f"b={method}"), tmp_path / "report")
+    written = json.loads((report.run(config) / "report.json").read_text())
+    assert [model["aer"] for model in written["models"]] == [None, None]
+    assert "0.0%" not in page_of(config.out).text.replace("100.0%", "")
+
+
+def test_no_difference_is_claimed_where_there_is_none(tmp_path: Path) -> None:
+    base, method = write_run(tmp_path / "a", "eecc"), write_run(tmp_path / "b", "eccc")
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    assert "No model is clearly better" in page_of(tmp_path / "report").text
+
+
+def test_no_judgements_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="at least one folder"):
+        report.run(report.Config((), tmp_path))
+
+
+def test_bars_stay_inside_their_scale() -> None:
+    drawn = bars([Bar("a", 0.5, 0.4, 0.62, "50%"), Bar("b", float("nan"), 0.0, 1.0, "–")], top=0.65)
+    widths = [float(w) for w in re.findall(r'class="fill" width="([\d.]+)"', drawn)]
+    assert widths == [pytest.approx(76.92), 0.0]
+    assert top_of([Bar("a", 0.5, 0.4, 0.62, "")]) == pytest.approx(0.65)
+    assert top_of([]) == 1.0
+
+
+def test_curves_are_drawn_inside_their_frame() -> None:
+    line = Curve("a", [(0, 0.0), (50, 0.31), (100, 0.62)], [(0.0, 0.1), (0.2, 0.4), (0.5, 0.7)], 1)
+    drawn = curves("Error", "steps", [line])
+    assert isinstance(drawn, Markup)
+    ys = [float(y) for y in re.findall(r'cy="([\d.]+)"', drawn)]
+    assert ys == sorted(ys, reverse=True) and min(ys) >= 14 and max(ys) <= 210
+    assert ">80%<" in drawn and ">steps<" in drawn
+    assert curves("Error", "steps", []) == ""
+
+
+def test_numbers_read_well() -> None:
+    assert (percent(0.283), percent(float("nan"))) == ("28.3%", "–")
+    assert (points(-0.231), points(0.05)) == ("−23.1", "+5.0")
+    assert (p_value(0.0321), p_value(1e-9), p_value(1.0), p_value(float("nan"))) == (
+        "0.032",
+        "< 0.0001",
+        "1",
+        "–",
+    )

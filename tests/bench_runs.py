@@ -1,0 +1,61 @@
+"""Small folders of images and judgements, written as the stages write them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as Pillow
+
+from asap.records import Box, Judgement, Sample
+from asap.store import append_rows, open_run
+
+# c correct, e error, r refused, u unreachable; one letter per prompt
+VERDICTS = {"c": "correct", "e": "error", "r": "unscored", "u": "unscored"}
+REASONS = {"r": "refused", "u": "unreachable"}
+
+
+def write_run(
+    folder: Path,
+    verdicts: str,
+    *,
+    seeds: int = 1,
+    size: int = 8,
+    shade: int = 100,
+    region: Box | None = None,
+    categories: Sequence[str] = ("all",),
+    judge: str = "vlm",
+    text: str = "hand {}",
+) -> Path:
+    """`folder/images` with grey images and `folder/judged` with one verdict per image; returns the latter."""
+    images, judged = folder / "images", folder / "judged"
+    open_run(images, "generate", {"shade": shade}, {"command": f"asap generate --out {folder.name}/images"})
+    record = {"command": f"asap judge {folder.name}/images --judge {judge}", "images": "../images"}
+    open_run(judged, "judge", {"judge": judge, "settings": {"model_name": "m"}}, record)
+    samples, judgements = [], []
+    for i, letter in enumerate(verdicts):
+        prompt, category = f"p{i // seeds}", categories[(i // seeds) % len(categories)]
+        sample = Sample(
+            f"{prompt}-{i % seeds}", f"images/{i}.png", text.format(i), prompt, category, i % seeds
+        )
+        (images / "images").mkdir(exist_ok=True)
+        Pillow.fromarray(np.full((size, size, 3), shade, np.uint8)).save(images / sample.file_name)
+        samples.append(sample)
+        judgements.append(_judgement(sample, letter, region))
+    append_rows(images / "metadata.jsonl", samples)
+    append_rows(judged / "judgements.jsonl", judgements)
+    return judged
+
+
+def _judgement(sample: Sample, letter: str, region: Box | None) -> Judgement:
+    return Judgement(
+        sample.id,
+        sample.prompt_id,
+        sample.seed,
+        sample.category,
+        VERDICTS[letter],  # type: ignore[arg-type]
+        errors=("extra finger",) if letter == "e" else (),
+        reason=REASONS.get(letter, ""),
+        region=region,
+    )
