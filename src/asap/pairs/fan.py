@@ -34,7 +34,7 @@ GHOST = 0.125
 """Distance from the new fingers' bones, in hand sizes, at which skin is a left-over."""
 COARSE = 90.0
 """Steps per hand size at which the warp is worked out; between them it is interpolated."""
-LARGEST_GHOST = 0.0015
+LARGEST_GHOST = 0.001
 """How much skin may be left over, in squared hand sizes."""
 SEAM = 0.01
 """Softness of the border between two fingers' cells, in hand sizes."""

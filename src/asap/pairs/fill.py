@@ -17,6 +17,8 @@ WORST_RIM = 20.0
 def fill(image: Image, hole: Mask, forbidden: Mask, width: float) -> Image:
     """A copy of `image` (H, W, 3) with `hole` filled from one place of the same image.
 
+    The hole's edge is blended over a few tenths of `width`, so make the hole that much wider than the thing.
+
     Args:
         image: the crop to fill; the copy comes from within it.
         hole: what to fill.

@@ -21,7 +21,7 @@ Profile = NDArray[np.float64]
 FRACTIONS = np.linspace(0.45, 0.85, 9)
 """Where the nine curves cross the fingers, as fractions of the way from knuckle to tip."""
 SAMPLES = 160
-DEPTH = 0.4
+DEPTH = 0.3
 """How deep a gap must be to part two fingers, relative to the hand's own gaps."""
 
 

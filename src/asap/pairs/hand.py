@@ -33,7 +33,7 @@ class Hand(NamedTuple):
     def handedness(self) -> float:
         """1 if the fan runs from index to little finger from +x towards +y, else -1."""
         index, little = self.fingers[0], self.fingers[-1]
-        return float(np.sign(np.cross(index[1] - index[0], little[1] - index[0])))
+        return float(np.sign(cross(index[1] - index[0], little[1] - index[0])))
 
 
 def open_hand(image: Image, region: Region) -> Hand:
@@ -65,7 +65,7 @@ def _check_fingers(hand: Hand) -> None:
     if (cosine < 0.77).any():
         raise Unsuitable("a finger is bent")
     first, second = hand.fingers[:-1], hand.fingers[1:]
-    across = np.cross(bones[:-1, 1], second[:, 1] - first[:, 1])
+    across = cross(bones[:-1, 1], second[:, 1] - first[:, 1])
     if not (np.all(across > 0) or np.all(across < 0)):
         raise Unsuitable("fingers cross")
     steps = np.linspace(0, 1, 7)
@@ -120,3 +120,8 @@ def to_bone(grid: Field, start: Points, end: Points) -> tuple[Field, Field, Fiel
     across = offset @ (np.array([-bone[1], bone[0]]) / length).astype(np.float32)
     beyond = (np.clip(along, 0, 1) - along) * length
     return along, across, np.hypot(across, beyond)
+
+
+def cross(a: Points, b: Points) -> Points:
+    """(...,) the cross product of vectors (..., 2), positive if `b` is turned from `a` as +y is from +x."""
+    return np.asarray(a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0])

@@ -1,4 +1,4 @@
-"""Errors of the hand: fingers added, lost, fused, bent, shortened or stretched."""
+"""Errors of the hand as a whole, by redrawing its fan: one finger too many, or two grown together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from asap.pairs.degradations import Unsuitable
+from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.fan import HALF_WIDTH, Finger, interpolate, make_fan, redraw_fan
 from asap.pairs.finger_count import count_fingers, finger_reader
 from asap.pairs.hand import Hand, open_hand
@@ -19,21 +19,27 @@ LEAST_DEPTH = 2.0
 def add_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """Six fingers: the fan of four redrawn as one of five within the same outline."""
     hand = open_hand(image, region)
-    sources = rng.choice(((0, 1, 1, 2, 3), (0, 1, 2, 2, 3)))
     width = float(np.clip(0.75 * mean_gap(hand) / HALF_WIDTH, 0.72, 0.95))
-    return checked(
-        image, hand, redraw_fan(image, region.mask, hand, even_fan(hand, sources, width)), fingers=5
-    )
+
+    def edit(sources: tuple[int, ...]) -> Image:
+        edited = redraw_fan(image, region.mask, hand, even_fan(hand, sources, width))
+        return checked(image, hand, edited, fingers=5)
+
+    return first_possible(rng.sample(((0, 1, 1, 2, 3), (0, 1, 2, 2, 3)), 2), edit)
 
 
 def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
     """Two neighbouring fingers grown together along their whole length."""
     hand = open_hand(image, region)
-    first = rng.choice((0, 1))
+    return first_possible(rng.sample((0, 1), 2), lambda first: fuse(image, region, hand, first))
+
+
+def fuse(image: Image, region: Region, hand: Hand, first: int) -> Image:
+    """A copy of `image` with finger `first` and the next drawn together until their flesh meets."""
     targets = hand.fingers.copy()
     middle = targets[first : first + 2].mean(axis=0)
     apart = targets[first + 1] - targets[first]
-    close = 0.14 * hand.size * apart / np.hypot(*apart.T)[:, None] / 2
+    close = 0.07 * hand.size * apart / np.hypot(*apart.T)[:, None]
     pull = np.array([0.35, 0.9, 1.0, 1.0])[:, None]
     targets[first] += pull * (middle - close - targets[first])
     targets[first + 1] += pull * (middle + close - targets[first + 1])
@@ -60,7 +66,7 @@ def checked(image: Image, hand: Hand, edited: Image, fingers: int | None) -> Ima
         Unsuitable: it does not.
     """
     reader = finger_reader(image, hand)
-    if np.median(reader.depth) < LEAST_DEPTH or np.mean(count_fingers(image, hand, reader) == 4) < 0.5:
+    if np.median(reader.depth) < LEAST_DEPTH or np.mean(count_fingers(image, hand, reader) == 4) < 0.4:
         raise Unsuitable("fingers not told apart")
     if fingers is not None and np.mean(count_fingers(edited, hand, reader) == fingers) < 0.33:
         raise Unsuitable("not visible")

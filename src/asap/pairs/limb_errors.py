@@ -15,7 +15,7 @@ import numpy as np
 from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.fill import fill, soft_edge
-from asap.pairs.hand import to_bone
+from asap.pairs.hand import to_bone, to_line
 from asap.pairs.warp import (
     Bump,
     Field,
@@ -51,6 +51,8 @@ class Limb(NamedTuple):
 
 LEAST_FREE = 0.8
 """Fraction of a limb's sides that must lie beside the body, not on it."""
+LARGEST_END = 0.25
+"""Largest area of a hand or foot, in squared lengths of the bone before it."""
 LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
 
@@ -118,9 +120,9 @@ def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Ima
     middle = limb.joints[1:].mean(axis=0)
     box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
     left, top, right, bottom = box
-    grid, person = pixel_grid(box), region.mask[top:bottom, left:right]
+    grid, person = pixel_grid(box), people(region, box)
     piece = limb_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
-    stays = largest_part(person & ~piece)
+    stays = person & ~piece & ~crumbs(region, piece, box)
     hole = (cv2.dilate((person & ~stays).astype(np.uint8), disc(0.07 * limb.lengths[1])) > 0) & ~stays
     forbidden = (cv2.dilate(stays.astype(np.uint8), disc(3)) > 0) & ~hole
     filled = fill(image[top:bottom, left:right], hole, forbidden, 0.08 * limb.lengths[1])
@@ -142,7 +144,7 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     box = box_around(np.concatenate([limb.joints, end[None]]), 0.8 * limb.lengths[1], image.shape)
     left, top, right, bottom = box
     piece = limb_pixels(region, limb, box)
-    person = region.context.get("person", region.mask)[top:bottom, left:right]
+    person = people(region, box)
     edited = lay_turned(image, image, box, piece, limb.joints[0], turn)
     behind = 1 - soft_edge(cv2.dilate(person.astype(np.uint8), disc(1)) > 0, 1.0)[..., None]
     old, new = (x[top:bottom, left:right].astype(np.float32) for x in (image, edited))
@@ -171,8 +173,22 @@ def check_free(region: Region, limb: Limb, start: int) -> None:
             height, width = region.mask.shape
             inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
             free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
-    if np.mean(free) < LEAST_FREE:
+    ends = [limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])]
+    spot = np.array(ends)[None].astype(np.float32)
+    near = min((float(to_line(spot, line).min()) for line in other_bones(region, limb)), default=np.inf)
+    if np.mean(free) < LEAST_FREE or near < 0.4 * limb.lengths[1]:
         raise Unsuitable("the limb lies on the body")
+
+
+def crumbs(region: Region, piece: Mask, box: Box) -> Mask:
+    """(h, w) small parts of people that hang together with nothing once `piece` is taken off: finger tips."""
+    left, top, right, bottom = box
+    rest = people(region, (0, 0, region.mask.shape[1], region.mask.shape[0])).astype(np.uint8)
+    rest[top:bottom, left:right][piece] = 0
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest)
+    small = stats[:, cv2.CC_STAT_AREA] < 0.4 * piece.sum()
+    small[0] = False
+    return np.asarray(small[labels[top:bottom, left:right]])
 
 
 def largest_part(mask: Mask) -> Mask:
@@ -185,11 +201,21 @@ def largest_part(mask: Mask) -> Mask:
 
 def limb_pixels(region: Region, limb: Limb, box: Box) -> Mask:
     """(h, w) the person's pixels in `box` that are nearer to this limb than to the rest of the skeleton."""
-    left, top, right, bottom = box
-    hand = limb.joints[2] + 0.5 * (limb.joints[2] - limb.joints[1])
+    hand = limb.joints[2] + 0.6 * (limb.joints[2] - limb.joints[1])
     own = line_distance([np.concatenate([limb.joints, hand[None]])], box)
     nearest = own < line_distance(other_bones(region, limb), box)
-    return np.asarray(region.mask[top:bottom, left:right] & nearest & (own < 0.3 * max(limb.lengths)))
+    piece = people(region, box) & nearest & (own < 0.3 * max(limb.lengths))
+    past = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
+    if (piece & past).sum() > LARGEST_END * limb.lengths[1] ** 2:
+        raise Unsuitable("the hand or foot is not told from what it touches")
+    return piece
+
+
+def people(region: Region, box: Box) -> Mask:
+    """(h, w) the pixels in `box` of this person, and of all others where they are known."""
+    left, top, right, bottom = box
+    mask: Mask = region.mask | region.context.get("person", region.mask)
+    return mask[top:bottom, left:right]
 
 
 def line_distance(lines: list[Points], box: Box) -> Field:

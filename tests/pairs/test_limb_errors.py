@@ -1,0 +1,53 @@
+"""Limbs: an added one lies on the background, a broken one leaves its place, a curved one stays."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from asap.pairs import limb_errors
+from asap.pairs.degradations import Unsuitable
+from asap.records import Image, Mask, Region
+from drawn_people import BACKGROUND, drawn_body
+
+
+def is_cloth(image: Image) -> Mask:
+    return np.asarray(image[..., 2] < 90)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_added_limb_lies_behind_the_body(seed: int) -> None:
+    image, region = drawn_body()
+    edited = limb_errors.add_limb(image, region, random.Random(seed))
+    assert np.array_equal(edited[region.mask], image[region.mask])
+    limb = 1.5 * 120 * 0.22 * 120
+    assert (is_cloth(edited) & ~region.mask).sum() > 0.4 * limb
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_broken_limb_moves_and_uncovers_the_background(seed: int) -> None:
+    image, region = drawn_body()
+    edited = limb_errors.break_limb(image, region, random.Random(seed))
+    gone = region.mask & ~is_cloth(edited)
+    assert gone.sum() > 400
+    assert np.abs(np.median(edited[gone], axis=0) - BACKGROUND).max() < 12
+    assert is_cloth(edited).sum() == pytest.approx(region.mask.sum(), rel=0.06)
+
+
+def test_curved_forearm_keeps_its_ends() -> None:
+    image, region = drawn_body()
+    edited = limb_errors.curve_forearm(image, region, random.Random(0))
+    for joint in (5, 6, 7, 8, 9, 10):
+        x, y = region.keypoints[joint].round().astype(int)
+        assert is_cloth(edited)[y, x]
+    assert (is_cloth(edited) != is_cloth(image)).sum() > 300
+
+
+def test_arms_on_the_body_are_unsuitable() -> None:
+    image, region = drawn_body()
+    mask = np.ones_like(region.mask)
+    for edit in (limb_errors.add_limb, limb_errors.break_limb, limb_errors.curve_forearm):
+        with pytest.raises(Unsuitable):
+            edit(image, Region("body", mask, region.keypoints, 1.0), random.Random(0))
