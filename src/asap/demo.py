@@ -27,8 +27,8 @@ PROMPT_SEED = 2026
 
 @dataclass(frozen=True)
 class Config:
-    """Run every stage on the embedded model: pairs of figures in a photographic look, alignment by SFT, DPO and
-    ASAP, images of fresh prompts, judgements, a report. The same command again resumes."""
+    """Run every stage on the embedded model: pairs of figures in a photographic look, alignment by SFT, DPO
+    and ASAP, images of fresh prompts, judgements, a report. The same command again resumes."""
 
     out: Path
     """Folder for everything; `report.html` and `summary.json` are the result."""

@@ -11,7 +11,7 @@ import torch
 from asap.align import latents
 from asap.backbones.load import load
 from asap.errors import UserError
-from conftest import write_pairs
+from tiny import write_pairs
 
 
 def cached(flux: Path, pairs: Path, folder: Path, resolution: int = 32) -> latents.CachedPairs:

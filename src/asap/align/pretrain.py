@@ -36,9 +36,9 @@ class Config:
     """Decides weights, pictures, order and noise."""
     images: int = 16384
     """Rendered scenes, each with a correct and a faulty picture."""
-    faulty: float = 0.55
+    faulty: float = 0.5
     """Share of faulty pictures shown, so that the model learns to make faults ..."""
-    faulty_late: float = 0.8
+    faulty_late: float = 0.35
     """... and the share in the last quarter of the steps."""
     batch_size: int = 48
     """Pictures per step."""

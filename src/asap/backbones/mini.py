@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from diffusers import ConfigMixin, DiffusionPipeline, FluxPipeline, FluxTransformer2DModel, ModelMixin
 from diffusers.configuration_utils import register_to_config
-from diffusers.loaders import FluxLoraLoaderMixin
+from diffusers.loaders import SanaLoraLoaderMixin
 from torch import Tensor, nn
 
 from asap.backbones import lora, schedule
@@ -61,8 +61,11 @@ class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return [self.words[word] for word in words] + [0] * (self.length - len(words))
 
 
-class MiniPipeline(DiffusionPipeline, FluxLoraLoaderMixin):  # type: ignore[misc]
-    """Text to 24 x 24 pixels by Euler steps along the flow; a diffusers pipeline like any other."""
+class MiniPipeline(DiffusionPipeline, SanaLoraLoaderMixin):  # type: ignore[misc]
+    """Text to 24 x 24 pixels by Euler steps along the flow; a diffusers pipeline like any other.
+
+    (Its LoRA functions are Sana's because those handle a transformer alone.)
+    """
 
     def __init__(self, transformer: Any, captions: Any) -> None:
         super().__init__()

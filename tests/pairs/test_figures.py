@@ -1,0 +1,51 @@
+"""`asap figures`: a dataset like any other, with exact truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+
+from asap import store
+from asap.errors import UserError
+from asap.figures import scenes
+from asap.pairs import figures
+
+
+def test_the_dataset_loads_in_one_line_and_is_exact(tmp_path: Path) -> None:
+    out = figures.run(figures.Config(tmp_path / "hap", pairs=20, look=1.0))
+    rows = datasets.load_dataset(str(out), split="train")
+    assert len(rows) == 20 and len(set(rows["id"])) == 20
+    for row in rows:
+        chosen, rejected, mask = (np.asarray(row[name]) for name in ("chosen", "rejected", "mask"))
+        assert chosen.shape == (24, 24, 3)
+        assert np.array_equal(chosen[mask == 0], rejected[mask == 0])
+        assert (chosen != rejected).any(axis=-1).sum() == (mask == 255).sum()
+        left, top, right, bottom = row["box"]
+        assert mask[top:bottom, left:right].sum() == mask.sum()
+        assert row["part"] == "hand" and row["ssim_inside"] < row["ssim_outside"]
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    one, two = (figures.run(figures.Config(tmp_path / name, pairs=12, prompts=3)) for name in "ab")
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    assert files
+    assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
+
+
+def test_prompts_are_written_with_their_facts(tmp_path: Path) -> None:
+    out = figures.run(figures.Config(tmp_path / "hap", pairs=1, prompts=5))
+    rows = list(store.read_rows(out / figures.PROMPTS))
+    assert len(rows) == 5
+    assert all(scenes.scene_of(row["facts"]).caption == row["text"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"pairs": 0}, "at least 1"), ({"size": 5}, "between 16"), ({"look": 2.0}, "between 0 and 1")],
+)
+def test_numbers_that_cannot_be(tmp_path: Path, change: dict[str, float], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        figures.run(figures.Config(tmp_path / "hap", **change))  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""`asap demo` in small: every stage, the summary, and nothing done twice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def demo(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    sizes = ["--pairs", "40", "--prompts", "12", "--steps", "3"]
+    command = [sys.executable, "-m", "asap", "demo", "--out", str(out), *sizes, *more]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("demo") / "out"
+    done = demo(out)
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_the_summary_tells_what_was_measured(finished: Path) -> None:
+    summary = json.loads((finished / "summary.json").read_text())
+    assert list(summary["methods"]) == ["asap", "base", "dpo", "sft"]
+    for row in summary["methods"].values():
+        low, high = row["aer_ci"]
+        assert 0 <= low <= row["aer"] <= high <= 1 and row["n"] == 12
+    assert summary["methods"]["base"]["drift"] == 0 and summary["methods"]["sft"]["drift"] > 0
+    assert summary["seconds"] > 0
+
+
+def test_the_report_stands_alone(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    assert "base" in page and "asap" in page and "data:image" in page
+    assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_run_again_it_redoes_nothing(finished: Path) -> None:
+    kept = [p for p in finished.rglob("*") if p.suffix in (".png", ".parquet")]
+    before = {p: p.stat().st_mtime_ns for p in kept if "pairs" not in p.parts and "fresh" not in p.parts}
+    assert demo(finished).returncode == 0
+    assert before and all(p.stat().st_mtime_ns == t for p, t in before.items())
+
+
+def test_other_settings_are_refused_in_one_line(finished: Path) -> None:
+    done = demo(finished, "--look", "0.5")
+    assert done.returncode == 2 and "look was 1.0, now 0.5" in done.stderr
+    assert "Traceback" not in done.stderr
