@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -178,6 +179,17 @@ def test_mistakes_are_told(config: generate.Config, change: dict[str, object], m
     with pytest.raises(UserError, match=message):
         generate.run(replace(config, **change))  # type: ignore[arg-type]
     assert not config.out.exists()
+
+
+def test_other_weights_under_the_same_name_need_another_folder(
+    config: generate.Config, flux: Path, tmp_path: Path
+) -> None:
+    model = shutil.copytree(flux, tmp_path / "model")
+    generate.run(replace(config, model=str(model)))
+    file = next((model / "transformer").glob("*.safetensors"))
+    save_file({name: tensor * 2 for name, tensor in load_file(file).items()}, file, {"format": "pt"})
+    with pytest.raises(UserError, match="weights was"):
+        generate.run(replace(config, model=str(model)))
 
 
 def test_other_settings_need_another_folder(config: generate.Config) -> None:

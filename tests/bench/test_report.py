@@ -198,7 +198,7 @@ def test_curves_are_drawn_inside_their_frame() -> None:
 
 def test_numbers_read_well() -> None:
     assert (percent(0.283), percent(float("nan"))) == ("28.3%", "–")
-    assert (points(-0.231), points(0.05)) == ("−23.1", "+5.0")
+    assert (points(-0.231), points(0.05), points(-1e-9)) == ("−23.1", "+5.0", "0.0")
     assert (p_value(0.0321), p_value(1e-9), p_value(1.0), p_value(float("nan"))) == (
         "0.032",
         "< 0.0001",

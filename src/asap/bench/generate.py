@@ -24,6 +24,7 @@ from asap.records import Image, Prompt, Sample
 from asap.store import append_rows, content_id, file_id, open_run, read_rows, seed_of, write_atomic
 
 T = TypeVar("T")
+HASHED = 1 << 26  # bytes up to which a weights file is hashed rather than measured
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _identity(
     """The settings that decide the images; neither the batch size nor the device is one."""
     return {
         "model": config.model,
+        "weights": _weights_id(Path(backbone.source)),
         "backbone": {"name": backbone.name, **backbone.settings},
         "lora": file_id(weights) if weights else None,
         "prompts": content_id([asdict(p) for p in prompts]),
@@ -181,6 +183,13 @@ def _identity(
         "guidance": config.guidance,
         "size": config.size,
     }
+
+
+def _weights_id(folder: Path) -> str | None:
+    """What the weights in a local folder are: their hashes, or for large files their sizes alone."""
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    facts = [(f.name, size if (size := f.stat().st_size) > HASHED else file_id(f)) for f in files]
+    return content_id(facts) if facts else None
 
 
 def main(argv: list[str]) -> None:

@@ -106,11 +106,11 @@ def repeat(methods: Sequence[Method], config: Config) -> Section:
 
 def as_json(methods: Sequence[Method], found: Sequence[Outcome]) -> Row:
     """The numbers of the page; what is not a number or infinite is null."""
-    base = methods[0]
+    base, identity = methods[0], methods[0].judged.get("identity", {})
     return {
         "version": __version__,
         "base": base.name,
-        "judge": base.judged.get("identity", {}),
+        "judge": {"name": identity.get("judge"), "settings": identity.get("settings")},
         "prompts": len({prompt for prompt, _ in base.judgements}),
         "models": [_outcome_json(outcome) for outcome in found],
     }

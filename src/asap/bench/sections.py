@@ -217,8 +217,9 @@ def percent(share: float) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points, with its sign: `-0.231` as "−23.1"."""
-    sign = "−" if difference < 0 else "+"
-    return f"{sign}{abs(difference) * 100:.1f}"
+    tenths = round(difference * 1000)
+    sign = {-1: "−", 0: "", 1: "+"}[(tenths > 0) - (tenths < 0)]
+    return f"{sign}{abs(tenths) / 10:.1f}"
 
 
 def p_value(p: float) -> str:
