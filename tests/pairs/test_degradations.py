@@ -82,7 +82,7 @@ def test_bad_points_are_unsuitable(name: str, spoil: str) -> None:
         degradation(name)(image, Region(region.part, region.mask, points, 1.0), random.Random(0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("part", POINTS)
 def test_any_points_give_a_picture_or_unsuitable(part: str, data: st.DataObject) -> None:
@@ -93,7 +93,7 @@ def test_any_points_give_a_picture_or_unsuitable(part: str, data: st.DataObject)
     _try_all(part, image, Region(part, mask, points, 1.0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     shift=st.tuples(st.floats(-300, 300), st.floats(-300, 300)),
     scale=st.floats(0.3, 1.6),

@@ -51,3 +51,11 @@ def test_arms_on_the_body_are_unsuitable() -> None:
     for edit in (limb_errors.add_limb, limb_errors.break_limb, limb_errors.curve_forearm):
         with pytest.raises(Unsuitable):
             edit(image, Region("body", mask, region.keypoints, 1.0), random.Random(0))
+
+
+def test_limb_whose_twin_is_hidden_is_not_copied() -> None:
+    image, region = drawn_body()
+    points = region.keypoints.copy()
+    points[[10, 16]] = np.nan
+    with pytest.raises(Unsuitable, match="twin"):
+        limb_errors.add_limb(image, Region("body", region.mask, points, 1.0), random.Random(0))

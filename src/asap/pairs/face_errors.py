@@ -14,11 +14,13 @@ import cv2
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.warp import Bump, apply_bumps, apply_mirror, rotation
+from asap.pairs.warp import Bump, apply_bumps, apply_mirror, box_around, rotation
 from asap.records import Image, Points, Region
 
-SMALLEST = 18.0
+SMALLEST = 24.0
 """Distance between the eyes, in pixels, below which an error does not read."""
+LEAST_DETAIL = 6.0
+"""Standard deviation of the Laplacian at 40 pixels between the eyes, in grey levels, of a face in focus."""
 LARGEST_TURN = 0.31
 """Largest offset of the nose's tip from between the eyes, in eyes' distances: about 40 degrees of turning."""
 
@@ -63,6 +65,8 @@ def face_frame(image: Image, region: Region) -> Frame:
     unit = float(np.hypot(*across))
     if unit < SMALLEST:
         raise Unsuitable("face too small")
+    if detail(image, inner, unit) < LEAST_DETAIL:
+        raise Unsuitable("face out of focus")
     offset = (points[30] - (first + second) / 2) @ across / unit**2
     if abs(offset) > LARGEST_TURN:
         raise Unsuitable("face turned away")
@@ -71,6 +75,15 @@ def face_frame(image: Image, region: Region) -> Frame:
         if any(cv2.pointPolygonTest(hull, (float(x), float(y)), False) > 0 for x, y in hand):
             raise Unsuitable("a hand before the face")
     return Frame(points, unit, math.atan2(across[1], across[0]))
+
+
+def detail(image: Image, points: Points, unit: float) -> float:
+    """Standard deviation of the Laplacian of the face's grey levels, scaled to 40 pixels between the eyes."""
+    left, top, right, bottom = box_around(points, 0.0, image.shape)
+    grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    size = [max(3, round(n * 40 / unit)) for n in (right - left, bottom - top)]
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if unit > 40 else cv2.INTER_CUBIC)
+    return float(cv2.Laplacian(small, cv2.CV_32F).std())
 
 
 def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
@@ -103,7 +116,7 @@ def twist_mouth(image: Image, region: Region, rng: random.Random) -> Image:
 def shift_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     """The mouth a third of the eyes' distance to one side."""
     face = face_frame(image, region)
-    shift = face.vector(rng.uniform(0.29, 0.33) * rng.choice((-1, 1)), 0.0)
+    shift = face.vector(rng.uniform(0.28, 0.32) * rng.choice((-1, 1)), 0.0)
     return apply_bumps(image, [face.bump(MOUTH, (0.94, 0.54), 0.36)._replace(shift=shift)])
 
 
@@ -121,18 +134,26 @@ def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
     side = rng.choice((0, 1))
     outward = 1 if side else -1
     eye = face.bump(EYES[side], (0.54, 0.74), 0.3)._replace(
-        shift=face.vector(0.0, rng.uniform(0.16, 0.22)),
+        shift=face.vector(0.0, rng.uniform(0.18, 0.24)),
         turn=outward * math.radians(rng.uniform(14, 22)),
-        scale=rng.uniform(1.15, 1.3),
+        scale=rng.uniform(1.25, 1.4),
     )
     mouth = face.bump(MOUTH, (0.80, 0.60), 0.45)._replace(turn=outward * math.radians(rng.uniform(20, 26)))
     return apply_bumps(image, [eye, mouth])
 
 
 def flip_mouth(image: Image, region: Region, rng: random.Random) -> Image:
-    """The mouth upside down."""
+    """The mouth upside down, if it is open or curved enough to tell.
+
+    Raises:
+        Unsuitable: it is not, or the face is not suitable.
+    """
     face = face_frame(image, region)
     mouth = face.points[MOUTH]
+    down = rotation(face.angle)[:, 1] / face.unit
+    curve = (mouth[[0, 6]].mean(axis=0) - mouth[[3, 9]].mean(axis=0)) @ down
+    if abs(curve) < 0.06 and (mouth[18] - mouth[14]) @ down < 0.10:
+        raise Unsuitable("mouth alike both ways up")
     centre = (mouth.max(axis=0) + mouth.min(axis=0)) / 2
     half = np.ptp((mouth - centre) @ rotation(face.angle), axis=0) / 2
     axes = (float(half[0]) + 0.20 * face.unit, float(half[1]) + 0.16 * face.unit)

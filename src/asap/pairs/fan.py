@@ -34,7 +34,7 @@ GHOST = 0.125
 """Distance from the new fingers' bones, in hand sizes, at which skin is a left-over."""
 COARSE = 90.0
 """Steps per hand size at which the warp is worked out; between them it is interpolated."""
-LARGEST_GHOST = 0.001
+LARGEST_GHOST = 0.0006
 """How much skin may be left over, in squared hand sizes."""
 SEAM = 0.01
 """Softness of the border between two fingers' cells, in hand sizes."""
@@ -99,6 +99,7 @@ def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], gr
     zone = np.zeros(grid.shape[:2], np.uint8)
     cv2.fillConvexPoly(zone, cv2.convexHull((ends - grid[0, 0]).round().astype(np.int32)), 1)
     ghost = skin & (distance > GHOST * hand.size) & (zone > 0) & ~thumb
+    print("ghost", ghost.sum() / hand.size**2)
     if ghost.sum() > LARGEST_GHOST * hand.size**2:
         raise Unsuitable("a ghost of the old finger remains")
     if not ghost.any():

@@ -51,7 +51,7 @@ class Limb(NamedTuple):
 
 LEAST_FREE = 0.8
 """Fraction of a limb's sides that must lie beside the body, not on it."""
-LARGEST_END = 0.25
+LARGEST_END = 0.2
 """Largest area of a hand or foot, in squared lengths of the bone before it."""
 LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
@@ -106,12 +106,23 @@ def break_limb(image: Image, region: Region, rng: random.Random) -> Image:
 
 def add_limb(image: Image, region: Region, rng: random.Random) -> Image:
     """One arm or leg too many, behind the body: a copy of a limb, turned about its root."""
-    limbs = find_limbs(image, region, ARMS + LEGS)
+    limbs = [limb for limb in find_limbs(image, region, ARMS + LEGS) if twin_in_view(region, limb)]
+    if not limbs:
+        raise Unsuitable("another limb could be the hidden twin of this one")
     angle = math.radians(rng.uniform(30, 38))
     options = [(limb, angle * sign) for limb in limbs for sign in (-1, 1)]
     return first_possible(
         rng.sample(options, len(options)), lambda option: lay_behind(image, region, option[0], option[1])
     )
+
+
+def twin_in_view(region: Region, limb: Limb) -> bool:
+    """Whether the other arm or leg is seen as well, and ends elsewhere: else a copy may pass for it."""
+    for first, second in (ARMS, LEGS):
+        ends = np.asarray(region.keypoints, np.float64)[[first[2], second[2]]]
+        if (ends == limb.joints[2]).all(axis=1).any():
+            return bool(np.hypot(*(ends[0] - ends[1])) > 0.35 * sum(limb.lengths))
+    return False
 
 
 def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Image:
@@ -138,7 +149,7 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
         Unsuitable: too little of it would be seen, or it would be torn apart by what is before it.
     """
     check_free(region, limb, start=0)
-    end = limb.joints[0] + rotation(turn) @ (limb.joints[2] - limb.joints[0]) * 1.1
+    end = limb.joints[0] + rotation(turn) @ (limb.joints[2] - limb.joints[0]) * 1.25
     if (end < 0).any() or (end >= (image.shape[1], image.shape[0])).any():
         raise Unsuitable("no room for another limb")
     box = box_around(np.concatenate([limb.joints, end[None]]), 0.8 * limb.lengths[1], image.shape)
