@@ -1,6 +1,6 @@
 """Errors of arms and legs: one limb too many, a bone broken between its joints, a forearm without bones.
 
-Points are the 17 joints of COCO, of which the six foot points are not used.
+Points are the 17 joints of COCO; the six points of the feet are not used.
 """
 
 from __future__ import annotations
