@@ -23,7 +23,8 @@ def pair(index: int, prompt: str = "an astronaut") -> Pair:
     rejected[mask] = rejected[mask][::-1]
     metrics = {"ssim_inside": 0.25 + index / 4, "ssim_outside": 0.99}
     return Pair(
-        f"{index:016x}", prompt, PORTRAIT, rejected, mask, "face", ("twisted mouth", "displaced eye")[index % 2],
+        f"{index:016x}", prompt, PORTRAIT, rejected, mask, "face",
+        ("twisted mouth", "displaced eye")[index % 2],
         "some_warp", (80, 60 + index, 150, 120 + index), "deep/a.png", 2**63 - 1 - index, metrics,
     )  # fmt: skip
 

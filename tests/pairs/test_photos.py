@@ -93,8 +93,9 @@ def test_exif_orientation_is_applied(tmp_path, orientation):
     upright[30:, 50:] = (20, 20, 250)
     # What a camera held that way would store, so that turning it as its EXIF says gives `upright`.
     stored = {
-        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1], 5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright), 7: upright[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(upright, -1),
+        1: upright, 2: upright[:, ::-1], 3: upright[::-1, ::-1], 4: upright[::-1],
+        5: upright.transpose(1, 0, 2), 6: np.rot90(upright),
+        7: upright[::-1, ::-1].transpose(1, 0, 2), 8: np.rot90(upright, -1),
     }  # fmt: skip
     exif = Image.Exif()
     exif[0x0112] = orientation

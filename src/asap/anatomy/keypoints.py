@@ -31,7 +31,7 @@ JOINTS = (
 )
 TOES = tuple(f"{side}_{name}" for side in _SIDES for name in ("big_toe", "small_toe", "heel"))
 FINGERS = ("thumb", "index", "middle", "ring", "little")
-HAND = ("wrist", *(f"{finger}_{joint}" for finger in FINGERS for joint in range(1, 5)))
+HAND = ("hand_root", *(f"{finger}_{joint}" for finger in FINGERS for joint in range(1, 5)))
 NAMES = (
     *JOINTS,
     *TOES,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from asap.anatomy.keypoints import BODY_BONES, HAND_BONES, PALM, bounds, box_of, known, size_of
 from asap.records import Image, Mask, Points
 
-GRABCUT_HAND = 170.0
+GRABCUT_HAND = 110.0
 """Hand size in pixels above which GrabCut works on a smaller copy."""
 GRABCUT_PERSON = 320
 """Longest side on which GrabCut looks for people."""
@@ -118,7 +118,7 @@ def body_mask(person: Mask, points: Points) -> Mask:
     return person & capsules(points, BODY_BONES, 0.28 * size, height, width)
 
 
-def _grabcut(image: Image, labels: NDArray[np.uint8], rounds: int = 3) -> Mask:
+def _grabcut(image: Image, labels: NDArray[np.uint8], rounds: int = 2) -> Mask:
     """GrabCut from `labels` (its GC_ constants); the labels as they are where one of the sides is missing."""
     sure = labels & 1 == 1
     if sure.all() or not sure.any():

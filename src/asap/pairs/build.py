@@ -8,6 +8,7 @@ and the result depends on photos and settings alone.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import os
 import time
 from collections import Counter
@@ -28,7 +29,7 @@ from asap.pairs.photos import Skipped, find_photos
 from asap.pairs.pool import in_processes
 from asap.pairs.worker import Rules, process
 from asap.records import Photo
-from asap.store import Row, open_run, read_rows
+from asap.store import Row, file_id, open_run, read_rows
 
 LISTED = 20
 """Skipped files that the summary lists by name."""
@@ -54,6 +55,9 @@ class Config:
     """Largest similarity inside the mask at which an error counts as seen."""
     ssim_outside: float = 0.98
     """Smallest similarity outside the mask."""
+    lpips: Path | None = None
+    """Weights for LPIPS, a state dict of `lpips.LPIPS(net="alex")`. Where none is given, those that the lpips
+    package and torch have on this machine are taken; without any, LPIPS is left open. Nothing is downloaded."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -70,7 +74,8 @@ def run(config: Config) -> Path:
     rules = _rules(config)
     exclude = (*config.exclude, *_inside(config.out, config.photos))
     photos, skipped = find_photos(config.photos, exclude)
-    open_run(config.out, "build", rules._asdict())
+    weights = [file_id(Path(path)) for path in rules.lpips]
+    open_run(config.out, "build", {**rules._asdict(), "lpips": weights})
     ledger.recover(config.out)
     before = ledger.kept(config.out, photos, exclude)
     todo = [p for p in photos if p.source not in before and not ledger.is_done(config.out, p)]
@@ -104,7 +109,19 @@ def _rules(config: Config) -> Rules:
         seed=config.seed,
         ssim_inside=config.ssim_inside,
         ssim_outside=config.ssim_outside,
+        lpips=_weights(config.lpips),
     )
+
+
+def _weights(path: Path | None) -> tuple[str, ...]:
+    if path is None and importlib.util.find_spec("lpips") is None:
+        return ()
+    from asap.pairs import lpips  # torch, which is not needed otherwise
+
+    paths = tuple(str(file) for file in ([path] if path else lpips.cached()))
+    if paths:
+        lpips.load(paths)
+    return paths
 
 
 def _inside(out: Path, photos: Path) -> tuple[str, ...]:
@@ -152,8 +169,9 @@ def summary(folder: Path, skipped: Sequence[Skipped], speed: str) -> str:
     lines.append(f"{len(pairs)} pairs")
     for (part, error), count in Counter((row["part"], row["error"]) for row in pairs).most_common():
         lines.append(f"  {count:6}  {part}: {error}")
-    inside, outside = (mean(row[name] for row in pairs) for name in ("ssim_inside", "ssim_outside"))
-    lines.append(f"SSIM inside the masks {inside}, outside {outside}")
+    for kind in ("ssim", "lpips"):
+        inside, outside = (mean(row[f"{kind}_{side}"] for row in pairs) for side in ("inside", "outside"))
+        lines.append(f"{kind.upper()} inside the masks {inside}, outside {outside}")
     lines.append(f"{sum(reasons.values())} attempts rejected")
     lines += [f"  {count:6}  {reason}" for reason, count in reasons.most_common(LISTED)]
     lines.append(f"Look at them: {folder / 'contact_sheet.html'}")

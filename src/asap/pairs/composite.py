@@ -36,7 +36,7 @@ def composite(chosen: Image, edited: Image, size: float) -> tuple[Image, Mask] |
         raise ValueError(f"an edit made {edited.shape} of {chosen.shape}")
     changed = np.asarray(cv2.absdiff(chosen, edited).max(axis=2) > NOTICED)
     reach = max(2.0, MARGIN * size)
-    box = crop_box(changed, round(4 * reach) + 4)
+    box = crop_box(changed, round(5 * reach) + 5)
     if box is None:
         return None
     left, top, right, bottom = box
@@ -63,7 +63,7 @@ def crop_box(mask: Mask, margin: int = 0) -> Box | None:
 
 def _grown(changed: Mask, reach: float) -> Mask:
     opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, disc(1))
-    grown = cv2.morphologyEx(cv2.dilate(opened, disc(reach)), cv2.MORPH_CLOSE, disc(reach))
+    grown = cv2.morphologyEx(cv2.dilate(opened, disc(reach)), cv2.MORPH_CLOSE, disc(2 * reach))
     outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(grown, outlines, -1, 1, cv2.FILLED) > 0)
 

@@ -56,9 +56,10 @@ def _entry(row: Row) -> Row:
 
 
 def around(box: Box, height: int, width: int) -> Box:
-    """A square of about 2.2 times `box`, moved and cut to lie in a picture of `height` by `width`."""
+    """A square of about 2.2 times `box` in a picture of `height` by `width`, less where there is no room."""
     left, top, right, bottom = box
-    side = max(96, round(2.2 * max(right - left, bottom - top)))
+    extent = max(right - left, bottom - top)
+    side = min(max(96, round(2.2 * extent)), max(extent, min(height, width)))
     wide, high = min(side, width), min(side, height)
     x = min(max(0, (left + right - wide) // 2), width - wide)
     y = min(max(0, (top + bottom - high) // 2), height - high)

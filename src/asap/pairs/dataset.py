@@ -78,7 +78,7 @@ def encode(pair: Pair, chosen: bytes | None = None) -> Row:
     """
     if pair.chosen.shape != pair.rejected.shape or pair.mask.shape != pair.chosen.shape[:2]:
         raise ValueError(f"pair {pair.id}: chosen, rejected and mask differ in size")
-    if not np.array_equal(pair.chosen[~pair.mask], pair.rejected[~pair.mask]):
+    if (cv2.absdiff(pair.chosen, pair.rejected) * ~pair.mask[..., None]).any():
         raise ValueError(f"pair {pair.id}: chosen and rejected differ outside the mask")
     data = {"chosen": chosen or png(pair.chosen), "rejected": png(pair.rejected), "mask": png(pair.mask)}
     pictures = {name: {"bytes": data[name], "path": f"{pair.id}_{name}.png"} for name in PICTURES}

@@ -70,6 +70,7 @@ def _once(
 
 def _start() -> None:
     """In each process: one thread, no answer to Ctrl-C (the parent's affair), no life after the parent's."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for what is imported from here on
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()

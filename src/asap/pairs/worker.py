@@ -29,6 +29,7 @@ class Rules(NamedTuple):
     seed: int
     ssim_inside: float
     ssim_outside: float
+    lpips: tuple[str, ...] = ()
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:
@@ -116,6 +117,10 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     refused = refusal(inside, outside, mask, rules.ssim_inside, rules.ssim_outside)
     if refused is not None:
         return None, refused
+    if rules.lpips:
+        from asap.pairs.lpips import perceptual  # torch, which is not needed otherwise
+
+        facts["metrics"] |= perceptual(rules.lpips, image, negative, mask)
     return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
 
 
