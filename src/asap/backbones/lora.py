@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from torch import Tensor, nn
 
+from asap import store
 from asap.errors import UserError
 
 ADAPTER = "asap"
@@ -64,6 +66,15 @@ def adapter_metadata(denoiser: Any) -> dict[str, Any]:
     # a set's order changes from process to process; the file should not
     metadata["target_modules"] = sorted(metadata["target_modules"])
     return metadata
+
+
+def settle(file: Path) -> None:
+    """Rewrite a .safetensors file's header with sorted keys, so that equal weights are equal bytes."""
+    data = file.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    store.write_atomic(file, len(header).to_bytes(8, "little") + header + data[8 + length :])
 
 
 def load_into(pipeline: Any, path: Path) -> None:

@@ -200,6 +200,7 @@ class Mini:
             transformer_lora_layers=lora.adapter_state(self.denoiser),
             transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
         )
+        lora.settle(folder / lora.WEIGHTS)
 
     def generate(
         self,

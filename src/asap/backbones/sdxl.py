@@ -124,6 +124,7 @@ class SDXL:
             unet_lora_layers=convert_state_dict_to_diffusers(lora.adapter_state(self.denoiser)),
             unet_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
         )
+        lora.settle(folder / lora.WEIGHTS)
 
     def generate(
         self,
