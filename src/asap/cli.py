@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from difflib import get_close_matches
 
@@ -54,6 +55,8 @@ def _run(stage: str, args: list[str]) -> int:
         near = get_close_matches(stage, STAGES, n=1)
         hint = f"did you mean `asap {near[0]}`?" if near else "see `asap --help`"
         raise UserError(f"no stage named {stage!r}; {hint}")
+    # transformers announces at import that torchvision is not installed; nothing here wants it
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     module = importlib.import_module(STAGES[stage][0])
     module.main(args)
     return 0

@@ -86,8 +86,9 @@ def run(config: Config) -> Path:
     _check(config)
     accelerator = _accelerator(config)
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
+    spelled = command.spell(config, "train")
     config = complete(config, backbone)
-    pairs = _cached(config, backbone, accelerator)
+    pairs = _cached(config, backbone, accelerator, spelled)
     parameters = _add_lora(config, backbone)
     optimizer = torch.optim.AdamW(
         parameters.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
@@ -131,12 +132,14 @@ def complete(config: Config, backbone: Backbone) -> Config:
 FREE = {"out", "steps", "checkpoint_every", "tracker", "gradient_checkpointing"}
 
 
-def _cached(config: Config, backbone: Backbone, accelerator: Accelerator) -> latents.CachedPairs:
+def _cached(
+    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+) -> latents.CachedPairs:
     """The main process builds the cache while the others wait, then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["processes"] = accelerator.num_processes
     with accelerator.main_process_first():
-        store.open_run(config.out, "train", identity)
+        store.open_run(config.out, "train", identity, {"command": spelled})
         pairs = latents.prepare(
             backbone,
             config.data,
