@@ -56,8 +56,8 @@ class Config:
     ssim_outside: float = 0.98
     """Smallest similarity outside the mask."""
     lpips: Path | None = None
-    """Weights for LPIPS, a state dict of `lpips.LPIPS(net="alex")`. Where none is given, those that the lpips
-    package and torch have on this machine are taken; without any, LPIPS is left open. Nothing is downloaded."""
+    """Weights for LPIPS, a state dict of `lpips.LPIPS(net="alex")`; by default those of the lpips package and
+    torch's AlexNet where both are on this machine, else LPIPS is left open. Nothing is downloaded."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -144,7 +144,7 @@ def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: 
             bar.update()
             bar.set_postfix_str(f"{pairs} pairs, {speed}")
     seconds = time.monotonic() - started
-    return f"{len(todo)} photos in {seconds:.0f} s by {workers} workers, {speed}"
+    return f"{len(todo)} photos in {seconds:.0f} s, {workers} at once, {speed}"
 
 
 def _notes(rules: Rules, accounts: dict[str, Row]) -> list[str]:
@@ -171,7 +171,7 @@ def summary(folder: Path, skipped: Sequence[Skipped], speed: str) -> str:
         lines.append(f"  {count:6}  {part}: {error}")
     for kind in ("ssim", "lpips"):
         inside, outside = (mean(row[f"{kind}_{side}"] for row in pairs) for side in ("inside", "outside"))
-        lines.append(f"{kind.upper()} inside the masks {inside}, outside {outside}")
+        lines += [f"{kind.upper()} inside the masks {inside}, outside {outside}"] if inside != "-" else []
     lines.append(f"{sum(reasons.values())} attempts rejected")
     lines += [f"  {count:6}  {reason}" for reason, count in reasons.most_common(LISTED)]
     lines.append(f"Look at them: {folder / 'contact_sheet.html'}")
