@@ -149,8 +149,8 @@ def _how() -> str:
     if sys.version_info >= (3, 13):
         return "it has wheels up to Python 3.12: use that, and pip install 'asap-align[photos]'"
     return (
-        "pip install 'asap-align[photos]', or on a server without libGL: "
-        "pip install --no-deps mediapipe==0.10.21 absl-py attrs flatbuffers"
+        "pip install 'asap-align[photos]', or on a server without libGL `make install`: "
+        "requirements/photos.txt, then pip install --no-deps mediapipe==0.10.21"
     )
 
 
