@@ -65,7 +65,7 @@ def run(config: Config) -> Path:
         _train(config, pipeline, parameters, averaged, optimizer, curve, start)
     _load_average(parameters, averaged)
     pipeline.save_pretrained(config.out)
-    record = {"settings": asdict(config), "torch": torch.__version__, "curve": curve}
+    record = {"settings": {k: v for k, v in asdict(config).items() if k != "out"}, "torch": torch.__version__, "curve": curve}
     store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
     return config.out
 
