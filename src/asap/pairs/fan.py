@@ -99,7 +99,6 @@ def _wipe_ghosts(mixed: Field, skin: Mask, hand: Hand, fan: Sequence[Finger], gr
     zone = np.zeros(grid.shape[:2], np.uint8)
     cv2.fillConvexPoly(zone, cv2.convexHull((ends - grid[0, 0]).round().astype(np.int32)), 1)
     ghost = skin & (distance > GHOST * hand.size) & (zone > 0) & ~thumb
-    print("ghost", ghost.sum() / hand.size**2)
     if ghost.sum() > LARGEST_GHOST * hand.size**2:
         raise Unsuitable("a ghost of the old finger remains")
     if not ghost.any():
