@@ -53,7 +53,8 @@ def run(config: Config) -> Path:
     if min(config.steps, config.images, config.batch_size) < 1:
         raise UserError("--steps, --images and --batch-size must be at least 1")
     tune_allocator()
-    store.open_run(config.out, "pretrain", {k: v for k, v in asdict(config).items() if k != "out"})
+    settings = {name: value for name, value in asdict(config).items() if name != "out"}
+    store.open_run(config.out, "pretrain", settings)
     pipeline = new_pipeline(scenes.vocabulary(), config.seed)
     parameters = dict(_parameters(pipeline))
     averaged = {f"ema/{name}": nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
@@ -65,7 +66,7 @@ def run(config: Config) -> Path:
         _train(config, pipeline, parameters, averaged, optimizer, curve, start)
     _load_average(parameters, averaged)
     pipeline.save_pretrained(config.out)
-    record = {"settings": {k: v for k, v in asdict(config).items() if k != "out"}, "torch": torch.__version__, "curve": curve}
+    record = {"settings": settings, "torch": torch.__version__, "curve": curve}
     store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
     return config.out
 
