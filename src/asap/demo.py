@@ -14,8 +14,8 @@ from asap.bench import generate, judge, report
 from asap.errors import UserError
 from asap.pairs import figures
 
-# Each objective's best of three settings on 150 other prompts, all with the same data, seed and number of steps
-# (benchmarks/demo.md).
+# Each objective's best of three settings on 150 other prompts, all with the same data, seed and number of
+# steps (benchmarks/demo.md).
 METHODS: dict[str, dict[str, float]] = {
     "sft": {"learning_rate": 1e-4},
     "dpo": {"learning_rate": 3e-4, "beta": 1000.0},

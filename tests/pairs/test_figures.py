@@ -28,6 +28,15 @@ def test_the_dataset_loads_in_one_line_and_is_exact(tmp_path: Path) -> None:
         assert row["part"] == "hand" and row["ssim_inside"] < row["ssim_outside"]
 
 
+def test_two_folders_of_one_name_are_not_confused(tmp_path: Path) -> None:
+    """A `configs` block in the card would make `datasets` cache by the folder's name alone."""
+    sizes = {}
+    for place, pairs in (("a", 2), ("b", 3)):
+        out = figures.run(figures.Config(tmp_path / place / "hap-of-one-name", pairs=pairs, seed=pairs))
+        sizes[pairs] = len(datasets.load_dataset(str(out), split="train", cache_dir=str(tmp_path / "cache")))
+    assert sizes == {2: 2, 3: 3}
+
+
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     one, two = (figures.run(figures.Config(tmp_path / name, pairs=12, prompts=3)) for name in "ab")
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())

@@ -84,7 +84,7 @@ def prepare(
             was made from something else.
     """
     _check_resolution(backbone, resolution)
-    rows = _open_dataset(data)
+    rows = open_dataset(data)
     keys = [(row["id"], row["prompt"]) for row in rows.select_columns(["id", "prompt"])]
     if not keys:
         raise UserError(f"{data} holds no pairs")
@@ -105,9 +105,16 @@ def _check_resolution(backbone: Backbone, resolution: int) -> None:
         raise UserError(f"--resolution {resolution}: {backbone.name} takes multiples of {multiple}")
 
 
-def _open_dataset(data: str) -> Any:
+def open_dataset(data: str) -> Any:
+    """The rows of the HAP dataset `data`, streamed.
+
+    Raises:
+        UserError: there is none, or columns are missing.
+    """
     import datasets
 
+    if not Path(data).exists() and "/" not in data:
+        raise UserError(f"no folder {data}; give a HAP dataset's folder, or a hub id such as owner/name")
     if Path(data).exists() and not list(Path(data).glob("**/*.parquet")):
         raise UserError(
             f"{data} holds no parquet files, so no HAP dataset; make one by `asap build` or `asap figures`"

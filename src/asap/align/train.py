@@ -86,6 +86,7 @@ def run(config: Config) -> Path:
     _check(config)
     accelerator = _accelerator(config)
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
+    latents.open_dataset(config.data)  # before the run's folder is taken by settings that cannot work
     spelled = command.spell(config, "train")
     config = complete(config, backbone)
     pairs = _cached(config, backbone, accelerator, spelled)

@@ -46,6 +46,8 @@ def _class_name(source: str) -> str:
 def _download_index(source: str) -> Path:
     if Path(source).exists():
         raise UserError(f"{source} has no model_index.json; give a folder in diffusers' layout")
+    if "/" not in source:
+        raise UserError(f"no model {source!r}: no such folder; by name there is {', '.join(EMBEDDED)}")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

@@ -194,4 +194,4 @@ def _weights_id(folder: Path) -> str | None:
 
 def main(argv: list[str]) -> None:
     """The command `asap generate`."""
-    run(command.parse(Config, argv, "generate"))
+    print(f"images: {run(command.parse(Config, argv, 'generate'))}")

@@ -157,4 +157,4 @@ def _number(value: float) -> float | None:
 
 def main(argv: list[str]) -> None:
     """The command `asap report`."""
-    run(command.parse(Config, argv, "report"))
+    print(f"report: {run(command.parse(Config, argv, 'report')) / 'report.html'}")

@@ -16,11 +16,6 @@ task_categories:
 tags:
 - preference
 - human-anatomy
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: data/train-*.parquet
 ---
 
 # {title}
