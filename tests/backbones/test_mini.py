@@ -60,7 +60,7 @@ def test_a_lora_survives_saving_at_a_rank_that_is_not_its_alpha(folder: Path, tm
         for parameter in trained.denoiser.parameters():
             if parameter.requires_grad:
                 parameter.add_(0.05)
-    trained.save_lora(tmp_path, lora.ADAPTER)
+    trained.save_lora(tmp_path)
     fresh = load(str(folder))
     base = fresh.generate(PROMPTS, [1, 2, 3])
     fresh.load_lora(tmp_path)

@@ -140,7 +140,7 @@ def trained(flux: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A LoRA that does something."""
     run, backbone = tmp_path_factory.mktemp("run"), load(str(flux))
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=2, alpha=4, seed=0)
-    backbone.save_lora(run, lora.ADAPTER)
+    backbone.save_lora(run)
     from safetensors import safe_open
 
     with safe_open(run / lora.WEIGHTS, "pt") as file:

@@ -99,7 +99,7 @@ def run(config: Config) -> Path:
     loop(config, backbone, pairs, parameters, optimizer, accelerator, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        backbone.save_lora(config.out, lora.ADAPTER)
+        backbone.save_lora(config.out)
     accelerator.end_training()
     return config.out
 

@@ -93,7 +93,7 @@ class Backbone(Protocol):
         """Put the LoRA in `folder` on the pipeline that `generate` runs."""
         ...
 
-    def save_lora(self, folder: Path, adapter: str) -> None:
+    def save_lora(self, folder: Path) -> None:
         """Write the denoiser's peft adapter as `folder/pytorch_lora_weights.safetensors` in diffusers'
         format, with its metadata (rank and alpha), so that `DiffusionPipeline.load_lora_weights` takes it.
         """

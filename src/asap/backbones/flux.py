@@ -119,7 +119,7 @@ class Flux:
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)
 
-    def save_lora(self, folder: Path, adapter: str = lora.ADAPTER) -> None:
+    def save_lora(self, folder: Path) -> None:
         FluxPipeline.save_lora_weights(
             folder,
             transformer_lora_layers=lora.adapter_state(self.denoiser),

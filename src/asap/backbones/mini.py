@@ -194,7 +194,7 @@ class Mini:
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)
 
-    def save_lora(self, folder: Path, adapter: str = lora.ADAPTER) -> None:
+    def save_lora(self, folder: Path) -> None:
         MiniPipeline.save_lora_weights(
             folder,
             transformer_lora_layers=lora.adapter_state(self.denoiser),

@@ -118,7 +118,7 @@ class SDXL:
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)
 
-    def save_lora(self, folder: Path, adapter: str = lora.ADAPTER) -> None:
+    def save_lora(self, folder: Path) -> None:
         StableDiffusionXLPipeline.save_lora_weights(
             folder,
             unet_lora_layers=convert_state_dict_to_diffusers(lora.adapter_state(self.denoiser)),
