@@ -42,8 +42,9 @@ def drawn_face(unit: float = 60.0) -> tuple[Image, Region]:
     side = int(4.5 * unit)
     centre = np.array([side / 2, side / 2 - 0.3 * unit])
     points = face_points(unit) + centre
+    outline = np.concatenate([points, points[17:27] - (0, 0.7 * unit)])  # with a bare forehead
     mask = np.zeros((side, side), np.uint8)
-    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 1)
+    cv2.fillConvexPoly(mask, cv2.convexHull(np.round(outline).astype(np.int32)), 1)
     image = paint(mask > 0)
     for part, colour in (
         (slice(36, 42), (60, 40, 30)),

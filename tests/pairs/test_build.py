@@ -20,12 +20,12 @@ from skimage import data
 from asap.errors import UserError
 from asap.pairs import build, dataset, degradations, worker
 from asap.pairs.build import Config
-from asap.pairs.degradations import DEGRADATIONS, Entry, Unsuitable
+from asap.pairs.degradations import Entry, Unsuitable
 from asap.records import Photo, Region
 from asap.store import read_rows
 
 ASTRONAUT = data.astronaut()
-FACES = ",".join([name for name, entry in DEGRADATIONS.items() if entry.part == "face"][:3])
+FACES = "mouth_twisted,nose_displaced"
 COMMAND = [sys.executable, "-c", "import sys; from asap.cli import main; sys.exit(main())", "build"]
 
 
@@ -182,6 +182,7 @@ def test_bad_requests_give_one_line(built, photos, tmp_path):
         "no such folder": Config(tmp_path / "missing", tmp_path / "x"),
         "--size": Config(photos, tmp_path / "x", size=3),
         "--per-region": Config(photos, tmp_path / "x", per_region=0),
+        "--per-photo": Config(photos, tmp_path / "x", per_photo=0),
         "between 0 and 1": Config(photos, tmp_path / "x", ssim_inside=85),
         "no pairs": Config(photos, tmp_path / "x", degradations=FACES, exclude=("*.png",), workers=1),
     }
@@ -247,9 +248,9 @@ def hand(seed=0):
     return Region("hand", np.ones((160, 160), bool), points, 0.9)
 
 
-def tried(table, per_region, photo="0" * 16, regions=1):
+def tried(table, per_region, photo="0" * 16, regions=1, per_photo=99):
     image = np.random.default_rng(3).integers(0, 256, (160, 160, 3)).astype(np.uint8)
-    rules = worker.Rules(160, tuple(table), per_region, 0, 0.85, 0.5)
+    rules = worker.Rules(160, tuple(table), per_region, per_photo, 0, 0.85, 0.5)
     rejected = []
     chosen = Photo(photo, Path("x.png"), "x.png", "two words")
     return list(worker.attempts(image, [hand(i) for i in range(regions)], chosen, rules, rejected)), rejected
@@ -261,6 +262,22 @@ def test_of_each_error_one_pair_and_no_more_than_asked(table):
     pairs, _ = tried(table, 1)
     assert len(pairs) == 1
     assert pairs[0].prompt == "two words" and pairs[0].box[3] > pairs[0].box[1]
+
+
+def test_regions_take_turns_and_share_what_a_photo_may_have(table):
+    every, _ = tried(table, 2, regions=5)
+    capped, _ = tried(table, 2, regions=5, per_photo=7)
+    assert len(every) == 10 and [p.id for p in capped] == [p.id for p in every[:7]]
+    numbers = {p.id: i for i in range(5) for p in tried_of(table, i)}
+    assert sorted(numbers[p.id] for p in every[:5]) == [0, 1, 2, 3, 4]
+    assert [numbers[p.id] for p in every[:5]] == [numbers[p.id] for p in every[5:]] != [0, 1, 2, 3, 4]
+
+
+def tried_of(table, index):
+    image = np.random.default_rng(3).integers(0, 256, (160, 160, 3)).astype(np.uint8)
+    rules = worker.Rules(160, tuple(table), 9, 99, 0, 0.85, 0.5)
+    photo = Photo("0" * 16, Path("x.png"), "x.png", "two words")
+    return worker.pairs_of(image, hand(index), index, photo, "two words", rules, [])
 
 
 def test_rejected_attempts_keep_their_reason_and_numbers(table):

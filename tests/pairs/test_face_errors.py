@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asap.pairs import face_errors
-from asap.pairs.degradations import Unsuitable
+from asap.pairs.degradations import Degradation, Unsuitable
 from asap.records import Image, Points, Region
 from drawn_people import drawn_face
 
@@ -109,7 +109,23 @@ def test_portrait_keeps_every_pixel_away_from_the_face() -> None:
     image = data.astronaut()
     faces = [region for region in find_regions(image) if region.part == "face"]
     assert len(faces) == 1
-    edited = face_errors.unbalance_face(image, faces[0], random.Random(0))
+    with pytest.raises(Unsuitable, match="hair"):
+        face_errors.lower_eye(image, faces[0], random.Random(0))
+    edited = face_errors.twist_mouth(image, faces[0], random.Random(0))
     changed = (edited != image).any(axis=-1)
-    assert 0.2 < changed[faces[0].mask].mean() < 0.9
+    assert 0.1 < changed[faces[0].mask].mean() < 0.9
     assert changed[260:].sum() == 0 and changed[:, :140].sum() == 0
+
+
+@pytest.mark.parametrize("edit", [face_errors.lower_eye, face_errors.unbalance_face])
+def test_hair_over_one_brow_leaves_the_other_eye(edit: Degradation) -> None:
+    image, region = drawn_face(UNIT)
+    left, right = (region.keypoints[eye].mean(axis=0) for eye in face_errors.EYES)
+    brows = int(region.keypoints[17:27, 1].min())
+    image[: brows - 4, : int((left[0] + right[0]) / 2)] = (40, 30, 25)
+    for seed in range(4):
+        before, after = dark_eyes(image[brows:]), dark_eyes(edit(image, region, random.Random(seed))[brows:])
+        assert abs(after[0][1] - before[0][1]) < 0.5 and after[1][1] - before[1][1] > 0.15 * UNIT
+    image[: brows - 4] = (40, 30, 25)
+    with pytest.raises(Unsuitable, match="hair"):
+        edit(image, region, random.Random(0))

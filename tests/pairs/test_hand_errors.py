@@ -51,10 +51,33 @@ def test_missing_finger_leaves_three_and_shows_the_background(seed: int) -> None
     assert np.abs(edited[gone].mean(axis=0) - BACKGROUND).max() < 12
 
 
-def test_fused_fingers_leave_no_gap() -> None:
+@pytest.mark.parametrize("seed", range(4))
+def test_fused_fingers_leave_no_gap(seed: int) -> None:
     image, region = drawn_hand()
-    edited = hand_errors.fuse_fingers(image, region, random.Random(0))
-    assert fingers_crossed(edited, open_hand(image, region)) == 3
+    hand = open_hand(image, region)
+    edited = finger_errors.fuse_fingers(image, region, random.Random(seed))
+    assert fingers_crossed(edited, hand) == 3
+    assert is_skin(edited).sum() == pytest.approx(is_skin(image).sum(), rel=0.05)
+
+
+def test_leaning_finger_keeps_its_knuckle_and_its_bones_and_comes_to_its_neighbour() -> None:
+    image, region = drawn_hand()
+    hand = open_hand(image, region)
+    for index, other in ((0, 1), (2, 1), (3, 2)):
+        target = finger_errors.beside(hand, index, other)
+        lengths = [np.hypot(*np.diff(finger, axis=0).T) for finger in (target, hand.fingers[index])]
+        assert np.array_equal(target[0], hand.fingers[index, 0])
+        assert np.allclose(*lengths)
+        line = hand.fingers[other]
+        way = (line[3] - line[0]) / np.hypot(*(line[3] - line[0]))
+        across = abs((target[3] - line[3]) @ (-way[1], way[0])) / hand.size
+        assert across == pytest.approx(finger_errors.FUSED_GAP, abs=0.05)
+
+
+def test_fingers_far_apart_do_not_grow_together() -> None:
+    image, region = drawn_hand(spread=32.0)
+    with pytest.raises(Unsuitable, match="too far apart"):
+        finger_errors.beside(open_hand(image, region), 0, 1)
 
 
 def test_short_and_long_fingers_change_one_finger_only() -> None:

@@ -59,3 +59,19 @@ def test_limb_whose_twin_is_hidden_is_not_copied() -> None:
     points[[10, 16]] = np.nan
     with pytest.raises(Unsuitable, match="twin"):
         limb_errors.add_limb(image, Region("body", region.mask, points, 1.0), random.Random(0))
+
+
+def test_forearm_before_a_striped_wall_is_not_curved() -> None:
+    image, region = drawn_body()
+    striped = image.copy()
+    striped[::24][~region.mask[::24]] = 255
+    striped[1::24][~region.mask[1::24]] = 255
+    with pytest.raises(Unsuitable, match="bend"):
+        limb_errors.curve_forearm(striped, region, random.Random(0))
+
+
+def test_forearm_before_other_people_is_not_curved() -> None:
+    image, region = drawn_body()
+    crowd = Region("body", region.mask, region.keypoints, 1.0, None, {"person": np.ones_like(region.mask)})
+    with pytest.raises(Unsuitable, match="bend"):
+        limb_errors.curve_forearm(image, crowd, random.Random(0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.fill import fill
+from asap.pairs.fill import fill, fill_parts
 from asap.pairs.warp import Bump, apply_bumps, box_around, coarse_grid, enlarge, pixel_grid, ramp, smoothstep
 
 
@@ -82,3 +82,15 @@ def test_fill_does_not_copy_what_is_forbidden() -> None:
     assert np.all(np.abs(filled[53:67, 73:87].astype(int) - 100) <= 2)
     with pytest.raises(Unsuitable):
         fill(image, hole, ~hole, 5.0)
+
+
+def test_fill_parts_fills_each_part_from_its_own_surroundings() -> None:
+    image = np.full((120, 240, 3), 80, np.uint8)
+    image[:, 120:] = 180
+    hole = np.zeros((120, 240), bool)
+    hole[50:70, 50:70] = hole[50:70, 170:190] = True
+    damaged = image.copy()
+    damaged[hole] = (255, 0, 0)
+    filled = fill_parts(damaged, hole, hole, 5.0)
+    away = np.abs(filled.astype(int) - image).max(axis=-1)
+    assert away[53:67, 53:67].max() <= 2 and away[53:67, 173:187].max() <= 2

@@ -49,6 +49,8 @@ class Config:
     """Names of the degradations to use, separated by commas; all where none is named."""
     per_region: int = 2
     """Most pairs of one hand, face or body."""
+    per_photo: int = 12
+    """Most pairs of one photo; its hands, faces and bodies take turns."""
     exclude: tuple[str, ...] = ()
     """Patterns of files to leave out, such as "ai_*" or "drafts/*"; pairs made of them before are dropped."""
     ssim_inside: float = 0.85
@@ -100,12 +102,14 @@ def _rules(config: Config) -> Rules:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
     if not (0 <= config.ssim_inside <= 1 and 0 <= config.ssim_outside <= 1):
         raise UserError("--ssim-inside and --ssim-outside lie between 0 and 1")
-    if config.per_region < 1:
-        raise UserError(f"--per-region {config.per_region} asks for no pairs; take 1 or more")
+    for name, most in (("region", config.per_region), ("photo", config.per_photo)):
+        if most < 1:
+            raise UserError(f"--per-{name} {most} asks for no pairs; take 1 or more")
     return Rules(
         size=config.size,
         degradations=tuple(dict.fromkeys(names)),
         per_region=config.per_region,
+        per_photo=config.per_photo,
         seed=config.seed,
         ssim_inside=config.ssim_inside,
         ssim_outside=config.ssim_outside,
@@ -150,7 +154,8 @@ def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: 
 def _notes(rules: Rules, accounts: dict[str, Row]) -> list[str]:
     return [
         f"Made by `asap build` from {len(accounts)} photos, longest side at most {rules.size} pixels, "
-        f"at most {rules.per_region} pairs of one hand, face or body, seed {rules.seed}. Kept are pairs with "
+        f"at most {rules.per_region} pairs of one hand, face or body and {rules.per_photo} of one photo, "
+        f"seed {rules.seed}. Kept are pairs with "
         f"an SSIM up to {rules.ssim_inside:g} inside the mask and from {rules.ssim_outside:g} outside.",
         "`photos.jsonl` tells what became of each photo, `rejected.jsonl` which attempts were rejected, and "
         "why; `contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",

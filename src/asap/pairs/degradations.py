@@ -59,7 +59,7 @@ DEGRADATIONS: dict[str, Entry] = {
     "missing_finger": Entry("hand", "missing finger", "asap.pairs.finger_errors:cut_finger"),
     "broken_finger": Entry("hand", "broken finger", "asap.pairs.finger_errors:break_finger"),
     "short_finger": Entry("hand", "shortened finger", "asap.pairs.finger_errors:shorten_finger"),
-    "fused_fingers": Entry("hand", "fused fingers", "asap.pairs.hand_errors:fuse_fingers"),
+    "fused_fingers": Entry("hand", "fused fingers", "asap.pairs.finger_errors:fuse_fingers"),
     "long_finger": Entry("hand", "stretched finger", "asap.pairs.finger_errors:stretch_finger"),
     "mouth_twisted": Entry("face", "twisted mouth", "asap.pairs.face_errors:twist_mouth"),
     "eye_lowered": Entry("face", "displaced eye", "asap.pairs.face_errors:lower_eye"),

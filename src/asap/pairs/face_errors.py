@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asap.pairs.degradations import Unsuitable
+from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.warp import Bump, apply_bumps, apply_mirror, box_around, rotation
 from asap.records import Image, Points, Region
 
@@ -23,6 +23,11 @@ LEAST_DETAIL = 6.0
 """Standard deviation of the Laplacian at 40 pixels between the eyes, in grey levels, of a face in focus."""
 LARGEST_TURN = 0.31
 """Largest offset of the nose's tip from between the eyes, in eyes' distances: about 40 degrees of turning."""
+
+MOST_HAIR = 0.2
+"""Fraction of the skin above a brow that may be hair before a lowered eye drags it along."""
+DARKER, COLOURED = 40.0, 18.0
+"""How much darker than the cheek, or different in colour (Lab, 8 bits), a pixel is that is not skin."""
 
 EYES = (slice(36, 42), slice(42, 48))
 NOSE = slice(29, 36)
@@ -89,8 +94,39 @@ def detail(image: Image, points: Points, unit: float) -> float:
 def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
     """One eye, with its brow, a quarter of the eyes' distance too low."""
     face = face_frame(image, region)
-    bump = face.bump(rng.choice(EYES), (0.54, 0.78), 0.3)
-    return apply_bumps(image, [bump._replace(shift=face.vector(0.0, rng.uniform(0.24, 0.30)))])
+    amount = rng.uniform(0.24, 0.30)
+
+    def edit(eye: slice) -> Image:
+        check_brow(image, face, eye)
+        return apply_bumps(
+            image, [face.bump(eye, (0.54, 0.78), 0.3)._replace(shift=face.vector(0.0, amount))]
+        )
+
+    return first_possible(rng.sample(EYES, 2), edit)
+
+
+def check_brow(image: Image, face: Frame, eye: slice) -> None:
+    """Refuse an eye with hair right above its brow, which would be pulled down with it.
+
+    Raises:
+        Unsuitable: more than a fifth of what is there is darker or otherwise coloured than the cheek.
+    """
+    centre = face.points[eye].mean(axis=0)
+    above, cheek = (patch(image, face, centre, down) for down in ((-0.64, -0.48), (0.38, 0.56)))
+    apart = above - np.median(cheek, axis=0)
+    hair = (apart[:, 0] < -DARKER) | (np.hypot(apart[:, 1], apart[:, 2]) > COLOURED)
+    if hair.mean() > MOST_HAIR:
+        raise Unsuitable("hair over the brow")
+
+
+def patch(image: Image, face: Frame, centre: Points, down: tuple[float, float]) -> Points:
+    """(N, 3) Lab colours on a grid, .7 eyes' distances wide, from `down[0]` to `down[1]` below `centre`."""
+    grid = [face.vector(x, y) for x in np.linspace(-0.35, 0.35, 15) for y in np.linspace(*down, 5)]
+    columns, rows = np.clip(
+        (centre + grid).round().astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1)
+    ).T
+    colours = cv2.cvtColor(image[rows, columns][None], cv2.COLOR_RGB2LAB)[0]
+    return np.asarray(colours, np.float64)
 
 
 def enlarge_eye(image: Image, region: Region, rng: random.Random) -> Image:
@@ -131,15 +167,23 @@ def displace_nose(image: Image, region: Region, rng: random.Random) -> Image:
 def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
     """One half of the face wrong: its eye low, tilted and large, and the mouth pulled down on that side."""
     face = face_frame(image, region)
-    side = rng.choice((0, 1))
+    amounts = (rng.uniform(0.18, 0.24), rng.uniform(14, 22), rng.uniform(1.25, 1.4), rng.uniform(20, 26))
+
+    def edit(side: int) -> Image:
+        check_brow(image, face, EYES[side])
+        return apply_bumps(image, unbalance(face, side, *amounts))
+
+    return first_possible(rng.sample((0, 1), 2), edit)
+
+
+def unbalance(face: Frame, side: int, low: float, tilt: float, scale: float, pull: float) -> list[Bump]:
+    """One eye (0: the image's left) `low`, tilted and scaled, and the mouth turned, both in degrees."""
     outward = 1 if side else -1
     eye = face.bump(EYES[side], (0.54, 0.74), 0.3)._replace(
-        shift=face.vector(0.0, rng.uniform(0.18, 0.24)),
-        turn=outward * math.radians(rng.uniform(14, 22)),
-        scale=rng.uniform(1.25, 1.4),
+        shift=face.vector(0.0, low), turn=outward * math.radians(tilt), scale=scale
     )
-    mouth = face.bump(MOUTH, (0.80, 0.60), 0.45)._replace(turn=outward * math.radians(rng.uniform(20, 26)))
-    return apply_bumps(image, [eye, mouth])
+    mouth = face.bump(MOUTH, (0.80, 0.60), 0.45)._replace(turn=outward * math.radians(pull))
+    return [eye, mouth]
 
 
 def flip_mouth(image: Image, region: Region, rng: random.Random) -> Image:

@@ -65,7 +65,7 @@ def interpolate(fingers: Points, position: float) -> Points:
     return np.asarray(fingers[low] + (position - low) * (fingers[low + 1] - fingers[low]))
 
 
-def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam: float = SEAM) -> Image:
+def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger]) -> Image:
     """A copy of `image` with the hand's four fingers replaced by `fan`, ordered from index to little finger.
 
     The warp fades to nothing across the palm and within a quarter of the hand's size around the fingers, and
@@ -80,7 +80,7 @@ def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger], seam
     cover = np.where(mask[top:bottom, left:right], 1.0, 0.5 * cover_fingers(hand, grid)).astype(np.float32)
     layers = np.dstack([old, 255 * cover])
     mixed = np.zeros_like(layers)
-    for finger, weight in zip(fan, cells(targets, hand.wrist, coarse, grid.shape, seam * hand.size)):
+    for finger, weight in zip(fan, cells(targets, hand.wrist, coarse, grid.shape, SEAM * hand.size)):
         fade = near * _palm_fade(coarse, finger.target, hand.wrist)
         moved = enlarge((morph(coarse, finger, hand) - coarse) * fade[..., None], grid.shape)
         mixed += weight[..., None] * sample(layers, grid + moved - np.array([left, top], np.float32))

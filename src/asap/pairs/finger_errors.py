@@ -24,6 +24,7 @@ from asap.pairs.warp import (
     rotation,
     sample,
     smoothstep,
+    spread,
     to_bytes,
 )
 from asap.records import Box, Image, Mask, Points, Region
@@ -32,6 +33,11 @@ WEB = 0.45
 """Where the web between the fingers lies, as a fraction of the way from knuckle to middle joint."""
 PAST_TIP = 0.135
 """How far nails and shadows reach past the last landmark, in hand sizes."""
+
+FUSED_GAP = 0.15
+"""Distance between the bones of two fingers grown together, in hand sizes."""
+LARGEST_LEAN = 0.5
+"""How far a finger may be turned at its knuckle to lie along its neighbour, in radians."""
 
 
 def cut_finger(image: Image, region: Region, rng: random.Random) -> Image:
@@ -75,6 +81,56 @@ def break_finger(image: Image, region: Region, rng: random.Random) -> Image:
     )
 
 
+def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
+    """Two neighbouring fingers grown together: one leans over to the other and their flesh is one."""
+    hand = open_hand(image, region)
+    pairs = [(a, b) for a in range(3) for b in (a, a + 1)]
+    return first_possible(rng.sample(pairs, 6), lambda pair: fuse(image, region, hand, *pair))
+
+
+def fuse(image: Image, region: Region, hand: Hand, first: int, leaning: int) -> Image:
+    """A copy of `image` with finger `leaning`, `first` or the next, grown together with the other of the two.
+
+    Raises:
+        Unsuitable: the two are too far apart, or what is asked of `remove_finger` and `lay_finger`.
+    """
+    other = 2 * first + 1 - leaning
+    target = beside(hand, leaning, other)
+    plate = remove_finger(image, region, hand, leaning, 0.3, cap=0.0)
+    edited = lay_finger(image, plate, region, hand, leaning, target, 0.0)
+    return checked(image, hand, close_crease(edited, hand, target, hand.fingers[other]), fingers=3)
+
+
+def beside(hand: Hand, index: int, other: int) -> Points:
+    """(4, 2) the joints of a finger that leans, from its knuckle, to lie along its neighbour `other`."""
+    line, own = hand.fingers[other], hand.fingers[index]
+    way = (line[3] - line[0]) / np.hypot(*(line[3] - line[0]))
+    normal = np.array([-way[1], way[0]])
+    normal *= np.sign((own[0] - line[0]) @ normal)
+    lengths = np.hypot(*np.diff(own, axis=0).T)
+    joint = line[1] + FUSED_GAP * hand.size * normal
+    lean = joint - own[0]
+    if np.arccos(np.clip((own[1] - own[0]) @ lean / (lengths[0] * np.hypot(*lean)), -1, 1)) > LARGEST_LEAN:
+        raise Unsuitable("fingers too far apart to grow together")
+    first = own[0] + lengths[0] * lean / np.hypot(*lean)
+    return np.stack([own[0], first, first + lengths[1] * way, first + (lengths[1] + lengths[2]) * way])
+
+
+def close_crease(image: Image, hand: Hand, one: Points, other: Points) -> Image:
+    """A copy of `image` with skin in place of the crease between two fingers that lie side by side."""
+    box = box_around(np.concatenate([one, other]), 0.2 * hand.size, image.shape)
+    left, top, right, bottom = box
+    grid = pixel_grid(box)
+    own, neighbours, gap = to_line(grid, one), to_line(grid, other), FUSED_GAP * hand.size
+    beyond = np.minimum(*(to_bone(grid, finger[0], finger[1])[0] for finger in (one, other))) > 0.15
+    near = beyond & (np.maximum(own, neighbours) < 0.85 * gap)
+    crease = near & (np.abs(own - neighbours) < 0.45 * gap)
+    crop = image[top:bottom, left:right].astype(np.float32)
+    flesh = near & ~crease
+    weight = soft_edge(crease, 0.1 * gap)[..., None]
+    return paste(image, box, to_bytes(crop + weight * (spread(crop, flesh[..., None], 0.3 * gap) - crop)))
+
+
 def reshape(
     image: Image, region: Region, hand: Hand, index: int, lengths: tuple[float, ...], turn: float
 ) -> Image:
@@ -102,8 +158,9 @@ def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: fl
     grid = pixel_grid(box)
     left, top, right, bottom = box
     skin = region.mask[top:bottom, left:right] | cover_fingers(hand, grid)
-    body = finger_body(hand, index, grid, skin)
     stub = stub_shape(hand, index, grid, keep, cap)
+    body = finger_body(hand, index, grid, skin)
+    body |= slivers(skin & ~body, body & ~stub, 0.05 * hand.size)
     hole = (cv2.dilate(body.astype(np.uint8), disc(0.03 * hand.size)) > 0) & ~stub
     rest = skin & ~body
     hole &= ~rest
@@ -112,6 +169,12 @@ def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: fl
     )
     crop = image[top:bottom, left:right]
     return paste(image, box, fill(crop, hole, forbidden & ~hole, 0.08 * hand.size), np.ones_like(hole))
+
+
+def slivers(rest: Mask, body: Mask, width: float) -> Mask:
+    """(h, w) what of `rest` is narrower than twice `width` and lies within that of `body`: its own flank."""
+    wide = cv2.dilate(cv2.morphologyEx(rest.astype(np.uint8), cv2.MORPH_OPEN, disc(width)), disc(width / 2))
+    return np.asarray(rest & (wide == 0) & (cv2.dilate(body.astype(np.uint8), disc(2 * width)) > 0))
 
 
 def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) -> Field:

@@ -1,4 +1,4 @@
-"""Errors of the hand as a whole, by redrawing its fan: one finger too many, or two grown together."""
+"""An error of the hand as a whole, by redrawing its fan: one finger too many."""
 
 from __future__ import annotations
 
@@ -26,25 +26,6 @@ def add_finger(image: Image, region: Region, rng: random.Random) -> Image:
         return checked(image, hand, edited, fingers=5)
 
     return first_possible(rng.sample(((0, 1, 1, 2, 3), (0, 1, 2, 2, 3)), 2), edit)
-
-
-def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
-    """Two neighbouring fingers grown together along their whole length."""
-    hand = open_hand(image, region)
-    return first_possible(rng.sample((0, 1), 2), lambda first: fuse(image, region, hand, first))
-
-
-def fuse(image: Image, region: Region, hand: Hand, first: int) -> Image:
-    """A copy of `image` with finger `first` and the next drawn together until their flesh meets."""
-    targets = hand.fingers.copy()
-    middle = targets[first : first + 2].mean(axis=0)
-    apart = targets[first + 1] - targets[first]
-    close = 0.07 * hand.size * apart / np.hypot(*apart.T)[:, None]
-    pull = np.array([0.35, 0.9, 1.0, 1.0])[:, None]
-    targets[first] += pull * (middle - close - targets[first])
-    targets[first + 1] += pull * (middle + close - targets[first + 1])
-    fan = make_fan(hand, targets, (0, 1, 2, 3), (1.0,) * 4)
-    return checked(image, hand, redraw_fan(image, region.mask, hand, fan, seam=0.03), fingers=3)
 
 
 def mean_gap(hand: Hand) -> float:

@@ -1,21 +1,29 @@
-"""Errors of arms and legs: one limb too many, a bone broken between its joints, a forearm without bones.
-
-Points are the 17 joints of COCO; the six points of the feet are not used.
-"""
+"""Errors of arms and legs: one limb too many, a bone broken between its joints, a forearm without bones."""
 
 from __future__ import annotations
 
 import math
 import random
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.fill import fill, soft_edge
-from asap.pairs.hand import to_bone, to_line
+from asap.pairs.fill import fill_parts, soft_edge
+from asap.pairs.hand import to_bone
+from asap.pairs.limb import (
+    ARMS,
+    LEGS,
+    Limb,
+    check_end,
+    check_free,
+    crumbs,
+    find_limbs,
+    largest_part,
+    limb_pixels,
+    people,
+    twin_in_view,
+)
 from asap.pairs.warp import (
     Bump,
     Field,
@@ -30,69 +38,19 @@ from asap.pairs.warp import (
 )
 from asap.records import Box, Image, Mask, Points, Region
 
-ARMS = ((5, 7, 9), (6, 8, 10))
-LEGS = ((11, 13, 15), (12, 14, 16))
-SMALLEST = 40.0
-"""Length of a limb's bone, in pixels, below which an error does not read."""
-
-
-class Limb(NamedTuple):
-    """`joints` (3, 2): shoulder, elbow, wrist or hip, knee, ankle; `torso` the torso's length in pixels."""
-
-    joints: Points
-    torso: float
-
-    @property
-    def lengths(self) -> tuple[float, float]:
-        """The lengths of the upper and the lower bone in pixels."""
-        upper, lower = np.hypot(*np.diff(self.joints, axis=0).T)
-        return float(upper), float(lower)
-
-
-LEAST_FREE = 0.8
-"""Fraction of a limb's sides that must lie beside the body, not on it."""
-LARGEST_END = 0.2
-"""Largest area of a hand or foot, in squared lengths of the bone before it."""
+MOST_OTHERS = 0.1
+"""Fraction of a warp's disc that may show other people, or other limbs."""
+STEEPEST = 800.0
+"""Slope of the grey levels, per radius of the disc, that a warp may bend without being seen."""
 LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
 
 
-def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int], ...]) -> list[Limb]:
-    """Those of `chains` that are wholly in the image, in the person's mask, and neither short nor folded."""
-    points = np.asarray(region.keypoints, np.float64)
-    if points.ndim != 2 or points.shape[0] < 17 or points.shape[1] != 2:
-        raise Unsuitable("body points missing")
-    torso = size_of("body", points)
-    if not np.isfinite(torso) or torso < SMALLEST:
-        raise Unsuitable("body too small or cut")
-    limbs = [Limb(points[list(chain)], torso) for chain in chains]
-    limbs = [limb for limb in limbs if _usable(limb, image, region.mask)]
-    if not limbs:
-        raise Unsuitable("no limb in full view")
-    return limbs
-
-
-def _usable(limb: Limb, image: Image, mask: Mask) -> bool:
-    height, width = image.shape[:2]
-    if not np.isfinite(limb.joints).all() or (limb.joints < 0).any():
-        return False
-    if (limb.joints >= (width, height)).any() or min(limb.lengths) < max(SMALLEST, 0.3 * limb.torso):
-        return False
-    line = np.concatenate([np.linspace(a, b, 12) for a, b in zip(limb.joints, limb.joints[1:])]).astype(int)
-    return bool(mask[line[:, 1], line[:, 0]].mean() > 0.9)
-
-
 def curve_forearm(image: Image, region: Region, rng: random.Random) -> Image:
-    """One forearm curved like a noodle, by a turn of its middle."""
+    """One forearm curved like a noodle, by a turn of its middle; what lies behind it stays straight."""
     limbs = find_limbs(image, region, ARMS)
     turn = math.radians(rng.uniform(50, 58)) * rng.choice((-1, 1))
-
-    def edit(limb: Limb) -> Image:
-        check_free(region, limb, start=1)
-        radius = 0.62 * limb.lengths[1]
-        return apply_bumps(image, [Bump(limb.joints[1:].mean(axis=0), (radius, radius), 0.0, 0.1, turn=turn)])
-
-    return first_possible(rng.sample(limbs, len(limbs)), edit)
+    return first_possible(rng.sample(limbs, len(limbs)), lambda limb: curl(image, region, limb, turn))
 
 
 def break_limb(image: Image, region: Region, rng: random.Random) -> Image:
@@ -116,13 +74,33 @@ def add_limb(image: Image, region: Region, rng: random.Random) -> Image:
     )
 
 
-def twin_in_view(region: Region, limb: Limb) -> bool:
-    """Whether the other arm or leg is seen as well, and ends elsewhere: else a copy may pass for it."""
-    for first, second in (ARMS, LEGS):
-        ends = np.asarray(region.keypoints, np.float64)[[first[2], second[2]]]
-        if (ends == limb.joints[2]).all(axis=1).any():
-            return bool(np.hypot(*(ends[0] - ends[1])) > 0.35 * sum(limb.lengths))
-    return False
+def curl(image: Image, region: Region, limb: Limb, turn: float) -> Image:
+    """A copy of `image` with the middle of the limb's lower bone turned by `turn` radians, its ends left."""
+    check_free(region, limb, start=1)
+    middle, radius = limb.joints[1:].mean(axis=0), 0.62 * limb.lengths[1]
+    check_plain(image, region, limb, middle, radius)
+    return apply_bumps(image, [Bump(middle, (radius, radius), 0.0, 0.1, turn=turn)])
+
+
+def check_plain(image: Image, region: Region, limb: Limb, middle: Points, radius: float) -> None:
+    """Refuse a limb in whose surroundings, a disc, other things would be seen to bend with it."""
+    box = box_around(middle[None], radius, image.shape)
+    left, top, right, bottom = box
+    inside = np.hypot(*(pixel_grid(box) - middle).transpose(2, 0, 1)) < 0.9 * radius
+    shown, own = people(region, box), limb_pixels(region, limb, box)
+    behind = inside & ~(cv2.dilate(shown.astype(np.uint8), disc(0.05 * radius)) > 0)
+    slopes = slope(image[top:bottom, left:right], 0.02 * radius)[behind]
+    others = (shown & ~own & inside).sum() / inside.sum()
+    if others > MOST_OTHERS or not slopes.size or np.quantile(slopes, 0.98) * radius > STEEPEST:
+        raise Unsuitable("what lies behind would bend")
+
+
+def slope(image: Image, sigma: float) -> Field:
+    """(h, w) how steeply the grey levels change, per pixel, at a scale of `sigma` pixels."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.GaussianBlur(grey, (0, 0), max(sigma, 1.0))
+    steps = (cv2.Sobel(grey, cv2.CV_32F, *order) / 8 for order in ((1, 0), (0, 1)))
+    return np.asarray(np.hypot(*steps), np.float32)
 
 
 def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Image:
@@ -130,16 +108,15 @@ def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Ima
     check_free(region, limb, start=1)
     middle = limb.joints[1:].mean(axis=0)
     box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
-    left, top, right, bottom = box
-    grid, person = pixel_grid(box), people(region, box)
+    grid = pixel_grid(box)
     piece = limb_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
-    stays = person & ~piece & ~crumbs(region, piece, box)
-    hole = (cv2.dilate((person & ~stays).astype(np.uint8), disc(0.07 * limb.lengths[1])) > 0) & ~stays
-    forbidden = (cv2.dilate(stays.astype(np.uint8), disc(3)) > 0) & ~hole
-    filled = fill(image[top:bottom, left:right], hole, forbidden, 0.08 * limb.lengths[1])
-    plate = paste(image, box, filled, ~stays)
+    check_end(piece, limb, box)
     ball = np.hypot(*(grid - middle).transpose(2, 0, 1)) < 0.12 * limb.lengths[1]
-    return lay_turned(image, plate, box, piece | (ball & person), middle, turn)
+    turned = (grid - middle) @ rotation(turn) + middle
+    gone = piece | crumbs(region, piece, box)
+    return paste(
+        image, box, carry(image, region, limb, piece | (ball & people(region, box)), gone, turned, box)
+    )
 
 
 def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
@@ -156,9 +133,11 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     left, top, right, bottom = box
     piece = limb_pixels(region, limb, box)
     person = people(region, box)
-    edited = lay_turned(image, image, box, piece, limb.joints[0], turn)
+    turned = (pixel_grid(box) - limb.joints[0]) @ rotation(turn) + limb.joints[0]
+    check_end(piece, limb, box)
+    edited = laid(image[top:bottom, left:right], carried(image, box, piece, turned))
     behind = 1 - soft_edge(cv2.dilate(person.astype(np.uint8), disc(1)) > 0, 1.0)[..., None]
-    old, new = (x[top:bottom, left:right].astype(np.float32) for x in (image, edited))
+    old, new = image[top:bottom, left:right].astype(np.float32), edited.astype(np.float32)
     seen = (np.abs(new - old).max(axis=-1) > 8) & ~person
     seen = cv2.morphologyEx(seen.astype(np.uint8), cv2.MORPH_OPEN, disc(2)) > 0
     if seen.sum() < LEAST_SEEN * piece.sum() or largest_part(seen).sum() < 0.85 * seen.sum():
@@ -166,102 +145,34 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     return paste(image, box, to_bytes(old + behind * (new - old)), behind[..., 0] > 0)
 
 
-def check_free(region: Region, limb: Limb, start: int) -> None:
-    """Refuse a limb whose outline, from joint `start` on, lies on the body rather than on the background.
-
-    The outline is probed on both sides of the bones: a free limb leaves the person's mask within a limb's
-    breadth there.
-    """
-    free = []
-    for bone in range(start, 2):
-        a, b = limb.joints[bone : bone + 2]
-        beyond = 0.4 * bone
-        along = np.linspace(a + 0.35 * (b - a), b + beyond * (b - a), 8)
-        normal = rotation(math.pi / 2) @ (b - a) / np.hypot(*(b - a))
-        breadth = 0.32 * max(limb.lengths)
-        for side in (-1, 1):
-            x, y = (along + side * breadth * normal).astype(int).T
-            height, width = region.mask.shape
-            inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-            free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
-    ends = [limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])]
-    spot = np.array(ends)[None].astype(np.float32)
-    near = min((float(to_line(spot, line).min()) for line in other_bones(region, limb)), default=np.inf)
-    if np.mean(free) < LEAST_FREE or near < 0.4 * limb.lengths[1]:
-        raise Unsuitable("the limb lies on the body")
-
-
-def crumbs(region: Region, piece: Mask, box: Box) -> Mask:
-    """(h, w) small parts of people that hang together with nothing once `piece` is taken off: finger tips."""
-    left, top, right, bottom = box
-    rest = people(region, (0, 0, region.mask.shape[1], region.mask.shape[0])).astype(np.uint8)
-    rest[top:bottom, left:right][piece] = 0
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest)
-    small = stats[:, cv2.CC_STAT_AREA] < 0.4 * piece.sum()
-    small[0] = False
-    return np.asarray(small[labels[top:bottom, left:right]])
-
-
-def largest_part(mask: Mask) -> Mask:
-    """(h, w) the largest connected component."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return mask
-    return np.asarray(labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA])))
-
-
-def limb_pixels(region: Region, limb: Limb, box: Box) -> Mask:
-    """(h, w) the person's pixels in `box` that are nearer to this limb than to the rest of the skeleton."""
-    hand = limb.joints[2] + 0.6 * (limb.joints[2] - limb.joints[1])
-    own = line_distance([np.concatenate([limb.joints, hand[None]])], box)
-    nearest = own < line_distance(other_bones(region, limb), box)
-    piece = people(region, box) & nearest & (own < 0.3 * max(limb.lengths))
-    past = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
-    if (piece & past).sum() > LARGEST_END * limb.lengths[1] ** 2:
-        raise Unsuitable("the hand or foot is not told from what it touches")
-    return piece
-
-
-def people(region: Region, box: Box) -> Mask:
-    """(h, w) the pixels in `box` of this person, and of all others where they are known."""
-    left, top, right, bottom = box
-    mask: Mask = region.mask | region.context.get("person", region.mask)
-    return mask[top:bottom, left:right]
-
-
-def line_distance(lines: list[Points], box: Box) -> Field:
-    """(h, w) the distance in pixels of each pixel of `box` to the nearest of `lines`; large without any."""
-    left, top, right, bottom = box
-    blank = np.ones((bottom - top, right - left), np.uint8)
-    rounded = [(line - (left, top)).round().astype(np.int32) for line in lines]
-    cv2.polylines(blank, rounded, False, 0)
-    return np.asarray(cv2.distanceTransform(blank, cv2.DIST_L2, 5))
-
-
-def other_bones(region: Region, limb: Limb) -> list[Points]:
-    """The skeleton's other lines (2, 2): the trunk's sides, the other limbs, the head."""
-    points = np.asarray(region.keypoints, np.float64)
-    pairs = [(5, 6), (11, 12), (5, 11), (6, 12), (0, 5), (0, 6)]
-    pairs += [
-        pair
-        for a, b, c in ARMS + LEGS
-        if not np.array_equal(points[c], limb.joints[2])
-        for pair in ((a, b), (b, c))
-    ]
-    lines = [points[list(pair)] for pair in pairs]
-    return [line for line in lines if np.isfinite(line).all()]
-
-
-def lay_turned(  # the plain values that a picture needs
-    image: Image, plate: Image, box: Box, piece: Mask, pivot: Points, turn: float
+def carry(  # the plain values that a picture needs
+    image: Image, region: Region, limb: Limb, piece: Mask, gone: Mask, source: Field, box: Box
 ) -> Image:
-    """A copy of `plate` with the pixels `piece` of `image` laid over it, turned by `turn` about `pivot`."""
+    """(h, w, 3) the image in `box` with the pixels `piece` of the limb read at `source`, each pixel's origin,
+    and background where `gone` is and nothing comes to lie.
+
+    Raises:
+        Unsuitable: the background is not simple enough.
+    """
     left, top, right, bottom = box
-    grid = pixel_grid(box)
+    crop, stays = image[top:bottom, left:right], people(region, box) & ~gone
+    layer = carried(image, box, piece, source)
+    covered = cv2.erode((layer[..., 3] > 250).astype(np.uint8), disc(2)) > 0
+    around = cv2.dilate(gone.astype(np.uint8), disc(0.07 * limb.lengths[1])) > 0
+    forbidden = cv2.dilate((stays | gone).astype(np.uint8), disc(3)) > 0
+    filled = fill_parts(crop, around & ~stays & ~covered, forbidden, 0.08 * limb.lengths[1])
+    return laid(np.where(stays[..., None], crop, filled), layer)
+
+
+def carried(image: Image, box: Box, piece: Mask, source: Field) -> Field:
+    """(h, w, 4) colours and opacity (0 to 255) of the pixels `piece`, each pixel read at its `source`."""
+    left, top, right, bottom = box
     opacity = soft_edge(cv2.erode(piece.astype(np.uint8), disc(1)) > 0, 1.0)
     layers = np.dstack([image[top:bottom, left:right].astype(np.float32), 255 * opacity])
-    source = (grid - pivot) @ rotation(turn) + pivot - (left, top)
-    moved = sample(layers, source.astype(np.float32))
-    alpha = np.clip(moved[..., 3:] / 255, 0, 1)
-    under = plate[top:bottom, left:right].astype(np.float32)
-    return paste(plate, box, to_bytes(under + alpha * (moved[..., :3] - under)), alpha[..., 0] > 0.002)
+    return sample(layers, (source - (left, top)).astype(np.float32))
+
+
+def laid(under: Image, layer: Field) -> Image:
+    """`under` (h, w, 3) with a layer of `carried` over it."""
+    alpha, below = np.clip(layer[..., 3:] / 255, 0, 1), under.astype(np.float32)
+    return to_bytes(below + alpha * (layer[..., :3] - below))

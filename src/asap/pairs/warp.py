@@ -125,11 +125,12 @@ def apply_bumps(image: Image, bumps: Sequence[Bump]) -> Image:
     return paste(image, box, sample(image, grid + moved), np.any(moved != 0, axis=-1))
 
 
-def paste(image: Image, box: Box, patch: Image, where: NDArray[np.bool_]) -> Image:
-    """A copy of `image` with `patch` laid over `box` at the pixels `where`."""
+def paste(image: Image, box: Box, patch: Image, where: NDArray[np.bool_] | None = None) -> Image:
+    """A copy of `image` with `patch` laid over `box`, at the pixels `where` or all."""
     result = image.copy()
     left, top, right, bottom = box
-    result[top:bottom, left:right][where] = patch[where]
+    here = np.s_[:] if where is None else where
+    result[top:bottom, left:right][here] = patch[here]
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ class Rules(NamedTuple):
     size: int
     degradations: tuple[str, ...]
     per_region: int
+    per_photo: int
     seed: int
     ssim_inside: float
     ssim_outside: float
@@ -73,28 +75,51 @@ def attempts(
 ) -> Iterator[Pair]:
     """The accepted pairs of one photo; what was rejected is added to `rejected`, with the reason.
 
-    For each region the errors come in an order of chance, and of each error one degradation at a time, until
-    `per_region` different errors are in. The chance is the photo's own: its bytes, the region and the seed.
+    Regions take turns, in an order of chance, for one pair each, until every region has had `per_region`, or
+    the photo `per_photo`. The chance is the photo's own: its bytes, the region and the seed.
     """
+    order = list(range(len(regions)))
+    random.Random(seed_of(rules.seed, photo.id)).shuffle(order)
     prompt = photo.caption or describe(regions)
-    for index, region in enumerate(regions):
-        accepted: set[str] = set()
-        for name in ordered(rules.degradations, region.part, seed_of(rules.seed, photo.id, index)):
-            error = DEGRADATIONS[name].error
-            if error in accepted:
-                continue
-            seed = seed_of(rules.seed, photo.id, rules.size, region.part, index, name)
-            identity = content_id(photo.id, rules.size, region.part, index, name, seed)
-            facts: Row = {"id": identity, "prompt": prompt, "part": region.part, "error": error}
-            facts |= {"degradation": name, "source": photo.source, "seed": seed, "box": None, "metrics": {}}
-            pair, reason = attempt(image, region, facts, rules)
-            if pair is not None:
+    turns = [pairs_of(image, regions[i], i, photo, prompt, rules, rejected) for i in order]
+    return islice(take_turns(turns), rules.per_photo)
+
+
+def take_turns(sources: Sequence[Iterator[Pair]]) -> Iterator[Pair]:
+    """The next of each of `sources` in turn, until all are at their ends."""
+    while sources:
+        going = []
+        for source in sources:
+            for pair in islice(source, 1):
+                going.append(source)
                 yield pair
-                accepted.add(error)
-            else:
-                rejected.append({**facts, "reason": reason})
-            if len(accepted) == rules.per_region:
-                break
+        sources = going
+
+
+def pairs_of(
+    image: Image, region: Region, index: int, photo: Photo, prompt: str, rules: Rules, rejected: list[Row]
+) -> Iterator[Pair]:
+    """The accepted pairs of region number `index`: at most `per_region`, each of another error.
+
+    The errors come in an order of chance, and of each error one degradation at a time.
+    """
+    accepted: set[str] = set()
+    for name in ordered(rules.degradations, region.part, seed_of(rules.seed, photo.id, index)):
+        error = DEGRADATIONS[name].error
+        if error in accepted:
+            continue
+        seed = seed_of(rules.seed, photo.id, rules.size, region.part, index, name)
+        identity = content_id(photo.id, rules.size, region.part, index, name, seed)
+        facts: Row = {"id": identity, "prompt": prompt, "part": region.part, "error": error}
+        facts |= {"degradation": name, "source": photo.source, "seed": seed, "box": None, "metrics": {}}
+        pair, reason = attempt(image, region, facts, rules)
+        if pair is None:
+            rejected.append({**facts, "reason": reason})
+            continue
+        yield pair
+        accepted.add(error)
+        if len(accepted) == rules.per_region:
+            return
 
 
 def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
