@@ -10,9 +10,19 @@ from asap.records import Image, Mask, Points, Region
 SKIN, BACKGROUND, CLOTH = (215, 165, 140), (70, 90, 120), (40, 120, 60)
 
 
-def drawn_hand(size: float = 110.0, spread: float = 9.0) -> tuple[Image, Region]:
-    """An open hand of capsules on a plain, slightly noisy ground; fingers `spread` degrees apart."""
+def drawn_hand(
+    size: float = 110.0, spread: float = 9.0, folded: tuple[int, ...] = ()
+) -> tuple[Image, Region]:
+    """An open hand of capsules on a plain, slightly noisy ground; fingers `spread` degrees apart.
+
+    Those of `folded` (0 the index, 3 the little finger) lie on the palm.
+    """
     points = hand_points(size, spread)
+    for finger in folded:
+        knuckle = points[5 + 4 * finger]
+        points[6 + 4 * finger : 9 + 4 * finger] = knuckle + size * np.array(
+            [(0, -0.12), (0, 0.12), (0, 0.28)]
+        )
     side = int(4.4 * size)
     mask = np.zeros((side, side), np.uint8)
     palm = np.round(points[[0, 1, 5, 9, 13, 17]]).astype(np.int32)

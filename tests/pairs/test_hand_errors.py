@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from asap.pairs import finger_errors, hand_errors
-from asap.pairs.degradations import Unsuitable
-from asap.pairs.finger_count import _valleys, count_fingers, finger_reader
-from asap.pairs.hand import Hand, open_hand
+from asap.pairs.degradations import Degradation, Unsuitable
+from asap.pairs.finger_count import _valleys, count_fingers, finger_contrast, finger_reader
+from asap.pairs.hand import Hand, free_fingers, open_hand, to_line
 from asap.records import Image, Mask, Region
 from drawn_people import BACKGROUND, SKIN, drawn_hand
 
@@ -100,6 +100,36 @@ def test_broken_finger_points_outwards() -> None:
     new = np.argwhere(is_skin(edited) & ~is_skin(image))[:, 1]
     assert new.min() < tips.min() - 5 or new.max() > tips.max() + 5
     assert abs(len(after) - len(before)) < 0.05 * len(before)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("edit", [finger_errors.cut_finger, finger_errors.stretch_finger])
+def test_of_a_peace_sign_only_the_two_fingers_are_changed(edit: Degradation, seed: int) -> None:
+    image, region = drawn_hand(spread=14.0, folded=(2, 3))
+    hand, free = free_fingers(image, region)
+    assert free == [0, 1]
+    changed = np.argwhere(is_skin(edit(image, region, random.Random(seed))) != is_skin(image))[:, ::-1]
+    assert len(changed) > 200
+    nearest = [
+        to_line(point[None, None].astype(np.float32), f)[0, 0] for f in hand.fingers for point in changed
+    ]
+    assert np.argmin(np.reshape(nearest, (4, -1)), axis=0).max() <= 1
+    with pytest.raises(Unsuitable, match="bent"):
+        hand_errors.add_finger(image, region, random.Random(seed))
+
+
+def test_a_fist_and_a_single_stretched_finger_are_refused() -> None:
+    for folded in ((0, 1, 2, 3), (1, 2, 3)):
+        with pytest.raises(Unsuitable, match="bent"):
+            free_fingers(*drawn_hand(folded=folded))
+
+
+def test_contrast_of_a_finger_falls_when_it_is_gone() -> None:
+    image, region = drawn_hand()
+    hand = open_hand(image, region)
+    assert (finger_contrast(image, hand, 1) > 4).all()
+    empty = np.where(region.mask[..., None], np.array(BACKGROUND, np.uint8), image)
+    assert (finger_contrast(empty, hand, 1, before=image) < 1).all()
 
 
 def test_picture_without_its_error_is_refused() -> None:

@@ -24,6 +24,9 @@ SAMPLES = 160
 DEPTH = 0.3
 """How deep a gap must be to part two fingers, relative to the hand's own gaps."""
 
+ASIDE = 0.17
+"""How far to the sides of a finger's middle its surroundings are looked at, in hand sizes."""
+
 
 class Reader(NamedTuple):
     """Curves (9, N, 2), the skin's Lab colour (mean, whitening), and each curve's depth of a gap."""
@@ -41,12 +44,26 @@ def finger_reader(image: Image, hand: Hand) -> Reader:
     ends = (centres[:, :1] - 0.8 * lead[:, :1], centres[:, -1:] + 0.8 * lead[:, -1:])
     knots = np.concatenate([ends[0], centres, ends[1]], axis=1)
     curves = polyline_points(knots, np.linspace(0, 1, SAMPLES))
-    skin = _lab(image, polyline_points(hand.fingers, np.linspace(0.2, 0.9, 24)).reshape(-1, 2), hand.size)
-    mean = np.median(skin, axis=0)
-    spread = np.cov((skin - mean).T) + 9.0 * np.eye(3)
-    whiten = np.linalg.cholesky(np.linalg.inv(spread))
-    reader = Reader(curves, mean, whiten, np.ones(len(curves)))
+    reader = Reader(curves, *_skin_of(image, hand, hand.fingers), np.ones(len(curves)))
     return reader._replace(depth=_gap_depths(image, hand, reader, centres))
+
+
+def finger_contrast(image: Image, hand: Hand, index: int, before: Image | None = None) -> Profile:
+    """(9,) how much less like the finger its two sides are than its middle, where the curves cross it.
+
+    In standard deviations of the finger's skin, by the less clear of the sides. With `before`, the skin is
+    that of the finger as `before` shows it: then a low value says that the finger is gone, or hidden.
+    """
+    centres = polyline_points(hand.fingers[index : index + 1], FRACTIONS)[0]
+    way = hand.fingers[index, 3] - hand.fingers[index, 0]
+    normal = np.array([-way[1], way[0]]) / np.hypot(*way)
+    offsets = np.linspace(-ASIDE, ASIDE, 41)
+    points = centres[:, None] + offsets[None, :, None] * hand.size * normal
+    mean, whiten = _skin_of(image if before is None else before, hand, hand.fingers[index : index + 1])
+    unlike = _unlike(image, points.reshape(-1, 2), hand.size, mean, whiten).reshape(points.shape[:2])
+    middle = np.abs(offsets) < 0.03
+    sides = [unlike[:, side & (np.abs(offsets) > 0.05)].max(axis=1) for side in (offsets < 0, offsets > 0)]
+    return np.asarray(np.minimum(*sides) - unlike[:, middle].mean(axis=1))
 
 
 def _gap_depths(image: Image, hand: Hand, reader: Reader, centres: Points) -> Profile:
@@ -66,12 +83,23 @@ def count_fingers(image: Image, hand: Hand, reader: Reader) -> NDArray[np.int_]:
 
 def _profiles(image: Image, hand: Hand, reader: Reader) -> Profile:
     """(9, N) how unlike the hand's skin each curve is, in standard deviations, at most 8."""
-    points = reader.curves.reshape(-1, 2)
-    offset = (_lab(image, points, hand.size) - reader.mean) @ reader.whiten
-    unlike = np.minimum(np.sqrt((offset**2).sum(axis=-1)), 8.0)
+    unlike = _unlike(image, reader.curves.reshape(-1, 2), hand.size, reader.mean, reader.whiten)
     return np.stack(
         [_close(row, curve, hand.size) for row, curve in zip(unlike.reshape(-1, SAMPLES), reader.curves)]
     )
+
+
+def _skin_of(image: Image, hand: Hand, fingers: Points) -> tuple[Points, Points]:
+    """The fingers' colour in Lab: its mean (3,), and (3, 3) what makes its spread a unit sphere."""
+    skin = _lab(image, polyline_points(fingers, np.linspace(0.2, 0.9, 24)).reshape(-1, 2), hand.size)
+    mean = np.median(skin, axis=0)
+    return mean, np.linalg.cholesky(np.linalg.inv(np.cov((skin - mean).T) + 9.0 * np.eye(3)))
+
+
+def _unlike(image: Image, points: Points, size: float, mean: Points, whiten: Points) -> Profile:
+    """(N,) how far the colours at `points` are from `mean`, in standard deviations, at most 8."""
+    offset = (_lab(image, points, size) - mean) @ whiten
+    return np.asarray(np.minimum(np.sqrt((offset**2).sum(axis=-1)), 8.0))
 
 
 def _close(profile: Profile, curve: Points, size: float) -> Profile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.fan import COARSE, Finger, cells, morph
 from asap.pairs.fill import fill, soft_edge
-from asap.pairs.hand import Hand, cover_fingers, open_hand, to_bone, to_line
-from asap.pairs.hand_errors import checked
+from asap.pairs.finger_count import finger_contrast
+from asap.pairs.hand import Hand, cover_fingers, free_fingers, open_hand, to_bone, to_line
+from asap.pairs.hand_errors import LEAST_DEPTH, checked
 from asap.pairs.warp import (
     Field,
     box_around,
@@ -34,6 +36,8 @@ WEB = 0.45
 PAST_TIP = 0.135
 """How far nails and shadows reach past the last landmark, in hand sizes."""
 
+BEYOND_STUB = 2
+"""First of the curves across a finger that a stub must leave free."""
 FUSED_GAP = 0.15
 """Distance between the bones of two fingers grown together, in hand sizes."""
 LARGEST_LEAN = 0.5
@@ -42,43 +46,72 @@ LARGEST_LEAN = 0.5
 
 def cut_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """One finger cut to a short round stub."""
-    hand = open_hand(image, region)
-    return first_possible(
-        rng.sample(range(4), 4),
-        lambda index: checked(image, hand, remove_finger(image, region, hand, index, WEB, 0.095), fingers=3),
-    )
+
+    def edit(hand: Hand, index: int) -> Image:
+        edited = remove_finger(image, region, hand, index, WEB, 0.095)
+        beyond = finger_contrast(edited, hand, index, before=image)[BEYOND_STUB:]
+        if np.mean(beyond > 0.5 * LEAST_DEPTH) > 0.4:
+            raise Unsuitable("not visible")
+        return edited
+
+    return of_one_finger(image, region, rng, range(4), edit)
 
 
 def shorten_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """One finger half as long: its end, from the middle phalanx on, slid down over its base."""
-    hand = open_hand(image, region)
     first = rng.uniform(0.5, 0.6)
 
-    def edit(index: int) -> Image:
+    def edit(hand: Hand, index: int) -> Image:
         target = along_bones(hand.fingers[index], (first, 0.3, 1.0), (0.0, 0.0, 0.0))
         plate = remove_finger(image, region, hand, index, first + 0.2, cap=0.085)
-        return checked(image, hand, lay_finger(image, plate, region, hand, index, target, 1.5), fingers=None)
+        return lay_finger(image, plate, region, hand, index, target, 1.5)
 
-    return first_possible(rng.sample(range(4), 4), edit)
+    return of_one_finger(image, region, rng, range(4), edit)
 
 
 def stretch_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """One finger about one and a half times as long."""
-    hand = open_hand(image, region)
     lengths = (rng.uniform(1.5, 1.6), 1.55, 1.25)
-    return first_possible(
-        rng.sample(range(4), 4), lambda index: reshape(image, region, hand, index, lengths, 0.0)
+    return of_one_finger(
+        image, region, rng, range(4), lambda hand, index: reshape(image, region, hand, index, lengths, 0.0)
     )
 
 
 def break_finger(image: Image, region: Region, rng: random.Random) -> Image:
     """The index or little finger bent sideways, outwards, by about 48 degrees at its middle joint."""
-    hand = open_hand(image, region)
-    turn = math.radians(rng.uniform(44, 54)) * hand.handedness
-    return first_possible(
-        rng.sample((0, 3), 2),
-        lambda index: reshape(image, region, hand, index, (1.0,) * 3, turn if index else -turn),
-    )
+    turn = math.radians(rng.uniform(44, 54))
+
+    def edit(hand: Hand, index: int) -> Image:
+        outwards = turn * hand.handedness * (1 if index else -1)
+        return reshape(image, region, hand, index, (1.0,) * 3, outwards)
+
+    return of_one_finger(image, region, rng, (0, 3), edit)
+
+
+def of_one_finger(
+    image: Image,
+    region: Region,
+    rng: random.Random,
+    fingers: Sequence[int],
+    edit: Callable[[Hand, int], Image],
+) -> Image:
+    """`edit` of the first of `fingers`, in an order of chance, that is free and allows it.
+
+    Raises:
+        Unsuitable: none is and does.
+    """
+    hand, free = free_fingers(image, region)
+    if not all(is_told_apart(image, hand, index) for index in free):
+        raise Unsuitable("fingers not told apart")
+    able = [index for index in rng.sample(fingers, len(fingers)) if index in free]
+    if not able:
+        raise Unsuitable("no outer finger is free")
+    return first_possible(able, lambda index: edit(hand, index))
+
+
+def is_told_apart(image: Image, hand: Hand, index: int) -> bool:
+    """Whether both sides of the finger look unlike it along most of its length."""
+    return bool(np.mean(finger_contrast(image, hand, index) > LEAST_DEPTH) > 0.6)
 
 
 def fuse_fingers(image: Image, region: Region, rng: random.Random) -> Image:
@@ -137,7 +170,7 @@ def reshape(
     """A copy of `image` with a finger's bones scaled by `lengths` and the last two turned by `turn`."""
     target = along_bones(hand.fingers[index], lengths, (0.0, turn, turn))
     plate = remove_finger(image, region, hand, index, WEB, cap=0.0)
-    return checked(image, hand, lay_finger(image, plate, region, hand, index, target, 0.0), fingers=None)
+    return lay_finger(image, plate, region, hand, index, target, 0.0)
 
 
 def along_bones(finger: Points, lengths: tuple[float, ...], turns: tuple[float, ...]) -> Points:

@@ -40,39 +40,80 @@ def open_hand(image: Image, region: Region) -> Hand:
     """The hand, if its four fingers are stretched, apart, and free of faces and other hands.
 
     Raises:
-        Unsuitable: it is not such a hand, or its points are missing, degenerate or outside the image.
+        Unsuitable: it is not such a hand (`faults`), or as `find_hand`.
+    """
+    hand = find_hand(image, region)
+    for fault in faults(hand, image.shape):
+        if fault:
+            raise Unsuitable(fault)
+    return hand
+
+
+def free_fingers(image: Image, region: Region) -> tuple[Hand, list[int]]:
+    """The hand, and which of its fingers (0 the index, 3 the little finger) are stretched and apart.
+
+    Raises:
+        Unsuitable: fewer than two are (the points of a fist are guesses), or as `find_hand`.
+    """
+    hand = find_hand(image, region)
+    found = faults(hand, image.shape)
+    free = [index for index, fault in enumerate(found) if fault is None]
+    if len(free) < 2:
+        raise Unsuitable(next(fault for fault in found if fault))
+    return hand, free
+
+
+def find_hand(image: Image, region: Region) -> Hand:
+    """The hand, if it is large enough and free of faces and other hands.
+
+    Raises:
+        Unsuitable: it is not, or its points are missing, degenerate or far outside the image.
     """
     points = np.asarray(region.keypoints, np.float64)
     if points.shape != (21, 2) or not np.isfinite(points).all():
         raise Unsuitable("hand points missing")
     hand = Hand(points, size_of("hand", points), points[5:21].reshape(4, 4, 2))
-    outside = np.maximum(-points, points - (image.shape[1] - 1, image.shape[0] - 1)).max(axis=1)
-    if outside[5:].max() > 0 or outside.max() > 0.5 * hand.size:
+    if beyond(points, image.shape).max() > 0.5 * hand.size:
         raise Unsuitable("hand cut by the image's edge")
     if hand.size < SMALLEST:
         raise Unsuitable("hand too small")
-    _check_fingers(hand)
     _check_neighbours(hand, region)
     return hand
 
 
-def _check_fingers(hand: Hand) -> None:
-    bones = np.diff(hand.fingers, axis=1)
-    lengths = np.hypot(bones[..., 0], bones[..., 1])
-    if (lengths.sum(axis=1) < 0.5 * hand.size).any() or (lengths < 0.05 * hand.size).any():
-        raise Unsuitable("a finger is foreshortened")
-    cosine = (bones[:, 1:] * bones[:, :-1]).sum(axis=-1) / (lengths[:, 1:] * lengths[:, :-1])
-    if (cosine < 0.77).any():
-        raise Unsuitable("a finger is bent")
-    first, second = hand.fingers[:-1], hand.fingers[1:]
-    across = cross(bones[:-1, 1], second[:, 1] - first[:, 1])
-    if not (np.all(across > 0) or np.all(across < 0)):
-        raise Unsuitable("fingers cross")
-    steps = np.linspace(0, 1, 7)
-    for one, other in zip(polyline_points(first, steps), polyline_points(second, steps)):
-        gaps = np.hypot(*(one[:, None] - other[None]).transpose(2, 0, 1))
-        if gaps.min() < 0.10 * hand.size:
-            raise Unsuitable("fingers overlap")
+def beyond(points: Points, shape: tuple[int, ...]) -> Points:
+    """(N,) how far `points` lie outside an image of `shape`, in pixels; negative inside."""
+    return np.asarray(np.maximum(-points, points - (shape[1] - 1, shape[0] - 1)).max(axis=1))
+
+
+def faults(hand: Hand, shape: tuple[int, ...]) -> list[str | None]:
+    """For each of the four fingers why it is not stretched and apart, None if it is."""
+    steps = polyline_points(hand.fingers, np.linspace(0, 1, 7))
+    return [_fault(hand, index, steps, shape) for index in range(4)]
+
+
+def _fault(hand: Hand, index: int, steps: Points, shape: tuple[int, ...]) -> str | None:
+    bones = np.diff(hand.fingers[index], axis=0)
+    lengths = np.hypot(*bones.T)
+    others = [other for other in range(4) if other != index]
+    if beyond(hand.fingers[index], shape).max() > 0:
+        return "hand cut by the image's edge"
+    if lengths.sum() < 0.5 * hand.size or (lengths < 0.05 * hand.size).any():
+        return "a finger is foreshortened"
+    if ((bones[1:] * bones[:-1]).sum(axis=1) < 0.77 * lengths[1:] * lengths[:-1]).any():
+        return "a finger is bent"
+    if any(
+        np.sign(_side(hand, index, other)) != np.sign(other - index) * hand.handedness for other in others
+    ):
+        return "fingers cross"
+    apart = [np.hypot(*(steps[index][:, None] - steps[other][None]).transpose(2, 0, 1)) for other in others]
+    return "fingers overlap" if np.min(apart) < 0.10 * hand.size else None
+
+
+def _side(hand: Hand, index: int, other: int) -> float:
+    """On which side of finger `index` the middle of `other`'s first bone lies; its sign is the side."""
+    base, joint = hand.fingers[index, :2]
+    return float(cross(joint - base, hand.fingers[other, :2].mean(axis=0) - base))
 
 
 def _check_neighbours(hand: Hand, region: Region) -> None:

@@ -40,8 +40,8 @@ def even_fan(hand: Hand, sources: tuple[int, ...], width: float) -> list[Finger]
     return make_fan(hand, targets, sources, (width,) * len(sources))
 
 
-def checked(image: Image, hand: Hand, edited: Image, fingers: int | None) -> Image:
-    """`edited`, if the hand shows four fingers (thumb aside) before and `fingers`, where given, after.
+def checked(image: Image, hand: Hand, edited: Image, fingers: int) -> Image:
+    """`edited`, if the hand shows four fingers (thumb aside) before and `fingers` after.
 
     Raises:
         Unsuitable: it does not.
@@ -49,6 +49,6 @@ def checked(image: Image, hand: Hand, edited: Image, fingers: int | None) -> Ima
     reader = finger_reader(image, hand)
     if np.median(reader.depth) < LEAST_DEPTH or np.mean(count_fingers(image, hand, reader) == 4) < 0.4:
         raise Unsuitable("fingers not told apart")
-    if fingers is not None and np.mean(count_fingers(edited, hand, reader) == fingers) < 0.33:
+    if np.mean(count_fingers(edited, hand, reader) == fingers) < 0.33:
         raise Unsuitable("not visible")
     return edited
