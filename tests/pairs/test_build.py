@@ -193,6 +193,7 @@ def test_bad_requests_give_one_line(built, photos, tmp_path):
 
 
 def test_a_dataset_among_its_own_photos_is_not_read(photos, tmp_path):
+    pytest.importorskip("mediapipe")
     shutil.copytree(photos / "a", tmp_path / "a")
     config = Config(tmp_path, tmp_path / "hap", degradations=FACES, workers=1)
     build.run(config)
