@@ -1,10 +1,12 @@
 import json
+import struct
+from io import BytesIO
 from zlib import crc32
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 
 from asap.errors import UserError
@@ -182,3 +184,40 @@ def test_a_bomb_is_refused_from_its_header(tmp_path):
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     with pytest.raises(Unreadable, match="too many"):
         read_photo(path, 1024)
+
+
+def test_a_damaged_exif_block_leaves_the_picture_as_it_is(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E], exif[0x0132] = 6, "hello world", "2020"
+    file = BytesIO()
+    Image.new("RGB", (8, 6), (200, 10, 10)).save(file, "JPEG", exif=exif)
+    data = bytearray(file.getvalue())
+    start = data.index(b"Exif")
+    data[start + 17], data[start + 72] = 0, 161  # Pillow answers with struct.error
+    (tmp_path / "a.jpg").write_bytes(data)
+    with pytest.raises(struct.error), Image.open(tmp_path / "a.jpg") as picture:
+        ImageOps.exif_transpose(picture)
+    assert read_photo(tmp_path / "a.jpg", 64).shape == (6, 8, 3)
+
+
+def test_metadata_names_files_in_subfolders_and_the_nearest_counts(tmp_path):
+    for index, name in enumerate(("a.png", "images/b.png", "images/c.png", "images/deep/d.png")):
+        save(tmp_path / name, PORTRAIT[index:])
+    rows = [
+        ("a.png", "one"),
+        ("images/b.png", "two"),
+        ("./images/c.png", "three"),
+        ("images/deep/d.png", "four"),
+    ]
+    lines = [json.dumps({"file_name": name, "text": text}) for name, text in rows]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(lines))
+    (tmp_path / "images" / "metadata.jsonl").write_text(json.dumps({"file_name": "c.png", "text": "nearer"}))
+    photos, skipped = find_photos(tmp_path)
+    captions = {photo.source: photo.caption for photo in photos}
+    assert captions == {
+        "a.png": "one",
+        "images/b.png": "two",
+        "images/c.png": "nearer",
+        "images/deep/d.png": "four",
+    }
+    assert not skipped

@@ -1,7 +1,6 @@
 """The table of degradations: functions that put one anatomical error into a photo, without any model.
 
-    T = TypeVar("T")
-Degradation = Callable[[Image, Region, random.Random], Image]
+    Degradation = Callable[[Image, Region, random.Random], Image]
 
 takes an RGB photo (H, W, 3) and one body part found in it, and returns a new image of the same shape that
 differs near that part only. The photo is never written to. Where the part does not allow the error to come

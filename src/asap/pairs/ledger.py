@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
+from asap.errors import UserError
 from asap.pairs import dataset
 from asap.pairs.photos import excluded
 from asap.pairs.worker import key_of
@@ -71,13 +72,15 @@ def finish(folder: Path, before: Accounts, new: Accounts, title: str, notes: Seq
     """Write dataset, photos.jsonl and rejected.jsonl from the accounts `before` and from `new` in `.work`.
 
     Raises:
-        UserError: not one pair.
+        UserError: not one pair; then what was finished earlier, and `.work`, stay as they are.
     """
     old = {source for source in before if source not in new}
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
     counted = {source: {**row, "rejected": len(row["rejected"])} for source, row in new.items()}
     accounts = {**before, **counted}
+    if not any(row["pairs"] for row in accounts.values()):
+        raise UserError(f"{folder}: not one pair came out of {len(accounts)} photos; the reasons stand above")
     rejected = (row for source in sorted(new) for row in new[source]["rejected"])
     _write_rows(work, folder / "rejected.jsonl", _merged(read_rows(folder / "rejected.jsonl"), old, rejected))
     pairs = (row for source in sorted(new) for row in _pairs(work, new[source]))

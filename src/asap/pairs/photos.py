@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
@@ -38,8 +40,9 @@ class Unreadable(Exception):  # noqa: N818  (an answer, which becomes one line o
 def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo], list[Skipped]]:
     """Photos in `folder` and its subfolders in order of their relative paths, and the files left out.
 
-    A photo's caption is the text of the .txt file beside it, else the "text" of its "file_name" in its
-    folder's metadata.jsonl, else None. Of files with equal bytes the first counts. Nothing is decoded here.
+    A photo's caption is the text of the .txt file beside it, else the "text" of its "file_name" in the
+    nearest metadata.jsonl, in its own folder or above (paths are relative to that file), else None. Of files
+    with equal bytes the first counts. Nothing is decoded here.
 
     Args:
         folder: where to look; links are followed, each folder is visited once.
@@ -53,14 +56,15 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     photos: list[Photo] = []
     skipped: list[Skipped] = []
     first: dict[str, str] = {}
+    captions: dict[str, str] = {}
     for directory, names in _walk(folder):
-        captions = _metadata(directory, folder, skipped)
+        captions |= _metadata(directory, folder, skipped)
         for name in names:
             path = directory / name
             source = path.relative_to(folder).as_posix()
             if not excluded(source, exclude) and not _is_companion(path, names):
                 try:
-                    photo = _photo(path, source, captions.get(name))
+                    photo = _photo(path, source, captions.get(source))
                     if photo.id in first:
                         raise Unreadable(f"the same bytes as {first[photo.id]}")
                 except Unreadable as reason:
@@ -118,17 +122,18 @@ def _photo(path: Path, source: str, caption: str | None) -> Photo:
 
 
 def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str, str]:
-    """Captions by file name from a folder's metadata.jsonl; lines that cannot be used go to `skipped`."""
+    """Captions by source from a folder's metadata.jsonl; lines that cannot be used go to `skipped`."""
     path = directory / "metadata.jsonl"
     captions: dict[str, str] = {}
     if not path.is_file():
         return captions
-    source = path.relative_to(folder).as_posix()
+    source, here = path.relative_to(folder).as_posix(), directory.relative_to(folder).as_posix()
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if line.strip():
             try:
                 row = json.loads(line.decode("utf-8"))
-                captions[str(row["file_name"])] = " ".join(str(row["text"]).split())
+                name = posixpath.normpath(posixpath.join(here, str(row["file_name"])))
+                captions[name] = " ".join(str(row["text"]).split())
             except (ValueError, KeyError, TypeError):
                 reason = f'line {number} is not {{"file_name": ..., "text": ...}} in UTF-8'
                 skipped.append(Skipped(source, reason))
@@ -150,7 +155,7 @@ def read_photo(path: Path, size: int) -> Image:
                 if file.width * file.height > LARGEST:
                     raise Unreadable(f"{file.width} x {file.height} pixels are too many")
                 file.draft(None, (size, size))
-                pixels = _rgb(ImageOps.exif_transpose(file))
+                pixels = _rgb(_upright(file))
     except UnidentifiedImageError:
         raise Unreadable("not a JPEG, PNG or WebP picture") from None
     except Pillow.DecompressionBombError:
@@ -158,6 +163,14 @@ def read_photo(path: Path, size: int) -> Image:
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unreadable(f"damaged ({' '.join(str(error).split())})") from None
     return _shrink(pixels, size)
+
+
+def _upright(picture: Pillow.Image) -> Pillow.Image:
+    """The picture turned as its Exif block says, or as it is where that block is damaged."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except (struct.error, KeyError, TypeError, ValueError, SyntaxError, OverflowError):
+        return picture
 
 
 def _rgb(picture: Pillow.Image) -> Image:

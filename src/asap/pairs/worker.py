@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from asap.anatomy.detect import find_regions
 from asap.anatomy.keypoints import size_of
+from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import dataset
 from asap.pairs.composite import composite, crop_box
@@ -40,7 +41,7 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
     The account, written last and returned, has the photo's key, id, source and caption, the number of pairs,
     the parts found, the attempts that were rejected with their reasons, or why the photo was "skipped".
     """
-    key = key_of(photo)
+    key, rejected = key_of(photo), list[Row]()
     account: Row = {
         "key": key,
         "id": photo.id,
@@ -49,13 +50,16 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         "parts": {},
         "skipped": None,
     }
-    rejected: list[Row] = []
     try:
         image = read_photo(photo.path, rules.size)
+        regions = find_regions(image)
     except Unreadable as reason:
         account["skipped"] = str(reason)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # one strange file must not end a run of thousands
+        account["skipped"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
     else:
-        regions = find_regions(image)
         account["parts"] = Counter(region.part for region in regions)
         whole = dataset.png(image)
         pairs = attempts(image, regions, photo, rules, rejected)
