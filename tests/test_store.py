@@ -73,6 +73,9 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         store.open_run(tmp_path / "file", "train", {})
     with pytest.raises(UserError, match=r"no config\.json"):
         store.read_config(tmp_path)
+    for name in ("missing", "file"):
+        with pytest.raises(UserError, match=f"{name}: no such folder"):
+            store.read_config(tmp_path / name)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         store.read_config(tmp_path)

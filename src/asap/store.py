@@ -148,12 +148,14 @@ def read_config(folder: Path) -> Row:
     """What `open_run` wrote in `folder`.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is no such folder, no such file in it, or it is damaged.
     """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; check its name") from None
         raise UserError(f"{folder}: no config.json there, so it is not a folder made by asap") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run the stage again") from None
