@@ -130,7 +130,7 @@ def test_another_judge_or_other_images_need_another_folder(
 ) -> None:
     judge.run(config)
     scripted.version = 2
-    with pytest.raises(UserError, match="settings was"):
+    with pytest.raises(UserError, match=r"settings\.version was 1, now 2"):
         judge.run(config)
     scripted.version = 1
     other = config.images.rename(config.images.with_name("other"))
@@ -143,7 +143,7 @@ def test_another_judge_or_other_images_need_another_folder(
     [
         ({"judge": "scriptd"}, "did you mean scripted"),
         ({"judge": "vlm"}, "needs --endpoint"),
-        ({"images": Path("/nowhere")}, "/nowhere: no metadata"),
+        ({"images": Path("/nowhere")}, "/nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_told(config: judge.Config, change: dict[str, Any], message: str) -> None:
