@@ -90,6 +90,8 @@ def test_the_page_shows_them(config: report.Config) -> None:
         "20.0%",
         "over the whole image",
         "refused",
+        "hands (n = 5 to 6)",
+        "feet (n = 5)",
     ):
         assert shown in text, shown
     assert "asap generate --out base/images" in text and "asap judge asap/images" in text
