@@ -1,4 +1,4 @@
-"""Small folders of images and judgements, written as the stages write them."""
+"""Small folders of images, judgements and training logs, written as the stages write them."""
 
 from __future__ import annotations
 
@@ -46,6 +46,18 @@ def write_run(
     append_rows(images / "metadata.jsonl", samples)
     append_rows(judged / "judgements.jsonl", judgements)
     return judged
+
+
+def write_training(folder: Path, objective: str, *, steps: int = 100, tau: float = 0.0) -> Path:
+    """A run of `asap train` whose gap climbs to 0.1 while errors on good pictures fall by 0.2."""
+    open_run(folder, "train", {"objective": objective, "tau": tau}, {"command": "asap train --out run"})
+    rows = []
+    for step in range(steps):
+        share = step / (steps - 1)
+        gap = {"delta_mean": 0.1 * share, "delta_p10": 0.05 * share, "delta_p90": 0.15 * share}
+        rows.append({"step": step, "loss": 1.0, **gap, "winner_rise": -0.2 * share, "loser_rise": 0.0})
+    append_rows(folder / "log.jsonl", rows)
+    return folder
 
 
 def _judgement(sample: Sample, letter: str, region: Box | None) -> Judgement:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,17 @@ def test_the_report_stands_alone(finished: Path) -> None:
     page = (finished / "report.html").read_text()
     assert "base" in page and "asap" in page and "data:image" in page
     assert 'src="http' not in page and 'href="http' not in page
+
+
+def test_the_report_shows_pairs_and_training_and_how_to_repeat_them(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    for error in ("broken finger", "extra finger", "fused fingers", "missing finger"):
+        assert page.count(f'alt="rejected: {error}"') == 1
+    assert page.count('alt="mask: where they differ"') == 4
+    assert all(f"<title>{name}: preference gap</title>" in page for name in ("sft", "dpo", "asap"))
+    repeated = page[page.index("To repeat this") :]
+    stages = re.findall(r"^(?:<pre>)?asap (\w+)", repeated, re.MULTILINE)
+    assert stages == ["figures"] * 2 + ["train"] * 3 + ["generate", "judge"] * 4 + ["report"]
 
 
 def test_run_again_it_redoes_nothing(finished: Path) -> None:

@@ -67,12 +67,29 @@ def test_a_run_folder_is_resumed_only_with_the_same_settings(tmp_path: Path) -> 
         store.open_run(tmp_path / "run", "build", {})
 
 
+def test_changed_ids_are_told_in_words(tmp_path: Path) -> None:
+    data, weights = store.content_id("data"), [store.content_id("weights")]
+    made = {"data": data, "lora": None, "weights": weights, "judge": {"name": "vlm", "at": "a" * 99}}
+    store.open_run(tmp_path, "train", made)
+    for changed, told in (
+        ({"data": store.content_id("other")}, "(with other data)"),
+        ({"lora": data, "weights": []}, "(without lora; with weights)"),
+        ({"judge": {"name": "vlm", "at": "b"}}, f"(judge.at was '{'a' * 59}..., now 'b')"),
+    ):
+        with pytest.raises(UserError) as raised:
+            store.open_run(tmp_path, "train", {**made, **changed})
+        assert f"{tmp_path} was made with other settings {told}; use the same again" in str(raised.value)
+
+
 def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="is a file"):
         store.open_run(tmp_path / "file", "train", {})
     with pytest.raises(UserError, match=r"no config\.json"):
         store.read_config(tmp_path)
+    for name in ("missing", "file"):
+        with pytest.raises(UserError, match=f"{name}: no such folder"):
+            store.read_config(tmp_path / name)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         store.read_config(tmp_path)

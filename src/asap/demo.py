@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from PIL import Image as Pillow
+
 from asap import command, store
 from asap.align import train
 from asap.bench import generate, judge, report
+from asap.bench.gallery import Cell, GalleryRow, data_url
+from asap.bench.page import Section
 from asap.errors import UserError
-from asap.pairs import figures
+from asap.pairs import dataset, figures
 
 # Each objective's best of three settings on 150 other prompts, all with the same data, seed and number of
 # steps (benchmarks/demo.md).
@@ -58,16 +63,14 @@ def run(config: Config) -> Path:
     out = config.out
     store.open_run(out, "demo", {k: v for k, v in asdict(config).items() if k != "out"})
     _say("1/4  pairs of figures, one of each with a known error")
-    pairs = figures.run(_pairs(config))
-    fresh = figures.run(figures.Config(out / "fresh", 1, PROMPT_SEED, prompts=config.prompts))
+    pairs, fresh = figures.run(_pairs(config)), figures.run(_fresh(config))
     folders = [_judged(config, "base", fresh)]
     for method, settings in METHODS.items():
         _say(f"2/4  alignment by {method}")
         _train(config, method, settings, pairs)
         folders.append(_judged(config, method, fresh))
     _say("4/4  report")
-    title = "ASAP on the embedded model"
-    report.run(report.Config(tuple(f"{f.name}={f}" for f in folders), out, title))
+    _report(config, folders)
     return _summarize(out, time.monotonic() - started)
 
 
@@ -77,6 +80,10 @@ def _say(text: str) -> None:
 
 def _pairs(config: Config) -> figures.Config:
     return figures.Config(config.out / "pairs", config.pairs, config.seed, look=config.look, biased=True)
+
+
+def _fresh(config: Config) -> figures.Config:
+    return figures.Config(config.out / "fresh", 1, PROMPT_SEED, prompts=config.prompts)
 
 
 def _train(config: Config, method: str, settings: Mapping[str, float], pairs: Path) -> None:
@@ -102,6 +109,40 @@ def _judged(config: Config, method: str, fresh: Path) -> Path:
     prompts = fresh / figures.PROMPTS
     generate.run(generate.Config(prompts, images, config.model, lora, batch=50))
     return judge.run(judge.Config(images, judged))
+
+
+def _report(config: Config, judgements: Sequence[Path]) -> None:
+    settings = report.Config(
+        judgements=tuple(f"{folder.name}={folder}" for folder in judgements),
+        out=config.out,
+        title="ASAP on the embedded model",
+        runs=tuple(f"{method}={config.out / 'runs' / method}" for method in METHODS),
+    )
+    made = [command.spell(stage, "figures") for stage in (_pairs(config), _fresh(config))]
+    report.run(settings, [_examples(config.out / "pairs")], made)
+
+
+def _examples(pairs: Path) -> Section:
+    """The first pair of each kind of error in the dataset, with its mask."""
+    first: dict[str, store.Row] = {}
+    for row in dataset.read(pairs):
+        first.setdefault(row["error"], row)
+    text = "What the models were aligned on: the first pair of each error. Outside the mask no pixel differs."
+    rows = [GalleryRow(row["prompt"], _cells(row)) for _, row in sorted(first.items())]
+    return Section("Training pairs", text, gallery=rows)
+
+
+def _cells(row: store.Row) -> list[Cell]:
+    shown = {
+        "chosen": ("correct", "correct"),
+        "rejected": ("error", row["error"]),
+        "mask": ("", "where they differ"),
+    }
+    cells = []
+    for name, (verdict, text) in shown.items():
+        with Pillow.open(io.BytesIO(row[name]["bytes"])) as picture:
+            cells.append(Cell(name, *data_url(picture), verdict, text))
+    return cells
 
 
 def _summarize(out: Path, seconds: float) -> Path:

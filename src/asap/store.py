@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from asap import __version__
 from asap.errors import UserError
 
 Row = dict[str, Any]
+LONGEST = 60  # characters of a setting that a message shows
+_ID = re.compile(r'"[0-9a-f]{16}"')  # of `content_id` or `file_id`, in JSON
 
 
 def content_id(*parts: object) -> str:
@@ -137,23 +140,47 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
 def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:
     if found.get("stage") != stage:
         raise UserError(f"{folder} holds a run of `asap {found.get('stage')}`; give another --out")
-    before = found.get("identity", {})
-    changed = sorted(k for k in {*before, *wanted} if before.get(k) != wanted.get(k))
+    before, now = _flat(found.get("identity", {})), _flat(wanted)
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
-        shown = ", ".join(f"{k} was {before.get(k)!r}, now {wanted.get(k)!r}" for k in changed[:3])
-        raise UserError(f"{folder} was made with other settings ({shown}); use those, or give another --out")
+        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed[:3])
+        raise UserError(
+            f"{folder} was made with other settings ({shown}); use the same again, or give another --out"
+        )
+
+
+def _flat(identity: Row, prefix: str = "") -> Row:
+    """Settings inside settings under dotted names, so that a change is told by its own name."""
+    flat: Row = {}
+    for name, value in identity.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def _change(name: str, before: object, now: object) -> str:
+    """How a setting differs, in words where its values are ids, which tell a person nothing."""
+    if not _ID.search(to_json([before, now])):
+        return f"{name} was {_short(before)}, now {_short(now)}"
+    return f"with other {name}" if before and now else f"with {name}" if before else f"without {name}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def read_config(folder: Path) -> Row:
     """What `open_run` wrote in `folder`.
 
     Raises:
-        UserError: there is none, or it is damaged.
+        UserError: there is no such folder, no such file in it, or it is damaged.
     """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder; check its name") from None
         raise UserError(f"{folder}: no config.json there, so it is not a folder made by asap") from None
     except ValueError as error:
         raise UserError(f"{path} is damaged ({error}); delete it and run the stage again") from None

@@ -99,7 +99,7 @@ def test_a_cache_of_other_data_or_resolution_is_refused(flux: Path, pairs: Path,
     with pytest.raises(UserError, match="resolution was 32, now 16"):
         cached(flux, pairs, tmp_path / "cache", resolution=16)
     other = write_pairs(tmp_path / "other", count=4)
-    with pytest.raises(UserError, match="data was"):
+    with pytest.raises(UserError, match="with other data"):
         cached(flux, other, tmp_path / "cache")
 
 

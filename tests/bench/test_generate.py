@@ -188,7 +188,7 @@ def test_other_weights_under_the_same_name_need_another_folder(
     generate.run(replace(config, model=str(model)))
     file = next((model / "transformer").glob("*.safetensors"))
     save_file({name: tensor * 2 for name, tensor in load_file(file).items()}, file, {"format": "pt"})
-    with pytest.raises(UserError, match="weights was"):
+    with pytest.raises(UserError, match="with other weights"):
         generate.run(replace(config, model=str(model)))
 
 

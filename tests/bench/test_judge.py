@@ -110,19 +110,19 @@ def test_only_the_unreachable_are_asked_again(config: judge.Config, scripted: ty
     assert found["s1"].verdict == "correct" and found["s0"].reason == "refused" and len(found) == 4
 
 
-def test_the_summary_keeps_the_unscored_apart(
+def test_the_last_line_names_the_result_and_keeps_the_unscored_apart(
     config: judge.Config, scripted: type[Scripted], capsys: pytest.CaptureFixture[str]
 ) -> None:
     scripted.script = {"s0": "refused", "s1": "unreachable", "s3": "error"}
-    judge.run(config)
-    shown = capsys.readouterr()
-    expected = "4 images: 1 of 2 scored have an error (50.0%); unscored: 1 refused, 1 unreachable"
-    assert shown.err.splitlines()[-1] == expected and shown.out == ""
+    judge.main([str(config.images), "--out", str(config.out), "--judge", "scripted"])
+    counts = "1 correct, 1 with an error (50.0% of the scored), 2 unscored (1 refused, 1 unreachable)"
+    expected = f"judgements: {config.out}; 4 images: {counts}\n"
+    assert capsys.readouterr().out == expected
 
 
 def test_the_summary_of_nothing_scored_has_no_rate() -> None:
     lost = Judgement("s", "p", 0, "all", "unscored", reason="unreachable")
-    assert judge.summary([lost]) == "1 images: none scored; unscored: 1 unreachable"
+    assert judge.summary([lost]) == "1 images: 0 correct, 0 with an error, 1 unscored (1 unreachable)"
 
 
 def test_another_judge_or_other_images_need_another_folder(
@@ -130,7 +130,7 @@ def test_another_judge_or_other_images_need_another_folder(
 ) -> None:
     judge.run(config)
     scripted.version = 2
-    with pytest.raises(UserError, match="settings was"):
+    with pytest.raises(UserError, match=r"settings\.version was 1, now 2"):
         judge.run(config)
     scripted.version = 1
     other = config.images.rename(config.images.with_name("other"))
@@ -143,7 +143,7 @@ def test_another_judge_or_other_images_need_another_folder(
     [
         ({"judge": "scriptd"}, "did you mean scripted"),
         ({"judge": "vlm"}, "needs --endpoint"),
-        ({"images": Path("/nowhere")}, "/nowhere: no metadata"),
+        ({"images": Path("/nowhere")}, "/nowhere: no such folder"),
     ],
 )
 def test_mistakes_are_told(config: judge.Config, change: dict[str, Any], message: str) -> None:

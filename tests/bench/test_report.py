@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from markupsafe import Markup
 from PIL import Image as Pillow
 
 from asap.bench import gallery, report, results
-from asap.bench.charts import Bar, Curve, bars, curves, top_of
+from asap.bench.charts import Bar, bars, top_of
+from asap.bench.curves import Curve, curves
 from asap.bench.page import Section, Table, render
 from asap.bench.sections import p_value, percent, points
 from asap.errors import UserError
-from bench_runs import write_run
+from bench_runs import write_run, write_training
 
 VOID = {"meta", "img", "path", "rect", "circle", "br"}
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{7*7}}}}"
@@ -90,6 +91,8 @@ def test_the_page_shows_them(config: report.Config) -> None:
         "20.0%",
         "over the whole image",
         "refused",
+        "hands (n = 5 to 6)",
+        "feet (n = 5)",
     ):
         assert shown in text, shown
     assert "asap generate --out base/images" in text and "asap judge asap/images" in text
@@ -128,6 +131,15 @@ def test_a_figure_that_is_no_markup_is_escaped() -> None:
 def test_further_sections_stand_between_numbers_and_images(config: report.Config) -> None:
     text = page_of(report.run(config, [Section("Against steps", "a sentence")])).text
     assert text.index("Against the base") < text.index("Against steps") < text.index("The first prompts")
+
+
+def test_training_runs_bring_their_curves_and_their_commands(config: report.Config, tmp_path: Path) -> None:
+    run = write_training(tmp_path / "run", "asap", tau=0.1)
+    page = page_of(report.run(replace(config, runs=(f"ASAP={run}",)), commands=["asap figures --out pairs"]))
+    assert page.text.index("Against the base") < page.text.index("ASAP: preference gap")
+    assert page.text.index("rise of the error") < page.text.index("The first prompts")
+    assert "asap figures --out pairs\nasap train --out run\nasap generate --out base" in page.text
+    assert f"--runs ASAP={run}" in page.text
 
 
 def test_images_are_chosen_by_rule(config: report.Config) -> None:
@@ -184,16 +196,6 @@ def test_bars_stay_inside_their_scale() -> None:
     assert widths == [pytest.approx(76.92), 0.0]
     assert top_of([Bar("a", 0.5, 0.4, 0.62, "")]) == pytest.approx(0.65)
     assert top_of([]) == 1.0
-
-
-def test_curves_are_drawn_inside_their_frame() -> None:
-    line = Curve("a", [(0, 0.0), (50, 0.31), (100, 0.62)], [(0.0, 0.1), (0.2, 0.4), (0.5, 0.7)], 1)
-    drawn = curves("Error", "steps", [line])
-    assert isinstance(drawn, Markup)
-    ys = [float(y) for y in re.findall(r'cy="([\d.]+)"', drawn)]
-    assert ys == sorted(ys, reverse=True) and min(ys) >= 14 and max(ys) <= 210
-    assert ">80%<" in drawn and ">steps<" in drawn
-    assert curves("Error", "steps", []) == ""
 
 
 def test_numbers_read_well() -> None:

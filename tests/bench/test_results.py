@@ -55,8 +55,10 @@ def test_names_come_from_folders_or_are_given(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "a=b", "ec")
     assert results.read(str(folder)).name == "judged"
     assert results.read(f"mine={folder}").name == "mine"
-    with pytest.raises(UserError, match="not a folder made by asap"):
+    with pytest.raises(UserError, match=r"^/nowhere: no such folder"):
         results.read("mine=/nowhere")
+    with pytest.raises(UserError, match="not a folder made by asap"):
+        results.read(str(tmp_path))
 
 
 def test_judgements_are_readable_without_their_images(tmp_path: Path) -> None:

@@ -43,3 +43,8 @@ def test_a_bad_row_is_told(tmp_path: Path, rows: list[dict[str, str]], message: 
 def test_no_metadata_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no metadata\.jsonl there"):
         samples.read(tmp_path)
+
+
+def test_a_missing_folder_is_told_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere: no such folder"):
+        samples.read(tmp_path / "nowhere")

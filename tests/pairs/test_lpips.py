@@ -1,5 +1,10 @@
 """LPIPS with random weights: its real ones cannot be had here."""
 
+import re
+import shlex
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -87,25 +92,32 @@ def test_without_weights_it_is_unknown():
     assert lpips.perceptual((), PORTRAIT, other, mask) == {"lpips_inside": None, "lpips_outside": None}
 
 
-def test_weights_from_torchvision_and_the_package_are_the_same(weights, state, tmp_path):
+def test_weights_in_two_files_are_the_same(weights, state, tmp_path):
     trunk = {f"features.{k.split('.', 2)[2]}": v for k, v in state.items() if k.startswith("net.")}
-    torch.save({**trunk, "classifier.1.weight": torch.zeros(2, 2)}, tmp_path / "alexnet.pth")
-    torch.save({k: v for k, v in state.items() if k.startswith("lin")}, tmp_path / "alex.pth")
-    loaded = lpips.load((str(tmp_path / "alexnet.pth"), str(tmp_path / "alex.pth")))
+    save_file({**trunk, "classifier.1.weight": torch.zeros(2, 2)}, tmp_path / "alexnet.safetensors")
+    save_file({k: v for k, v in state.items() if re.match(r"lin\d", k)}, tmp_path / "heads.safetensors")
+    loaded = lpips.load((str(tmp_path / "alexnet.safetensors"), str(tmp_path / "heads.safetensors")))
     truth = lpips.load(weights)
     assert loaded.keys() == truth.keys()
     assert all(torch.equal(loaded[name], truth[name]) for name in truth)
 
 
 def test_other_files_are_refused(state, tmp_path):
-    (tmp_path / "text.pth").write_text("hello")
-    torch.save({k: v for k, v in state.items() if k.startswith("net.")}, tmp_path / "half.pth")
-    for name in ("text.pth", "half.pth", "missing.pth"):
+    (tmp_path / "text.safetensors").write_text("hello")
+    save_file({k: v for k, v in state.items() if k.startswith("net.")}, tmp_path / "half.safetensors")
+    for name in ("text.safetensors", "half.safetensors", "missing.safetensors"):
         with pytest.raises(UserError) as caught:
             lpips.load((str(tmp_path / name),))
         assert "\n" not in str(caught.value)
 
 
-def test_nothing_is_found_where_nothing_is_cached(monkeypatch, tmp_path):
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    assert lpips.cached() == []
+def test_a_pickle_is_not_opened_but_its_conversion_is_told_and_works(weights, state, tmp_path):
+    path = tmp_path / "it's.pth"
+    tied = {**state, "lins.0.model.1.weight": state["lin0.model.1.weight"]}  # as the package has them
+    torch.save(tied, path)
+    with pytest.raises(UserError, match=r"only \.safetensors files are read; convert") as caught:
+        lpips.load((str(path),))
+    _, *told = shlex.split(str(caught.value).partition("convert this one by ")[2])
+    subprocess.run([sys.executable, *told], check=True)
+    converted = lpips.load((str(path.with_suffix(".safetensors")),))
+    assert all(torch.equal(converted[name], value) for name, value in lpips.load(weights).items())

@@ -25,6 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asap import store
+from asap.backbones import hub
 from asap.backbones.backbone import Backbone, Condition, Frame
 from asap.errors import UserError
 from asap.records import Image, Mask
@@ -119,6 +120,8 @@ def open_dataset(data: str) -> Any:
         raise UserError(
             f"{data} holds no parquet files, so no HAP dataset; make one by `asap build` or `asap figures`"
         )
+    if not Path(data).exists():
+        hub.ask("dataset", data, "README.md")
     try:
         rows = datasets.load_dataset(data, split="train", streaming=True)
     except (FileNotFoundError, ValueError, ConnectionError, datasets.exceptions.DatasetsError) as error:

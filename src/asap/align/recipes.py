@@ -30,3 +30,11 @@ RECIPES = {
     # from experiments on the embedded figures: tau near 1.2 times the spread of the reference's own gap
     "mini": Recipe(1e-3, alpha=10.0, tau=0.1, beta=1000.0, rank=16, batch_size=16, mask_dilation=0),
 }
+
+
+def by_family(setting: str) -> str:
+    """What the recipes say of `setting`, for people: "flux, sdxl: 0.0001; mini: 0.001"."""
+    families: dict[float, list[str]] = {}
+    for family, recipe in RECIPES.items():
+        families.setdefault(getattr(recipe, setting), []).append(family)
+    return "; ".join(f"{', '.join(names)}: {value:g}" for value, names in families.items())

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
+import tyro
 from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
@@ -17,13 +18,18 @@ from tqdm import tqdm
 from asap import command, store
 from asap.align import checkpoint, latents, objectives
 from asap.align.objectives import Objective, PairErrors
-from asap.align.recipes import RECIPES
+from asap.align.recipes import RECIPES, by_family
 from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
+
+
+def _of_recipe(setting: str) -> Any:
+    """Shows in the help what the recipes give for a setting that is left open."""
+    return tyro.conf.arg(help_behavior_hint=f"(default: {by_family(setting)})")
 
 
 @dataclass(frozen=True)
@@ -43,21 +49,21 @@ class Config:
     """Optimiser steps."""
     seed: int = 0
     """Decides the LoRA's start, the order of pairs, noise and times."""
-    batch_size: int | None = None
-    """Pairs per step and process. Left open, this and the following come from the family's recipe."""
-    learning_rate: float | None = None
+    batch_size: Annotated[int | None, _of_recipe("batch_size")] = None
+    """Pairs per step and process."""
+    learning_rate: Annotated[float | None, _of_recipe("learning_rate")] = None
     """AdamW's step size."""
-    alpha: float | None = None
+    alpha: Annotated[float | None, _of_recipe("alpha")] = None
     """Extra weight of errors inside the region (asap)."""
-    tau: float | None = None
+    tau: Annotated[float | None, _of_recipe("tau")] = None
     """The margin that the preference gap is driven to (asap)."""
-    beta: float | None = None
+    beta: Annotated[float | None, _of_recipe("beta")] = None
     """DPO's inverse temperature, in the convention of diffusers' script."""
-    rank: int | None = None
+    rank: Annotated[int | None, _of_recipe("rank")] = None
     """The LoRA's rank."""
     lora_alpha: float | None = None
     """The LoRA's scale times its rank; the rank itself when left open."""
-    mask_dilation: int | None = None
+    mask_dilation: Annotated[int | None, _of_recipe("mask_dilation")] = None
     """How far the region is grown on the latent grid, in positions."""
     resolution: int | None = None
     """Pixels a side; the model's own when left open."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from asap.backbones import hub
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 from asap.lookup import choose
@@ -48,13 +49,4 @@ def _download_index(source: str) -> Path:
         raise UserError(f"{source} has no model_index.json; give a folder in diffusers' layout")
     if "/" not in source:
         raise UserError(f"no model {source!r}: no such folder; by name there is {', '.join(EMBEDDED)}")
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(source, "model_index.json"))
-    except HFValidationError:
-        raise UserError(f"no folder {source}, and that is no hub id either") from None
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"no folder {source}, nor a hub model that can be reached: {reason}") from None
+    return hub.model_file(source, "model_index.json")

@@ -18,9 +18,9 @@ TINY = 96  # images up to this size are shown enlarged, pixel by pixel
 
 
 class Cell(NamedTuple):
-    """One image with its verdict; `url` is None where the file is missing."""
+    """One image with its verdict, "" where it has none; `url` is None where the file is missing."""
 
-    method: str
+    name: str
     url: str | None
     tiny: bool
     verdict: str
@@ -82,9 +82,14 @@ def verdict_text(judgement: Judgement) -> str:
 
 
 def thumbnail(path: Path) -> tuple[str, bool]:
-    """The image as a `data:` URL, at most `LARGEST` pixels a side, and whether it is tiny."""
+    """`data_url` of an image file."""
     with Pillow.open(path) as file:
-        image = file.convert("RGB")
+        return data_url(file)
+
+
+def data_url(picture: Pillow.Image) -> tuple[str, bool]:
+    """The picture as a `data:` URL, at most `LARGEST` pixels a side, and whether it is tiny."""
+    image = picture.convert("RGB")
     tiny, buffer = max(image.size) <= TINY, io.BytesIO()
     if max(image.size) > LARGEST:
         image.thumbnail((LARGEST, LARGEST))

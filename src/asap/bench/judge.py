@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,13 +78,14 @@ def _judgement(row: dict[str, Any], where: str) -> Judgement:
 
 
 def summary(judgements: Iterable[Judgement]) -> str:
-    """One line: images judged, the share of errors among the scored, the unscored by reason."""
+    """One line: images judged, correct, with an error and its share of the scored, unscored by reason."""
     counts = Counter(j.reason if j.verdict == "unscored" else j.verdict for j in judgements)
     correct, errors = counts.pop("correct", 0), counts.pop("error", 0)
-    scored = correct + errors
-    share = f"{errors} of {scored} scored have an error ({errors / scored:.1%})" if scored else "none scored"
-    unscored = ", ".join(f"{n} {reason}" for reason, n in sorted(counts.items())) or "none"
-    return f"{scored + counts.total()} images: {share}; unscored: {unscored}"
+    scored, unscored = correct + errors, counts.total()
+    share = f" ({errors / scored:.1%} of the scored)" if scored else ""
+    reasons = f" ({', '.join(f'{n} {reason}' for reason, n in sorted(counts.items()))})" if unscored else ""
+    verdicts = f"{correct} correct, {errors} with an error{share}, {unscored} unscored{reasons}"
+    return f"{scored + unscored} images: {verdicts}"
 
 
 def run(config: Config) -> Path:
@@ -110,7 +110,6 @@ def run(config: Config) -> Path:
         for judgement in judge.judge(config.images, missing):
             append_rows(config.out / JUDGEMENTS, [judgement])
             progress.update()
-    print(summary(read(config.out).values()), file=sys.stderr)
     return config.out
 
 
@@ -138,4 +137,5 @@ def _images_id(images: Path) -> str:
 
 def main(argv: list[str]) -> None:
     """The command `asap judge`."""
-    run(command.parse(Config, argv, "judge"))
+    out = run(command.parse(Config, argv, "judge"))
+    print(f"judgements: {out}; {summary(read(out).values())}")

@@ -59,7 +59,11 @@ def _from_text(line: str, _where: str) -> Prompt:
 
 def _from_json(line: str, where: str) -> Prompt:
     row = _object(line, where)
-    text = _string(row, "text" if "text" in row else "prompt", where)
+    key = next((key for key in ("text", "prompt") if row.get(key) is not None), None)
+    if key is None:
+        found = f", only {', '.join(row)}" if row else ""
+        raise UserError(f'{where}: no "text" (or "prompt") in it{found}; write the prompt as "text"')
+    text = _string(row, key, where)
     identity = _string(row, "id", where) if row.get("id") is not None else content_id(text)
     if not _SAFE_ID.fullmatch(identity):
         raise UserError(f"{where}: the id {identity!r} cannot name a file; use letters, digits, . _ -")

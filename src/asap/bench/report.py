@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from asap import __version__, command
-from asap.bench import results
+from asap.bench import results, training
 from asap.bench.drift import PartMask, mean_drift
 from asap.bench.page import Section, render
 from asap.bench.results import Method, Rate
@@ -37,6 +37,8 @@ class Config:
     """Prompts shown with their images, from the first on."""
     differing: int = 6
     """Further images shown on which the verdicts differ."""
+    runs: tuple[str, ...] = ()
+    """Folders of `asap train` whose curves to show; NAME=FOLDER ties one to the model of that name."""
 
 
 def outcomes(methods: Sequence[Method], part_mask: PartMask | None = None) -> list[Outcome]:
@@ -62,11 +64,12 @@ def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: Part
     )
 
 
-def run(config: Config, sections: Sequence[Section] = ()) -> Path:
+def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str] = ()) -> Path:
     """Write `report.html` and `report.json`; returns the folder.
 
     Args:
-        sections: further parts of the page, shown after the comparison and before the images.
+        sections: further parts of the page, shown after the comparison and before curves and images.
+        commands: what made the data and the prompts, for the page's list of commands.
 
     Raises:
         UserError: folders that are missing, empty, or cannot be compared.
@@ -75,12 +78,14 @@ def run(config: Config, sections: Sequence[Section] = ()) -> Path:
         raise UserError("give at least one folder of judgements, the base model's first")
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
+    runs = [training.read(spec) for spec in config.runs]
     found = outcomes(methods, _part_mask(methods[0]))
     page = [
         *comparison(found),
         *sections,
+        *([training.section(runs, [method.name for method in methods])] if runs else []),
         *pictures(methods, config.first, config.differing),
-        repeat(methods, config),
+        repeat(methods, [*commands, *_commands(run.made for run in runs)], config),
     ]
     write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
     write_atomic(config.out / "report.html", render(config.title, lead(found), facts(methods), page))
@@ -93,9 +98,13 @@ def _part_mask(base: Method) -> PartMask | None:
     return mask
 
 
-def repeat(methods: Sequence[Method], config: Config) -> Section:
-    """The commands that give this page again."""
-    lines = [str(c["command"]) for m in methods for c in (m.made, m.judged) if c.get("command")]
+def _commands(configs: Iterable[Row]) -> list[str]:
+    return [str(config["command"]) for config in configs if config.get("command")]
+
+
+def repeat(methods: Sequence[Method], before: Sequence[str], config: Config) -> Section:
+    """The commands that give this page again, `before` first: those of data and training."""
+    lines = [*before, *_commands(made for m in methods for made in (m.made, m.judged))]
     versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
     settings = to_json(methods[0].judged.get("identity", {}).get("settings"))
     note = f"Judged with asap {versions}; the judge's settings: {settings}."

@@ -44,7 +44,7 @@ def read(spec: str) -> Method:
     Raises:
         UserError: no such folder, or nothing judged in it.
     """
-    name, folder = _split(spec)
+    name, folder = split(spec)
     config = read_config(folder)
     found = judgement_files.read(folder)
     if not found:
@@ -59,7 +59,8 @@ def read(spec: str) -> Method:
     return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
 
 
-def _split(spec: str) -> tuple[str, Path]:
+def split(spec: str) -> tuple[str, Path]:
+    """Name and folder of NAME=FOLDER, or of a folder, which gives its own name."""
     name, equals, folder = spec.partition("=")
     if equals and not Path(spec).exists():
         return name.strip() or Path(folder).name, Path(folder)

@@ -19,9 +19,11 @@ def read(images: Path) -> list[Sample]:
     derived: `id` and `prompt_id` from the file's name, the caption from `text` or `prompt`.
 
     Raises:
-        UserError: no such file, no rows, a row without a usable `file_name`, or two rows with one id.
+        UserError: no such folder or file, no rows, a row without usable `file_name`, or two rows of one id.
     """
     path = images / METADATA
+    if not images.is_dir():
+        raise UserError(f"{images}: no such folder; give a folder made by `asap generate`")
     if not path.is_file():
         raise UserError(f"{images}: no {METADATA} there; give a folder made by `asap generate`")
     samples: dict[str, Sample] = {}

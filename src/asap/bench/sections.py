@@ -162,13 +162,22 @@ def _by_category(found: Sequence[Outcome]) -> Section:
     names = list(found[0].categories)
     shown = {name: [_bar(o.name, o.categories[name], n) for n, o in enumerate(found)] for name in names}
     top = top_of([bar for group in shown.values() for bar in group])
-    charts = [bars(group, title=name, top=top) for name, group in shown.items()]
-    header = ("category", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
-    body = [(name, *_category_cells(name, found)) for name in names]
+    charts = [
+        bars(group, title=f"{name} (n = {_scored(name, found)})", top=top) for name, group in shown.items()
+    ]
+    header = ("category", "n", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
+    body = [(name, _scored(name, found), *_category_cells(name, found)) for name in names]
     note = (
-        "AER with Wilson's 95% interval. p: exact sign test against the base, Holm-adjusted over categories."
+        "AER with Wilson's 95% interval; n: scored images of each model. p: exact sign test against the "
+        "base, Holm-adjusted over categories."
     )
     return Section("By category", figures=charts, table=Table(header, body), note=note)
+
+
+def _scored(category: str, found: Sequence[Outcome]) -> str:
+    """Scored images of a model in `category`; from least to most where the models differ."""
+    counts = {o.categories[category].scored for o in found}
+    return " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
 
 
 def _category_cells(name: str, found: Sequence[Outcome]) -> list[str]:

@@ -8,7 +8,6 @@ and the result depends on photos and settings alone.
 from __future__ import annotations
 
 import functools
-import importlib.util
 import os
 import time
 from collections import Counter
@@ -57,9 +56,9 @@ class Config:
     """Largest similarity inside the mask at which an error counts as seen."""
     ssim_outside: float = 0.98
     """Smallest similarity outside the mask."""
-    lpips: Path | None = None
-    """Weights for LPIPS, a state dict of `lpips.LPIPS(net="alex")`; by default those of the lpips package and
-    torch's AlexNet where both are on this machine, else LPIPS is left open. Nothing is downloaded."""
+    lpips: tuple[Path, ...] = ()
+    """Weights for LPIPS: a .safetensors file with the state dict of `lpips.LPIPS(net="alex")`, or those of
+    AlexNet and of the heads. Without them LPIPS is left open; nothing is downloaded."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -117,15 +116,14 @@ def _rules(config: Config) -> Rules:
     )
 
 
-def _weights(path: Path | None) -> tuple[str, ...]:
-    if path is None and importlib.util.find_spec("lpips") is None:
+def _weights(paths: Sequence[Path]) -> tuple[str, ...]:
+    if not paths:
         return ()
     from asap.pairs import lpips  # torch, which is not needed otherwise
 
-    paths = tuple(str(file) for file in ([path] if path else lpips.cached()))
-    if paths:
-        lpips.load(paths)
-    return paths
+    files = tuple(str(path) for path in paths)
+    lpips.load(files)
+    return files
 
 
 def _inside(out: Path, photos: Path) -> tuple[str, ...]:

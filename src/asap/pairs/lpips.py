@@ -1,4 +1,4 @@
-"""LPIPS on AlexNet, from weights that are already on this machine; nothing is ever downloaded.
+"""LPIPS on AlexNet, from weights that the user gives; nothing is ever downloaded.
 
 Source: Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018,
 version 0.1 of its `lpips` package.
@@ -7,15 +7,16 @@ version 0.1 of its `lpips` package.
 from __future__ import annotations
 
 import functools
-import importlib.util
-import os
+import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -30,27 +31,16 @@ SHAPES = ((64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), 
 STRIDES, PADDINGS, POOLED = (4, 1, 1, 1, 1), (2, 2, 1, 1, 1), (False, True, True, False, False)
 
 
-def cached() -> list[Path]:
-    """The `lpips` package's weights and AlexNet's in torch's cache; empty unless both are there."""
-    spec = importlib.util.find_spec("lpips")
-    home = Path(os.environ.get("TORCH_HOME", Path.home() / ".cache" / "torch"))
-    trunk = home / "hub" / "checkpoints" / "alexnet-owt-7be5be79.pth"
-    if spec is None or spec.origin is None:
-        return []
-    heads = Path(spec.origin).parent / "weights" / "v0.1" / "alex.pth"
-    return [trunk, heads] if trunk.is_file() and heads.is_file() else []
-
-
 @functools.cache
 def load(paths: tuple[str, ...]) -> dict[str, Tensor]:
     """AlexNet's five convolutions ("weight0", "bias0", ...) and LPIPS's weights of channels ("head0", ...).
 
     Args:
-        paths: one file or several with a state dict each (.pth, .pt, .safetensors): that of
-            `lpips.LPIPS(net="alex")`, or torchvision's AlexNet and the package's alex.pth.
+        paths: one .safetensors file with the state dict of `lpips.LPIPS(net="alex")`, or two: torchvision's
+            AlexNet and the package's heads.
 
     Raises:
-        UserError: a file cannot be read, or together they do not hold all that is needed.
+        UserError: a file is not safetensors or cannot be read, or together they lack what is needed.
     """
     state: dict[str, Tensor] = {}
     for path in paths:
@@ -66,13 +56,20 @@ def load(paths: tuple[str, ...]) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:
+    if path.suffix != ".safetensors":
+        raise UserError(f"{path}: only .safetensors files are read; convert this one by {_conversion(path)}")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # on rubbish, readers raise whatever they stumble over
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
         raise UserError(f"{path}: no weights that can be read ({type(error).__name__})") from None
-    return state if isinstance(state, Mapping) else {}
+
+
+def _conversion(path: Path) -> str:
+    """The command by which users turn a state dict of their own into safetensors."""
+    old, new = (json.dumps(str(name)) for name in (path, path.with_suffix(".safetensors")))
+    copies = f"{{k: v.clone() for k, v in torch.load({old}, weights_only=True).items()}}"
+    code = f"import torch, safetensors.torch as s; s.save_file({copies}, {new})"
+    return f"python -c {shlex.quote(code)}"
 
 
 def _name(key: str) -> str | None:
