@@ -39,7 +39,7 @@ class Config:
 def run(config: Config) -> None:
     """Print seconds per step, per photo and per pair."""
     cv2.setNumThreads(1)
-    rules = Rules(config.size, tuple(DEGRADATIONS), 2, 12, 0, 0.85, 0.98)
+    rules = Rules(config.size, tuple(DEGRADATIONS), 2, 12, 0)
     photos, _ = find_photos(config.photos, config.exclude)
     spent: dict[str, float] = defaultdict(float)
     pairs, tried = 0, 0

@@ -21,6 +21,7 @@ from asap.errors import UserError
 from asap.pairs import build, dataset, degradations, worker
 from asap.pairs.build import Config
 from asap.pairs.degradations import Entry, Unsuitable
+from asap.pairs.gates import Gates
 from asap.records import Photo, Region
 from asap.store import read_rows
 
@@ -82,7 +83,9 @@ def test_every_photo_is_accounted_for(built):
     accounts = {row["source"]: row for row in read_rows(built / "photos.jsonl")}
     assert len(accounts) == 8
     assert accounts["damaged.jpg"]["skipped"].startswith(("damaged", "not a JPEG"))
-    assert accounts["grey.png"]["pairs"] == 0 and accounts["grey.png"]["skipped"] is None
+    assert accounts["grey.png"]["pairs"] == 0 and "nobody" in accounts["grey.png"]["skipped"]
+    skipped = {row["source"]: row["reason"] for row in read_rows(built / "skipped.jsonl")}
+    assert skipped == {name: accounts[name]["skipped"] for name in ("damaged.jpg", "grey.png")}
     rejected = list(read_rows(built / "rejected.jsonl"))
     assert len(rejected) == sum(row["rejected"] for row in accounts.values())
     assert all(row["reason"] for row in rejected)
@@ -183,13 +186,37 @@ def test_bad_requests_give_one_line(built, photos, tmp_path):
         "--size": Config(photos, tmp_path / "x", size=3),
         "--per-region": Config(photos, tmp_path / "x", per_region=0),
         "--per-photo": Config(photos, tmp_path / "x", per_photo=0),
-        "between 0 and 1": Config(photos, tmp_path / "x", ssim_inside=85),
-        "no pairs": Config(photos, tmp_path / "x", degradations=FACES, exclude=("*.png",), workers=1),
+        "between 0 and 1": Config(photos, tmp_path / "x", lpips_outside=85),
+        "not one pair": Config(photos, tmp_path / "x", degradations=FACES, exclude=("*.png",), workers=1),
+        "--workers": Config(photos, tmp_path / "x", workers=-3),
+        "one of its own": Config(photos, photos),
     }
     for words, config in bad.items():
         with pytest.raises(UserError, match=words) as caught:
             build.run(config)
         assert "\n" not in str(caught.value)
+
+
+def test_where_nothing_comes_out_the_reasons_are_told_and_nothing_is_lost(photos, tmp_path, capsys):
+    pytest.importorskip("mediapipe")
+    some, out = tmp_path / "photos", tmp_path / "hap"
+    shutil.copytree(photos / "a", some)
+    config = Config(some, out, degradations=FACES, workers=1)
+    build.run(config)
+    before = hashes(out)
+    for path in some.glob("*.png"):
+        path.unlink()
+    shutil.copy(photos / "grey.png", some / "grey.png")
+    capsys.readouterr()
+    with pytest.raises(UserError, match="not one pair"):
+        build.run(Config(some, out, degradations=FACES, workers=1, exclude=("0.png", "3.png")))
+    assert "no pair of grey.png: nobody found" in capsys.readouterr().out
+    after = hashes(out)
+    assert {name: after[name] for name in before if name != "skipped.jsonl"} == {
+        name: value for name, value in before.items() if name != "skipped.jsonl"
+    }
+    build.run(config)  # photos that are gone keep their pairs
+    assert "2 of which are no longer in the folder" in capsys.readouterr().out
 
 
 def test_a_dataset_among_its_own_photos_is_not_read(photos, tmp_path):
@@ -212,7 +239,9 @@ def invert(image, region, rng):
 
 
 def shade(image, region, rng):
-    return (image * 0.98).astype(np.uint8)
+    edited = image.copy()
+    edited[20:90, 20:90] = (edited[20:90, 20:90] * 0.98).astype(np.uint8)
+    return edited
 
 
 def refuse(image, region, rng):
@@ -251,7 +280,7 @@ def hand(seed=0):
 
 def tried(table, per_region, photo="0" * 16, regions=1, per_photo=99):
     image = np.random.default_rng(3).integers(0, 256, (160, 160, 3)).astype(np.uint8)
-    rules = worker.Rules(160, tuple(table), per_region, per_photo, 0, 0.85, 0.5)
+    rules = worker.Rules(160, tuple(table), per_region, per_photo, 0, Gates(0.85, 0.5))
     rejected = []
     chosen = Photo(photo, Path("x.png"), "x.png", "two words")
     return list(worker.attempts(image, [hand(i) for i in range(regions)], chosen, rules, rejected)), rejected
@@ -276,7 +305,7 @@ def test_regions_take_turns_and_share_what_a_photo_may_have(table):
 
 def tried_of(table, index):
     image = np.random.default_rng(3).integers(0, 256, (160, 160, 3)).astype(np.uint8)
-    rules = worker.Rules(160, tuple(table), 9, 99, 0, 0.85, 0.5)
+    rules = worker.Rules(160, tuple(table), 9, 99, 0, Gates(0.85, 0.5))
     photo = Photo("0" * 16, Path("x.png"), "x.png", "two words")
     return worker.pairs_of(image, hand(index), index, photo, "two words", rules, [])
 

@@ -3,7 +3,7 @@ import pytest
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from asap.pairs.gates import refusal, similarity, ssim_map
+from asap.pairs.gates import Gates, refusal, similarity, ssim_map
 
 PHOTO = data.astronaut()[:300, 100:360]
 
@@ -54,9 +54,18 @@ def test_an_empty_mask_is_an_error():
 def test_what_is_refused_and_why():
     mask = np.zeros((100, 100), bool)
     mask[20:60, 20:60] = True
-    assert refusal(0.5, 0.99, mask, 0.85, 0.98) is None
-    assert "visible" in refusal(0.86, 0.99, mask, 0.85, 0.98)
-    assert "outside" in refusal(0.5, 0.97, mask, 0.85, 0.98)
-    mask[:] = False
-    mask[20:60, 20:30] = True
-    assert "small" in refusal(0.5, 0.99, mask, 0.85, 0.98)
+    good = {"ssim_inside": 0.5, "ssim_outside": 0.99, "lpips_inside": 0.3, "lpips_outside": 0.01}
+
+    def told(mask=mask, **metrics):
+        return refusal({**good, **metrics}, mask, Gates())
+
+    assert told() is None
+    assert told(lpips_inside=None, lpips_outside=None) is None
+    assert "visible: SSIM" in told(ssim_inside=0.86)
+    assert "outside" in told(ssim_outside=0.97)
+    assert "visible: LPIPS" in told(lpips_inside=0.04)
+    assert "LPIPS outside" in told(lpips_outside=0.06)
+    assert "not local" in told(np.arange(100)[:, None] + np.zeros(100) < 70)
+    narrow = np.zeros((100, 100), bool)
+    narrow[20:60, 20:30] = True
+    assert "small" in told(narrow)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +20,14 @@ from tqdm import tqdm
 from asap import command
 from asap.errors import UserError
 from asap.lookup import choose
-from asap.pairs import dataset, ledger
-from asap.pairs.card import mean
+from asap.pairs import ledger, summary
 from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.gates import Gates
 from asap.pairs.photos import Skipped, find_photos
 from asap.pairs.pool import in_processes
 from asap.pairs.worker import Rules, process
 from asap.records import Photo
-from asap.store import Row, exclusive, file_id, open_run, read_rows
-
-LISTED = 20
-"""Skipped files that the summary lists by name."""
+from asap.store import exclusive, file_id, open_run
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,8 @@ class Config:
     out: Path
     """Folder for the dataset (HAP)."""
     size: int = 1024
-    """Longest side of the pictures in pixels; larger photos are scaled down."""
+    """Longest side of the pictures in pixels; larger photos are scaled down. (Training scales the short side
+    to the model's resolution: where that is 1024, photos of 3:2 want 1536 here.)"""
     degradations: str = ""
     """Names of the degradations to use, separated by commas; all where none is named."""
     per_region: int = 2
@@ -56,6 +53,10 @@ class Config:
     """Largest similarity inside the mask at which an error counts as seen."""
     ssim_outside: float = 0.98
     """Smallest similarity outside the mask."""
+    lpips_inside: float = 0.05
+    """Smallest perceptual difference (LPIPS) inside the mask, where --lpips is given."""
+    lpips_outside: float = 0.05
+    """Largest perceptual difference outside the mask, where --lpips is given."""
     lpips: tuple[Path, ...] = ()
     """Weights for LPIPS: a .safetensors file with the state dict of `lpips.LPIPS(net="alex")`, or those of
     AlexNet and of the heads. Without them LPIPS is left open; nothing is downloaded."""
@@ -77,7 +78,8 @@ def run(config: Config) -> Path:
     photos, skipped = find_photos(config.photos, exclude)
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
-        open_run(config.out, "build", {**rules._asdict(), "lpips": weights})
+        identity = {**rules._asdict(), "gates": rules.gates._asdict(), "lpips": weights}
+        open_run(config.out, "build", identity)
         _build(config, rules, exclude, photos, skipped)
     return config.out
 
@@ -85,19 +87,22 @@ def run(config: Config) -> Path:
 def _build(
     config: Config, rules: Rules, exclude: Sequence[str], photos: Sequence[Photo], skipped: Sequence[Skipped]
 ) -> None:
-    ledger.recover(config.out)
-    before = ledger.kept(config.out, photos, exclude)
-    todo = [p for p in photos if p.source not in before and not ledger.is_done(config.out, p)]
-    new = ledger.fresh(config.out, photos)
-    if not todo and not new and not ledger.is_stale(config.out, before):
-        pairs = sum(int(account["pairs"]) for account in before.values())
-        print(f"{config.out}: nothing to do, {pairs} pairs of {len(before)} photos are finished")
+    out = config.out
+    ledger.recover(out)
+    before = ledger.kept(out, photos, exclude)
+    todo = [p for p in photos if p.source not in before and not ledger.is_done(out, p)]
+    new = ledger.fresh(out, photos)
+    missing = len(before.keys() - {photo.source for photo in photos})
+    if not todo and not new and not ledger.is_stale(out, before):
+        print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
         return
     workers = config.workers or os.cpu_count() or 1
-    speed = _make(todo, len(photos), config.out / ledger.WORK, rules, workers)
-    new = ledger.fresh(config.out, photos)
-    ledger.finish(config.out, before, new, "HAP: pairs from photos", _notes(rules, {**before, **new}))
-    print(summary(config.out, skipped, speed))
+    speed = _make(todo, len(photos), out / ledger.WORK, rules, workers)
+    new = ledger.fresh(out, photos)
+    accounts = {**before, **new}
+    print(summary.of_files(out, accounts, skipped, missing, speed))
+    ledger.finish(out, before, new, "HAP: pairs from photos", summary.notes(rules, accounts))
+    print(summary.of_pairs(out))
 
 
 def _rules(config: Config) -> Rules:
@@ -106,8 +111,14 @@ def _rules(config: Config) -> Rules:
         choose({name: entry.function for name, entry in DEGRADATIONS.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
-    if not (0 <= config.ssim_inside <= 1 and 0 <= config.ssim_outside <= 1):
-        raise UserError("--ssim-inside and --ssim-outside lie between 0 and 1")
+    gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
+    for name, bound in gates._asdict().items():
+        if not 0 <= bound <= 1:
+            raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
+    if config.workers < 0:
+        raise UserError(f"--workers {config.workers}: give a number of processes, or 0 for all cores")
+    if config.out.resolve() == config.photos.resolve():
+        raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
     for name, most in (("region", config.per_region), ("photo", config.per_photo)):
         if most < 1:
             raise UserError(f"--per-{name} {most} asks for no pairs; take 1 or more")
@@ -117,8 +128,7 @@ def _rules(config: Config) -> Rules:
         per_region=config.per_region,
         per_photo=config.per_photo,
         seed=config.seed,
-        ssim_inside=config.ssim_inside,
-        ssim_outside=config.ssim_outside,
+        gates=gates,
         lpips=_weights(config.lpips),
     )
 
@@ -154,38 +164,6 @@ def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: 
             bar.set_postfix_str(f"{pairs} pairs, {speed}")
     seconds = time.monotonic() - started
     return f"{len(todo)} photos in {seconds:.0f} s, {workers} at once, {speed}"
-
-
-def _notes(rules: Rules, accounts: dict[str, Row]) -> list[str]:
-    return [
-        f"Made by `asap build` from {len(accounts)} photos, longest side at most {rules.size} pixels, "
-        f"at most {rules.per_region} pairs of one hand, face or body and {rules.per_photo} of one photo, "
-        f"seed {rules.seed}. Kept are pairs with "
-        f"an SSIM up to {rules.ssim_inside:g} inside the mask and from {rules.ssim_outside:g} outside.",
-        "`photos.jsonl` tells what became of each photo, `rejected.jsonl` which attempts were rejected, and "
-        "why; `contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",
-    ]
-
-
-def summary(folder: Path, skipped: Sequence[Skipped], speed: str) -> str:
-    """What a finished dataset holds, as lines for the terminal; `skipped` are files not even read."""
-    accounts = list(read_rows(folder / "photos.jsonl"))
-    left = [*skipped, *(Skipped(row["source"], row["skipped"]) for row in accounts if row["skipped"])]
-    pairs = list(dataset.read(folder, ["part", "error", *dataset.METRICS]))
-    reasons = Counter(row["reason"] for row in read_rows(folder / "rejected.jsonl"))
-    lines = [f"{len(accounts)} photos, {len(left)} files skipped" + (f"; {speed}" if speed else "")]
-    lines += [f"  skipped {source}: {reason}" for source, reason in left[:LISTED]]
-    lines += [f"  and {len(left) - LISTED} more"] if len(left) > LISTED else []
-    lines.append(f"{len(pairs)} pairs")
-    for (part, error), count in Counter((row["part"], row["error"]) for row in pairs).most_common():
-        lines.append(f"  {count:6}  {part}: {error}")
-    for kind in ("ssim", "lpips"):
-        inside, outside = (mean(row[f"{kind}_{side}"] for row in pairs) for side in ("inside", "outside"))
-        lines += [f"{kind.upper()} inside the masks {inside}, outside {outside}"] if inside != "-" else []
-    lines.append(f"{sum(reasons.values())} attempts rejected")
-    lines += [f"  {count:6}  {reason}" for reason, count in reasons.most_common(LISTED)]
-    lines.append(f"Look at them: {folder / 'contact_sheet.html'}")
-    return "\n".join(lines)
 
 
 def main(argv: Sequence[str]) -> None:

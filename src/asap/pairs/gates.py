@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,8 @@ RADIUS = 5
 """Half of SSIM's window of 11 pixels."""
 SMALLEST = 12
 """Shorter side of a mask's box, in pixels, below which an error is too small to be seen."""
+LARGEST = 0.6
+"""Share of the picture above which an error is not local."""
 
 
 def ssim_map(a: Image, b: Image) -> Map:
@@ -63,20 +68,42 @@ def similarity(chosen: Image, rejected: Image, mask: Mask) -> dict[str, float]:
     }
 
 
-def refusal(inside: float, outside: float, mask: Mask, most: float, least: float) -> str | None:
+class Gates(NamedTuple):
+    """What a pair's numbers have to keep to.
+
+    Attributes:
+        ssim_inside: the largest SSIM in the mask at which an error is still seen.
+        ssim_outside: the smallest SSIM of all other pixels.
+        lpips_inside: the smallest LPIPS in the mask at which an error is still seen, where it is measured.
+        lpips_outside: the largest LPIPS of all other pixels, where it is measured.
+    """
+
+    ssim_inside: float = 0.85
+    ssim_outside: float = 0.98
+    lpips_inside: float = 0.05
+    lpips_outside: float = 0.05
+
+
+def refusal(metrics: Mapping[str, float | None], mask: Mask, gates: Gates) -> str | None:
     """Why a pair is not good enough, in a few words; None if it is.
 
     Args:
-        inside, outside: SSIM in and out of `mask`.
+        metrics: "ssim_inside" and "ssim_outside", and the same of "lpips" where it was measured.
         mask: (H, W) what changed.
-        most: the largest SSIM inside at which an error is still seen.
-        least: the smallest SSIM outside.
+        gates: the bounds.
     """
     left, top, right, bottom = crop_box(mask) or (0, 0, 0, 0)
     if min(right - left, bottom - top) < SMALLEST:
         return "the change is too small"
-    if inside > most:
+    if mask.mean() > LARGEST:
+        return "the change is not local: it covers most of the picture"
+    known = {name: value for name, value in metrics.items() if value is not None}
+    if known["ssim_inside"] > gates.ssim_inside:
         return "hardly visible: SSIM inside too high"
-    if outside < least:
+    if known["ssim_outside"] < gates.ssim_outside:
         return "changes too much: SSIM outside too low"
+    if known.get("lpips_inside", 1.0) < gates.lpips_inside:
+        return "hardly visible: LPIPS inside too low"
+    if known.get("lpips_outside", 0.0) > gates.lpips_outside:
+        return "changes too much: LPIPS outside too high"
     return None

@@ -52,7 +52,8 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
         UserError: no such folder, or nothing in it that is named like a photo.
     """
     if not folder.is_dir():
-        raise UserError(f"{folder}: no such folder; give the folder that holds your photos")
+        what = "a file" if folder.exists() else "no such folder"
+        raise UserError(f"{folder}: {what}; give the folder that holds your photos")
     photos: list[Photo] = []
     skipped: list[Skipped] = []
     first: dict[str, str] = {}
@@ -134,6 +135,10 @@ def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str
                 row = json.loads(line.decode("utf-8"))
                 name = posixpath.normpath(posixpath.join(here, str(row["file_name"])))
                 captions[name] = " ".join(str(row["text"]).split())
+                if not (folder / name).is_file():
+                    skipped.append(
+                        Skipped(source, f"line {number} names {row['file_name']}, which is not there")
+                    )
             except (ValueError, KeyError, TypeError):
                 reason = f'line {number} is not {{"file_name": ..., "text": ...}} in UTF-8'
                 skipped.append(Skipped(source, reason))
@@ -153,13 +158,15 @@ def read_photo(path: Path, size: int) -> Image:
             warnings.simplefilter("ignore")
             with Pillow.open(path, formats=["JPEG", "PNG", "WEBP"]) as file:
                 if file.width * file.height > LARGEST:
-                    raise Unreadable(f"{file.width} x {file.height} pixels are too many")
+                    raise Unreadable(
+                        f"{file.width} x {file.height} pixels are too many; the most is {LARGEST:,}"
+                    )
                 file.draft(None, (size, size))
                 pixels = _rgb(_upright(file))
     except UnidentifiedImageError:
         raise Unreadable("not a JPEG, PNG or WebP picture") from None
     except Pillow.DecompressionBombError:
-        raise Unreadable("too many pixels") from None
+        raise Unreadable(f"too many pixels; the most is {LARGEST:,}") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unreadable(f"damaged ({' '.join(str(error).split())})") from None
     return _shrink(pixels, size)

@@ -16,7 +16,7 @@ from asap.lookup import choose
 from asap.pairs import dataset
 from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS, Unsuitable
-from asap.pairs.gates import refusal, similarity
+from asap.pairs.gates import Gates, refusal, similarity
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
@@ -30,19 +30,20 @@ class Rules(NamedTuple):
     per_region: int
     per_photo: int
     seed: int
-    ssim_inside: float
-    ssim_outside: float
+    gates: Gates = Gates()
     lpips: tuple[str, ...] = ()
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:
     """Make the pairs of `photo` and keep them as `folder/<key>.parquet`, with an account in `<key>.json`.
 
-    The account, written last and returned, has the photo's key, id, source and caption, the number of pairs,
-    the parts found, the attempts that were rejected with their reasons, or why the photo was "skipped".
+    The account, written last and returned, has the photo's key, id and source, whether its caption is the
+    user's own, the number of pairs, the parts found, why no pair came of the photo ("skipped", else null) and
+    the attempts that were rejected, with their reasons.
     """
     key, rejected = key_of(photo), list[Row]()
     account: Row = {
+        "captioned": photo.caption is not None,
         "key": key,
         "id": photo.id,
         "source": photo.source,
@@ -65,8 +66,17 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         pairs = attempts(image, regions, photo, rules, rejected)
         rows = (dataset.encode(pair, whole) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
+        account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")
     return account
+
+
+def nothing_made(regions: Sequence[Region], rejected: Sequence[Row]) -> str:
+    """Why no pair came of a photo, in a few words."""
+    if not regions:
+        return "nobody found: no hand, face or body that is large enough"
+    reasons = Counter(row["reason"] for row in rejected)
+    return "no error suits it: " + ", ".join(reason for reason, _ in reasons.most_common(2))
 
 
 def key_of(photo: Photo) -> str:
@@ -142,14 +152,13 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     negative, mask = laid
     facts["box"] = crop_box(mask)
     facts["metrics"] = similarity(image, negative, mask)
-    inside, outside = facts["metrics"]["ssim_inside"], facts["metrics"]["ssim_outside"]
-    refused = refusal(inside, outside, mask, rules.ssim_inside, rules.ssim_outside)
-    if refused is not None:
-        return None, refused
     if rules.lpips:
         from asap.pairs.lpips import perceptual  # torch, which is not needed otherwise
 
         facts["metrics"] |= perceptual(rules.lpips, image, negative, mask)
+    refused = refusal(facts["metrics"], mask, rules.gates)
+    if refused is not None:
+        return None, refused
     return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
 
 

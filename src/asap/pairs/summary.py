@@ -1,0 +1,81 @@
+"""What `asap build` says of photos and pairs: in the terminal, in `skipped.jsonl`, on the dataset card."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from asap.pairs import dataset
+from asap.pairs.card import mean
+from asap.pairs.photos import Skipped
+from asap.pairs.worker import Rules
+from asap.store import Row, read_rows, to_json, write_atomic
+
+LISTED = 20
+"""Files without a pair that are listed by name in the terminal."""
+SHEET = "contact_sheet.html"
+
+
+def of_files(
+    folder: Path, accounts: Mapping[str, Row], skipped: Sequence[Skipped], missing: int, speed: str
+) -> str:
+    """What became of the files, as lines for the terminal; `skipped.jsonl` lists all that gave no pair.
+
+    Args:
+        folder: the dataset's.
+        accounts: of the photos (`worker.process`), by source.
+        skipped: files that were not even read as photos.
+        missing: how many of the photos are no longer where they were.
+        speed: how fast it went, in words, or "".
+    """
+    unpaired = [Skipped(source, row["skipped"]) for source, row in accounts.items() if row["skipped"]]
+    left = sorted([*skipped, *unpaired])
+    write_atomic(folder / "skipped.jsonl", "".join(to_json(file._asdict()) + "\n" for file in left))
+    own = sum(1 for row in accounts.values() if row["captioned"])
+    lines = [
+        holds(accounts, missing),
+        f"{own} photos have captions of their own",
+        *([speed] if speed else []),
+    ]
+    lines += [f"  no pair of {source}: {reason}" for source, reason in left[:LISTED]]
+    if len(left) > LISTED:
+        lines.append(f"  and of {len(left) - LISTED} more: {folder / 'skipped.jsonl'} lists all")
+    return "\n".join(lines)
+
+
+def holds(accounts: Mapping[str, Row], missing: int) -> str:
+    """How many pairs of how many photos there are, and how many of these are `missing` by now."""
+    pairs = sum(int(account["pairs"]) for account in accounts.values())
+    gone = f", {missing} of which are no longer in the folder" if missing else ""
+    return f"{pairs} pairs of {len(accounts)} photos{gone}"
+
+
+def of_pairs(folder: Path) -> str:
+    """What a finished dataset holds, as lines for the terminal."""
+    pairs = list(dataset.read(folder, ["part", "error", *dataset.METRICS]))
+    reasons = Counter(row["reason"] for row in read_rows(folder / "rejected.jsonl"))
+    counts = Counter((row["part"], row["error"]) for row in pairs)
+    lines = [f"  {count:6}  {part}: {error}" for (part, error), count in counts.most_common()]
+    for kind in ("ssim", "lpips"):
+        inside, outside = (mean(row[f"{kind}_{side}"] for row in pairs) for side in ("inside", "outside"))
+        lines += [f"{kind.upper()} inside the masks {inside}, outside {outside}"] if inside != "-" else []
+    lines.append(f"{sum(reasons.values())} attempts rejected")
+    lines += [f"  {count:6}  {reason}" for reason, count in reasons.most_common(LISTED)]
+    lines.append(f"Look at them: {folder / SHEET}")
+    return "\n".join(lines)
+
+
+def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
+    """The card's paragraphs on how the pairs were made."""
+    gates = rules.gates
+    lpips = f", an LPIPS from {gates.lpips_inside:g} inside and up to {gates.lpips_outside:g} outside"
+    return [
+        f"Made by `asap build` from {len(accounts)} photos, longest side at most {rules.size} pixels, "
+        f"at most {rules.per_region} pairs of one hand, face or body and {rules.per_photo} of one photo, "
+        f"seed {rules.seed}. Kept are pairs with an SSIM up to {gates.ssim_inside:g} inside the mask and "
+        f"from {gates.ssim_outside:g} outside{lpips if rules.lpips else ''}.",
+        "`photos.jsonl` tells what became of each photo, `skipped.jsonl` which files gave no pair and why, "
+        "`rejected.jsonl` which attempts were rejected and why; `contact_sheet.html` shows the pairs. The "
+        "photos' own licences apply to the pictures.",
+    ]
