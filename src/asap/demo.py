@@ -61,7 +61,14 @@ def run(config: Config) -> Path:
     if min(config.pairs, config.prompts, config.steps) < 1:
         raise UserError("--pairs, --prompts and --steps must be at least 1")
     out = config.out
-    store.open_run(out, "demo", {k: v for k, v in asdict(config).items() if k != "out"})
+    with store.exclusive(out):
+        store.open_run(out, "demo", {k: v for k, v in asdict(config).items() if k != "out"})
+        _stages(config)
+        _summarize(out, time.monotonic() - started)
+    return out
+
+
+def _stages(config: Config) -> None:
     _say("1/4  pairs of figures, one of each with a known error")
     pairs, fresh = figures.run(_pairs(config)), figures.run(_fresh(config))
     folders = [_judged(config, "base", fresh)]
@@ -71,7 +78,6 @@ def run(config: Config) -> Path:
         folders.append(_judged(config, method, fresh))
     _say("4/4  report")
     _report(config, folders)
-    return _summarize(out, time.monotonic() - started)
 
 
 def _say(text: str) -> None:
@@ -145,7 +151,7 @@ def _cells(row: store.Row) -> list[Cell]:
     return cells
 
 
-def _summarize(out: Path, seconds: float) -> Path:
+def _summarize(out: Path, seconds: float) -> None:
     """Write `summary.json`: error rate, interval and drift of every method."""
     models = json.loads((out / "report.json").read_text(encoding="utf-8"))["models"]
     methods = {
@@ -163,7 +169,6 @@ def _summarize(out: Path, seconds: float) -> Path:
     for name, row in methods.items():
         low, high = row["aer_ci"]
         print(f"{name:5} AER {row['aer']:.3f} [{low:.3f}, {high:.3f}]  drift {row['drift']:.4f}")
-    return out
 
 
 def main(argv: Sequence[str]) -> None:

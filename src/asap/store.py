@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from asap import __version__
 from asap.errors import UserError
@@ -117,11 +119,65 @@ def _row(path: Path, number: int, line: bytes) -> Row:
     return row
 
 
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Inside, no other process works in `folder`, which is made if missing; killed, a process leaves it free.
+
+    A process that has the folder may enter it again. There is no protection on systems without flock.
+
+    Raises:
+        UserError: another process has the folder, or it cannot be made or written.
+    """
+    key = folder.resolve()
+    if key in _HELD:
+        yield
+        return
+    with _lock_file(folder) as file:
+        if not _lock(file):
+            raise UserError(
+                f"another asap process is working in {folder}; wait for it, or give another --out"
+            )
+        _HELD.add(key)
+        try:
+            yield
+        finally:
+            _HELD.discard(key)
+
+
+_HELD: set[Path] = set()  # folders that this process has
+
+
+def _lock_file(folder: Path) -> BinaryIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / ".lock").open("ab")
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{folder} is a file, or lies below one; give --out a folder") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {folder} ({error.strerror}); give another --out") from None
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock `file` until it is closed (for a killed process by the kernel); False where another has it."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system that knows no locks
+    return True
+
+
 def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) -> None:
     """Make the run folder `folder`, or resume it when what was asked for is the same as before.
 
     `identity` holds every setting that changes the result; it is written to `folder/config.json` with the
-    stage's name, the version and `extra` (facts worth keeping that do not decide the result).
+    stage's name, the version and `extra` (facts worth keeping that do not decide the result). Stages call
+    this, and do their work, inside `exclusive`.
 
     Raises:
         UserError: the folder belongs to another stage or other settings, or is a file.

@@ -54,7 +54,13 @@ def run(config: Config) -> Path:
         raise UserError("--steps, --images and --batch-size must be at least 1")
     tune_allocator()
     settings = {name: value for name, value in asdict(config).items() if name != "out"}
-    store.open_run(config.out, "pretrain", settings)
+    with store.exclusive(config.out):
+        store.open_run(config.out, "pretrain", settings)
+        _pretrain(config, settings)
+    return config.out
+
+
+def _pretrain(config: Config, settings: store.Row) -> None:
     pipeline = new_pipeline(scenes.vocabulary(), config.seed)
     parameters = dict(_parameters(pipeline))
     averaged = {f"ema/{name}": nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
@@ -68,7 +74,6 @@ def run(config: Config) -> Path:
     pipeline.save_pretrained(config.out)
     record = {"settings": settings, "torch": torch.__version__, "curve": curve}
     store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
-    return config.out
 
 
 def _parameters(pipeline: MiniPipeline) -> Iterator[tuple[str, nn.Parameter]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -95,6 +96,13 @@ def run(config: Config) -> Path:
     latents.open_dataset(config.data)  # before the run's folder is taken by settings that cannot work
     spelled = command.spell(config, "train")
     config = complete(config, backbone)
+    # of several processes that train together, one has the folder for all
+    with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
+        _train(config, backbone, accelerator, spelled)
+    return config.out
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
     pairs = _cached(config, backbone, accelerator, spelled)
     parameters = _add_lora(config, backbone)
     optimizer = torch.optim.AdamW(
@@ -107,7 +115,6 @@ def run(config: Config) -> Path:
     if accelerator.is_main_process:
         backbone.save_lora(config.out)
     accelerator.end_training()
-    return config.out
 
 
 def _check(config: Config) -> None:

@@ -21,7 +21,7 @@ from asap.bench import prompts as prompt_files
 from asap.bench.samples import METADATA
 from asap.errors import UserError
 from asap.records import Image, Prompt, Sample
-from asap.store import append_rows, content_id, file_id, open_run, read_rows, seed_of, write_atomic
+from asap.store import append_rows, content_id, exclusive, file_id, open_run, read_rows, seed_of, write_atomic
 
 T = TypeVar("T")
 HASHED = 1 << 26  # bytes up to which a weights file is hashed rather than measured
@@ -151,19 +151,20 @@ def run(config: Config) -> Path:
     weights = find_lora(config.lora) if config.lora else None
     backbone = load(config.model, device=config.device, dtype=config.dtype)
     identity = _identity(config, prompts, weights, backbone)
-    open_run(config.out, "generate", identity, {"command": command.spell(config, "generate")})
-    if weights:
-        with _lora_folder(weights) as folder:
-            backbone.load_lora(folder)
-    draw(
-        backbone,
-        plan(prompts, config.seeds, config.seed),
-        config.out,
-        batch=config.batch,
-        steps=config.steps,
-        guidance=config.guidance,
-        size=config.size,
-    )
+    with exclusive(config.out):
+        open_run(config.out, "generate", identity, {"command": command.spell(config, "generate")})
+        if weights:
+            with _lora_folder(weights) as folder:
+                backbone.load_lora(folder)
+        draw(
+            backbone,
+            plan(prompts, config.seeds, config.seed),
+            config.out,
+            batch=config.batch,
+            steps=config.steps,
+            guidance=config.guidance,
+            size=config.size,
+        )
     return config.out
 
 

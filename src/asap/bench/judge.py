@@ -18,7 +18,7 @@ from asap.bench.judges.judge import Judge
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
-from asap.store import append_rows, content_id, open_run, read_config, read_rows
+from asap.store import append_rows, content_id, exclusive, open_run, read_config, read_rows
 
 JUDGES = {
     "figures": "asap.bench.judges.figures:Figures",
@@ -101,15 +101,16 @@ def run(config: Config) -> Path:
         "images": os.path.relpath(config.images, config.out),
         "command": command.spell(config, "judge", "images"),
     }
-    open_run(config.out, "judge", identity, extra)
-    done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
-    missing = [s for s in samples if s.id not in done]
-    with tqdm(
-        total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
-    ) as progress:
-        for judgement in judge.judge(config.images, missing):
-            append_rows(config.out / JUDGEMENTS, [judgement])
-            progress.update()
+    with exclusive(config.out):
+        open_run(config.out, "judge", identity, extra)
+        done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
+        missing = [s for s in samples if s.id not in done]
+        with tqdm(
+            total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
+        ) as progress:
+            for judgement in judge.judge(config.images, missing):
+                append_rows(config.out / JUDGEMENTS, [judgement])
+                progress.update()
     return config.out
 
 

@@ -17,7 +17,7 @@ from asap.bench.results import Method, Rate
 from asap.bench.sections import Outcome, comparison, facts, lead, pictures
 from asap.errors import UserError
 from asap.lookup import choose
-from asap.store import Row, to_json, write_atomic
+from asap.store import Row, exclusive, to_json, write_atomic
 
 # What a judge looks at, for judges that look at one part whose place can be computed.
 PART_MASKS = {"figures": "asap.figures.parts:part_mask"}
@@ -87,8 +87,9 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         *pictures(methods, config.first, config.differing),
         repeat(methods, [*commands, *_commands(run.made for run in runs)], config),
     ]
-    write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
-    write_atomic(config.out / "report.html", render(config.title, lead(found), facts(methods), page))
+    with exclusive(config.out):
+        write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
+        write_atomic(config.out / "report.html", render(config.title, lead(found), facts(methods), page))
     return config.out
 
 

@@ -28,7 +28,7 @@ from asap.pairs.photos import Skipped, find_photos
 from asap.pairs.pool import in_processes
 from asap.pairs.worker import Rules, process
 from asap.records import Photo
-from asap.store import Row, file_id, open_run, read_rows
+from asap.store import Row, exclusive, file_id, open_run, read_rows
 
 LISTED = 20
 """Skipped files that the summary lists by name."""
@@ -74,7 +74,15 @@ def run(config: Config) -> Path:
     exclude = (*config.exclude, *_inside(config.out, config.photos))
     photos, skipped = find_photos(config.photos, exclude)
     weights = [file_id(Path(path)) for path in rules.lpips]
-    open_run(config.out, "build", {**rules._asdict(), "lpips": weights})
+    with exclusive(config.out):
+        open_run(config.out, "build", {**rules._asdict(), "lpips": weights})
+        _build(config, rules, exclude, photos, skipped)
+    return config.out
+
+
+def _build(
+    config: Config, rules: Rules, exclude: Sequence[str], photos: Sequence[Photo], skipped: Sequence[Skipped]
+) -> None:
     ledger.recover(config.out)
     before = ledger.kept(config.out, photos, exclude)
     todo = [p for p in photos if p.source not in before and not ledger.is_done(config.out, p)]
@@ -82,13 +90,12 @@ def run(config: Config) -> Path:
     if not todo and not new and not ledger.is_stale(config.out, before):
         pairs = sum(int(account["pairs"]) for account in before.values())
         print(f"{config.out}: nothing to do, {pairs} pairs of {len(before)} photos are finished")
-        return config.out
+        return
     workers = config.workers or os.cpu_count() or 1
     speed = _make(todo, len(photos), config.out / ledger.WORK, rules, workers)
     new = ledger.fresh(config.out, photos)
     ledger.finish(config.out, before, new, "HAP: pairs from photos", _notes(rules, {**before, **new}))
     print(summary(config.out, skipped, speed))
-    return config.out
 
 
 def _rules(config: Config) -> Rules:

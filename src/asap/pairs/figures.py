@@ -48,7 +48,13 @@ def run(config: Config) -> Path:
         UserError: numbers that cannot be, or a folder made with other settings.
     """
     _check(config)
-    store.open_run(config.out, "figures", {k: v for k, v in asdict(config).items() if k != "out"})
+    with store.exclusive(config.out):
+        store.open_run(config.out, "figures", {k: v for k, v in asdict(config).items() if k != "out"})
+        _write(config)
+    return config.out
+
+
+def _write(config: Config) -> None:
     if config.prompts:
         fresh = scenes.prompts(config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
@@ -59,7 +65,6 @@ def run(config: Config) -> Path:
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
     notes = [f"Drawn by `asap figures` from seed {config.seed}: hands of {config.size} pixels in {look}."]
     dataset.write(config.out, rows, title="HAP figures", notes=notes)
-    return config.out
 
 
 def _check(config: Config) -> None:
