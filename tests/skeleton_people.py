@@ -22,7 +22,7 @@ def person(gesture: str = "palm") -> Skeleton:
 
 
 def hand(gesture: str, wrist: np.ndarray, side: float) -> np.ndarray:
-    """(21, 2) an upright hand, about 80 pixels high; its thumb is to the left for side 1, as a left palm's."""
+    """(21, 2) an upright hand about 80 pixels high; its thumb is to the left for side 1 (a left palm)."""
     assert gesture in GESTURES
     drawn = hands([gesture], *np.zeros((3, 1)))
     points = np.concatenate([[(0.0, 0.26)], drawn.fingers[0, :5].reshape(20, 2)]).astype(np.float64)
