@@ -56,7 +56,7 @@ def openpose_joints(body: Points) -> Points:
 
 
 def draw_bodies(canvas: Image, bodies: list[Points]) -> None:
-    """Draw the limbs, then the joints, of each of `bodies`, (18, 2) as of `openpose_joints`, into `canvas`."""
+    """(18, 2) OpenPose's joints of a body's (23, 2) points: with a neck between the shoulders, no feet."""
     for (a, b), colour in zip(LIMBS, COLOURS[: len(LIMBS)], strict=True):
         for joints in bodies:
             if np.isfinite(joints[[a, b]]).all():
