@@ -1,8 +1,8 @@
 """The table of anatomical errors of a skeleton.
 
-An error takes a `Skeleton` and a source of chance and returns another skeleton, wrong in one way; the one it
-is given is never written to. A person turned, or twice as large, gets the same error, turned or twice as large.
-Where the skeleton does not allow the error to be seen, it raises `NotPossible`.
+An error takes a `Skeleton` and a source of chance and returns another, wrong in one way; the given one is not
+written to. A person turned, or twice as large, gets the same error, turned or twice as large. Where the
+skeleton does not allow the error to be seen, it raises `NotPossible`.
 """
 
 from __future__ import annotations
