@@ -244,6 +244,25 @@ def test_fingers_without_a_stretched_neighbour_are_not_fused():
         with_error("fused_fingers", person("rock"))
 
 
+@pytest.mark.parametrize(
+    "spread",
+    [
+        pytest.param(0.15, id="upon one another"),
+        pytest.param(-1.0, id="folded down from the knuckles"),
+    ],
+)
+def test_fingers_that_cannot_be_told_apart_are_left_alone(spread):
+    one = without(person(), "right_hand")
+    hand = one.left_hand.copy()
+    if spread > 0:
+        hand[5:, 0] = hand[9, 0] + spread * (hand[5:, 0] - hand[9, 0])
+    else:
+        for ray in RAYS[1:]:
+            hand[list(ray[2:])] = hand[ray[1]] - (hand[list(ray[2:])] - hand[ray[1]])
+    with pytest.raises(NotPossible, match="stretched"):
+        with_error("missing_finger", with_part(one, "left_hand", hand))
+
+
 # arms and legs
 
 

@@ -134,9 +134,9 @@ def unbalance_face(skeleton: Skeleton, rng: random.Random) -> Skeleton:
 
 
 def add_eye(skeleton: Skeleton, rng: random.Random) -> Skeleton:
-    """A third eye on the forehead, a little above the brows."""
+    """A third eye on the forehead, well above the brows."""
     face, eye = face_in_view(skeleton), rng.choice(EYES)
     brows = np.stack([face.centre("right_brow"), face.centre("left_brow")])
-    place = brows.mean(axis=0) - rng.uniform(0.2, 0.3) * face.down
+    place = brows.mean(axis=0) - rng.uniform(0.32, 0.42) * face.down
     points = face.points[FACE_PARTS[eye]] + (place - face.centre(eye))
     return with_extras(skeleton, only("face", dict(enumerate(points, FACE_PARTS[eye].start))))

@@ -1,122 +1,23 @@
 """Errors of fingers in a skeleton: too many, lost, grown together, broken, too short or long, misplaced.
 
-Each is a pure function of a skeleton and a source of chance. Lengths are in hand sizes (`size_of`), angles in
-radians. A finger is numbered 0 (thumb) to 4 (little finger) and has four joints, from its knuckle to its tip.
+Each is a pure function of a skeleton and a source of chance. Lengths are in hand sizes, and fingers numbered,
+as in `skeleton_hands`.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
-from asap.anatomy.keypoints import size_of
-from asap.anatomy.skeletons import (
-    Extra,
-    NotPossible,
-    Skeleton,
-    angle_between,
-    chain_scaled,
-    only,
-    rotated,
-    with_extras,
-    with_part,
-)
-from asap.records import Points
+from asap.anatomy.skeleton_hands import Hand, choose_finger, hands_in_view
+from asap.anatomy.skeletons import Skeleton, chain_scaled, rotated, with_extras
 
-SHORTEST = 0.45
-"""Knuckle to tip of a finger seen as stretched."""
-LARGEST_BEND = math.radians(60)
-"""Between the bones of a finger seen as stretched."""
 FUSED_GAP = 0.12
 """Between the bones of two fingers grown together."""
 FUSED_WEIGHTS = (0.0, 0.5, 0.95, 1.0)
 """How far each joint of a fused finger, knuckle to tip, has gone over to the common line."""
-
-
-class Hand(NamedTuple):
-    """`part` of the skeleton, its `points` (21, 2), and the `stretched` fingers among its five."""
-
-    part: str
-    points: Points
-    stretched: tuple[int, ...]
-
-    @property
-    def size(self) -> float:
-        return size_of("hand", self.points)
-
-    @property
-    def side(self) -> int:
-        """1 if the knuckles, index to little finger, run from +x towards +y about the wrist, else -1."""
-        index, little = self.points[5] - self.points[0], self.points[17] - self.points[0]
-        return 1 if angle_between(index, little) > 0 else -1
-
-    def finger(self, number: int) -> Points:
-        """(4, 2) its joints, from knuckle to tip."""
-        return self.points[1 + 4 * number : 5 + 4 * number]
-
-    def replaced(self, skeleton: Skeleton, fingers: dict[int, Points]) -> Skeleton:
-        """The skeleton with other joints (4, 2) for some of this hand's fingers."""
-        points = self.points.copy()
-        for number, joints in fingers.items():
-            points[1 + 4 * number : 5 + 4 * number] = joints
-        return with_part(skeleton, self.part, points)
-
-    def sixth(self, number: int, joints: Points) -> Extra:
-        """One more finger (4, 2) at this hand's wrist, in the colours of finger `number`."""
-        return only(self.part, {0: self.points[0], **dict(enumerate(joints, 1 + 4 * number))})
-
-
-def hands_in_view(skeleton: Skeleton) -> list[Hand]:
-    """The hands of which all points are known.
-
-    Raises:
-        NotPossible: there is none.
-    """
-    parts = ("left_hand", "right_hand")
-    whole = [part for part in parts if np.isfinite(skeleton.part(part)).all()]
-    if not whole:
-        raise NotPossible("hand points missing")
-    return [Hand(part, skeleton.part(part), stretched_fingers(skeleton.part(part))) for part in whole]
-
-
-def stretched_fingers(hand: Points) -> tuple[int, ...]:
-    """Numbers of the fingers, 0 the thumb, that are neither bent nor foreshortened."""
-    return tuple(number for number in range(5) if _is_stretched(hand, number))
-
-
-def _is_stretched(hand: Points, number: int) -> bool:
-    joints = hand[1 + 4 * number : 5 + 4 * number]
-    bends = [abs(angle_between(a, b)) for a, b in pairwise(np.diff(joints, axis=0))]
-    if max(bends) > LARGEST_BEND:
-        return False
-    if number:
-        return math.dist(joints[0], joints[3]) > SHORTEST * size_of("hand", hand)
-    # a thumb laid across the palm is straight too, but its tip comes nearer to the little finger
-    return math.dist(joints[3], hand[17]) > math.dist(joints[0], hand[17])
-
-
-def choose_finger(
-    skeleton: Skeleton, rng: random.Random, allowed: Callable[[Hand, int], bool] = lambda hand, number: True
-) -> tuple[Hand, int]:
-    """A hand and one of its stretched long fingers (1 to 4) that is `allowed`.
-
-    Raises:
-        NotPossible: there is none.
-    """
-    options = [
-        (hand, number)
-        for hand in hands_in_view(skeleton)
-        for number in hand.stretched
-        if number and allowed(hand, number)
-    ]
-    if not options:
-        raise NotPossible("no finger is stretched as this error needs it")
-    return rng.choice(options)
 
 
 def add_finger(skeleton: Skeleton, rng: random.Random) -> Skeleton:
@@ -169,7 +70,13 @@ def remove_finger(skeleton: Skeleton, rng: random.Random) -> Skeleton:
 
 def fuse_fingers(skeleton: Skeleton, rng: random.Random) -> Skeleton:
     """Two stretched neighbours grown together along their length."""
-    hand, number = choose_finger(skeleton, rng, lambda hand, number: number + 1 in hand.stretched)
+
+    def are_apart(hand: Hand, number: int) -> bool:
+        if number + 1 not in hand.stretched:
+            return False
+        return math.dist(hand.finger(number)[3], hand.finger(number + 1)[3]) > 1.5 * FUSED_GAP * hand.size
+
+    hand, number = choose_finger(skeleton, rng, are_apart)
     one, other = hand.finger(number), hand.finger(number + 1)
     middle = (one + other) / 2
     along = middle[3] - middle[0]

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 
 from asap.anatomy.keypoints import LIMBS, size_of
-from asap.anatomy.skeleton_finger_errors import hands_in_view
+from asap.anatomy.skeleton_hands import hands_in_view
 from asap.anatomy.skeletons import (
     Extra,
     NotPossible,
