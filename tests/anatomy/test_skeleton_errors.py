@@ -8,7 +8,7 @@ import pytest
 
 from asap.anatomy.keypoints import LIMBS, RAYS, size_of
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
-from asap.anatomy.skeletons import PARTS, Skeleton, angle_between, transformed, with_part
+from asap.anatomy.skeletons import PARTS, Skeleton, angle_between, rotated, transformed, with_part
 from asap.pairs.degradations import DEGRADATIONS
 from skeleton_people import copied, is_equal, parts, person, runner, similarity
 
@@ -195,15 +195,20 @@ def test_a_misconnected_finger_starts_near_the_wrist_at_the_palms_side(who, seed
     assert length(now, finger) == pytest.approx(length(was, finger))
 
 
+@pytest.mark.parametrize("bend", [-1.5, 0.0, 1.5])
 @pytest.mark.parametrize("seed", range(6))
-def test_a_second_hand_shares_the_wrist_and_does_not_lie_on_the_forearm(seed):
-    (extra,) = with_error("second_hand", person(), seed).extras
-    hand = person().part(extra.part)
+def test_a_second_hand_shares_the_wrist_and_does_not_lie_on_the_forearm(bend, seed):
+    bent = person()
+    for part in HANDS:
+        hand = bent.part(part)
+        bent = with_part(bent, part, rotated(hand, hand[0], bend))
+    (extra,) = with_error("second_hand", bent, seed).extras
+    hand = bent.part(extra.part)
     assert extra.points[0] == pytest.approx(hand[0])
     assert size_of("hand", extra.points) == pytest.approx(size_of("hand", hand))
-    elbow = person().body[7 if extra.part == "left_hand" else 8]
-    assert abs(angle_between(extra.points[9] - hand[0], elbow - hand[0])) > math.radians(40)
-    assert abs(angle_between(extra.points[9] - hand[0], hand[9] - hand[0])) > math.radians(69)
+    elbow = bent.body[7 if extra.part == "left_hand" else 8]
+    assert abs(angle_between(extra.points[9] - hand[0], elbow - hand[0])) > math.radians(44)
+    assert 69 < abs(math.degrees(angle_between(extra.points[9] - hand[0], hand[9] - hand[0]))) < 101
 
 
 def test_swapped_hands_have_their_thumbs_on_the_wrong_side():

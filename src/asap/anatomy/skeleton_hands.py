@@ -1,7 +1,7 @@
 """Hands of a skeleton: their sizes and sides, and which of their fingers an error may be put on.
 
-Lengths are in hand sizes (`size_of`), angles in radians. Fingers are numbered from 0, the thumb, to 4, the little
-finger, and have four joints, from the knuckle to the tip.
+Lengths are in hand sizes (`size_of`), angles in radians. Fingers are numbered from 0, the thumb, to 4, the
+little finger, and have four joints, from the knuckle to the tip.
 """
 
 from __future__ import annotations
