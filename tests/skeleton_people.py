@@ -69,10 +69,10 @@ def is_equal(first: Skeleton, second: Skeleton, within: float = 0.0) -> bool:
 
 
 def runner() -> Skeleton:
-    """The same person from the side, running: elbows and knees bent, the face still to the viewer."""
+    """The same person from the side, running to the left: elbows and knees bent, the face to the viewer."""
     body = person().body.copy()
     body[5], body[7], body[9] = (310, 190), (285, 265), (215, 265)
-    body[6], body[8], body[10] = (298, 190), (345, 250), (385, 190)
+    body[6], body[8], body[10] = (298, 190), (345, 250), (290, 300)
     body[11], body[13], body[15] = (305, 370), (225, 440), (270, 540)
     body[12], body[14], body[16] = (300, 370), (345, 480), (430, 530)
     body[17:20] += body[15] - person().body[15]
