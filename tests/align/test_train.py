@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
 from asap.align import loop, train
-from asap.align.objectives import preference_gap
+from asap.align.objectives import PairErrors, preference_gap
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
@@ -115,8 +117,23 @@ def test_a_damaged_checkpoint_is_named(flux: Path, pairs: Path, tmp_path: Path) 
 
 
 def test_a_run_that_diverges_stops_with_the_reason(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the loss is"):
-        train.run(config(flux, pairs, tmp_path / "run", steps=60, learning_rate=1e18))
+    out = tmp_path / "run"
+    with pytest.raises(UserError, match=r"is (nan|inf); lower --learning-rate, with another --out"):
+        train.run(config(flux, pairs, out, steps=60, learning_rate=1e18, checkpoint_every=1))
+    assert all(math.isfinite(value) for row in read_rows(out / loop.LOG) for value in row.values())
+    state = load_file(out / loop.CHECKPOINT)
+    assert all(tensor.isfinite().all() for tensor in state.values())
+    assert not (out / WEIGHTS).exists()
+
+
+def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight])
+    errors = PairErrors(*torch.zeros(5, 1, 2, 2))
+    settings = config(flux, pairs, tmp_path)
+    with pytest.raises(UserError, match="step 7: grad_norm is inf"):
+        loop.update(settings, lambda _: weight.sqrt(), errors, {"w": weight}, optimizer, Accelerator(), 7)
+    assert weight.item() == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -183,27 +184,41 @@ def update(
     accelerator: Accelerator,
     step: int,
 ) -> store.Row:
-    """One optimiser step on the mean loss of all processes; returns the row to log.
+    """One optimiser step on the mean loss of all processes; returns the row to log, of means over processes.
 
     Raises:
-        UserError: the loss is not finite; the last checkpoint is kept.
+        UserError: the loss or its gradient is not finite; neither step nor checkpoint is made of it.
     """
     loss = objective(errors).mean()
-    if not torch.isfinite(loss):
-        raise UserError(
-            f"step {step}: the loss is {loss.item()}; lower --learning-rate (the last checkpoint is kept)"
-        )
     optimizer.zero_grad()
     accelerator.backward(loss)
     _average_gradients(parameters.values(), accelerator)
     norm = nn.utils.clip_grad_norm_(parameters.values(), config.max_grad_norm)
+    alpha = (config.alpha or 0.0) if config.objective == "asap" else 0.0
+    row = {"loss": loss.item(), **objectives.summarize(errors, alpha), "grad_norm": norm.item()}
+    row = _average_row(row, accelerator)
+    _check_finite(row, step)
     rate = (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.step()
-    alpha = (config.alpha or 0.0) if config.objective == "asap" else 0.0
-    summary = objectives.summarize(errors, alpha)
-    return {"step": step, "loss": loss.item(), **summary, "grad_norm": norm.item(), "learning_rate": rate}
+    return {"step": step, **row, "learning_rate": rate}
+
+
+def _check_finite(row: Mapping[str, float], step: int) -> None:
+    for name, value in row.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"step {step}: {name} is {value}; lower --learning-rate, with another --out "
+                "(the last checkpoint here is kept)"
+            )
+
+
+def _average_row(row: dict[str, float], accelerator: Accelerator) -> dict[str, float]:
+    if accelerator.num_processes == 1:
+        return row
+    values = torch.tensor(list(row.values()), device=accelerator.device)
+    return dict(zip(row, accelerator.reduce(values, "mean").tolist()))
 
 
 def _average_gradients(parameters: Any, accelerator: Accelerator) -> None:
