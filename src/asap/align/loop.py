@@ -72,6 +72,7 @@ def _cached(
     """The main process builds the cache while the others wait, then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["processes"] = accelerator.num_processes
+    identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
     with accelerator.main_process_first():
         store.open_run(config.out, "train", identity, {"command": spelled})
         pairs = latents.prepare(
