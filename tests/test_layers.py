@@ -74,3 +74,14 @@ def test_help_is_quick_and_light() -> None:
         seconds.append(time.perf_counter() - start)
         assert done.stdout.endswith("[]\n") and "build" in done.stdout
     assert min(seconds) < 0.5
+
+
+@pytest.mark.parametrize("stage", ["build", "train"])
+def test_the_help_of_a_stage_does_without_torch(stage: str) -> None:
+    code = (
+        f"import sys; sys.argv[0] = 'asap'; from asap.cli import main\n"
+        f"try: main(['{stage}', '--help'])\n"
+        "except SystemExit: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n") and "--out" in done.stdout

@@ -17,6 +17,21 @@ def test_ids_depend_on_content_alone() -> None:
     assert 0 <= store.seed_of("x") < 2**63
 
 
+def test_a_large_file_is_known_by_its_length_and_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WHOLE", 1 << 20)
+    data = bytearray(40 << 20)
+    seen = set()
+    for position in (None, 0, len(data) - 1):
+        if position is not None:
+            data[position] += 1
+        (tmp_path / "large").write_bytes(data)
+        seen.add(store.sampled_id(tmp_path / "large"))
+    (tmp_path / "large").write_bytes(data + b"x")
+    assert len(seen | {store.sampled_id(tmp_path / "large")}) == 4
+
+
 def test_rows_come_back_and_a_half_line_is_cut(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     store.append_rows(path, [{"n": 1}, {"n": 2}])

@@ -115,12 +115,12 @@ def tiny_sdxl(folder: Path, seed: int = 0, prediction: str = "epsilon") -> Path:
     return folder
 
 
-def write_pairs(folder: Path, count: int = 6, height: int = 40, width: int = 48) -> Path:
+def write_pairs(folder: Path, count: int = 6, height: int = 40, width: int = 48, seed: int = 0) -> Path:
     """A HAP dataset of noise, written with plain `datasets`: each pair differs in one rectangle."""
     import datasets
     from PIL import Image
 
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     rows = []
     for i in range(count):
         chosen = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)

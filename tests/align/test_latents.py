@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from asap.align import latents
 from asap.backbones.load import load
 from asap.errors import UserError
-from tiny import write_pairs
+from tiny import tiny_flux, write_pairs
 
 
 def cached(flux: Path, pairs: Path, folder: Path, resolution: int = 32) -> latents.CachedPairs:
@@ -101,6 +102,21 @@ def test_a_cache_of_other_data_or_resolution_is_refused(flux: Path, pairs: Path,
     other = write_pairs(tmp_path / "other", count=4)
     with pytest.raises(UserError, match="with other data"):
         cached(flux, other, tmp_path / "cache")
+
+
+def test_a_cache_of_other_pixels_or_weights_under_the_same_names_is_refused(tmp_path: Path) -> None:
+    model, data = tiny_flux(tmp_path / "flux"), write_pairs(tmp_path / "pairs")
+    cached(model, data, tmp_path / "cache")
+    shutil.rmtree(data)
+    write_pairs(data, seed=1)  # the same ids and captions
+    with pytest.raises(UserError, match="with other data"):
+        cached(model, data, tmp_path / "cache")
+    shutil.rmtree(data)
+    write_pairs(data)
+    shutil.rmtree(model)
+    tiny_flux(model, seed=1)
+    with pytest.raises(UserError, match="with other weights"):
+        cached(model, data, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("resolution", [0, 7, 33])

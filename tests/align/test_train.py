@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -13,11 +14,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
-from asap.align import train
-from asap.align.objectives import preference_gap
+from asap.align import loop, train
+from asap.align.objectives import PairErrors, preference_gap
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
@@ -39,7 +41,7 @@ def test_every_objective_trains_every_family(
 ) -> None:
     model: Path = request.getfixturevalue(family)
     out = train.run(config(model, pairs, tmp_path / "run", objective=objective))
-    rows = list(read_rows(out / train.LOG))
+    rows = list(read_rows(out / loop.LOG))
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert rows[0]["delta_mean"] == pytest.approx(0, abs=1e-6)
     trained = load_file(out / WEIGHTS)
@@ -51,7 +53,7 @@ def test_every_objective_trains_every_family(
 
 def test_asap_drives_the_gap_to_its_margin(flux: Path, pairs: Path, tmp_path: Path) -> None:
     out = train.run(config(flux, pairs, tmp_path / "run", steps=80, batch_size=6, tau=0.05))
-    deltas = [row["delta_mean"] for row in read_rows(out / train.LOG)]
+    deltas = [row["delta_mean"] for row in read_rows(out / loop.LOG)]
     assert sum(deltas[-10:]) / 10 == pytest.approx(0.05, abs=0.025)
 
 
@@ -64,8 +66,8 @@ def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_p
     data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     batch = data.batch(range(6))
-    t, eps = train.draw(backbone, batch.winner, seed=0, step=0, rank=0)
-    errors = train.pair_errors(backbone, batch, t, eps)
+    t, eps = loop.draw(backbone, batch.winner, seed=0, step=0, rank=0)
+    errors = loop.pair_errors(backbone, batch, t, eps)
     assert torch.equal(preference_gap(errors, 10.0), torch.zeros(6))
     assert errors.policy_w.requires_grad and errors.policy_l.requires_grad
     assert not errors.ref_w.requires_grad
@@ -77,7 +79,7 @@ def test_resume_equals_uninterrupted_bit_for_bit(flux: Path, pairs: Path, tmp_pa
     train.run(parts)
     train.run(replace(parts, steps=6))
     assert (whole / WEIGHTS).read_bytes() == (tmp_path / "parts" / WEIGHTS).read_bytes()
-    assert (whole / train.LOG).read_text() == (tmp_path / "parts" / train.LOG).read_text()
+    assert (whole / loop.LOG).read_text() == (tmp_path / "parts" / loop.LOG).read_text()
 
 
 def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Path, tmp_path: Path) -> None:
@@ -91,14 +93,14 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Pa
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
-    while not (out / train.CHECKPOINT).exists() and time.monotonic() < deadline:
+    while not (out / loop.CHECKPOINT).exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (out / WEIGHTS).exists(), "it finished before it was killed"
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert (out / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
-    assert [row["step"] for row in read_rows(out / train.LOG)] == list(range(40))
+    assert [row["step"] for row in read_rows(out / loop.LOG)] == list(range(40))
 
 
 def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:
@@ -109,14 +111,29 @@ def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, 
 
 def test_a_damaged_checkpoint_is_named(flux: Path, pairs: Path, tmp_path: Path) -> None:
     out = train.run(config(flux, pairs, tmp_path / "run", steps=1))
-    (out / train.CHECKPOINT).write_bytes(b"nonsense")
+    (out / loop.CHECKPOINT).write_bytes(b"nonsense")
     with pytest.raises(UserError, match=r"checkpoint\.safetensors is damaged"):
         train.run(config(flux, pairs, tmp_path / "run", steps=2))
 
 
 def test_a_run_that_diverges_stops_with_the_reason(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the loss is"):
-        train.run(config(flux, pairs, tmp_path / "run", steps=60, learning_rate=1e18))
+    out = tmp_path / "run"
+    with pytest.raises(UserError, match=r"is (nan|inf); lower --learning-rate, with another --out"):
+        train.run(config(flux, pairs, out, steps=60, learning_rate=1e18, checkpoint_every=1))
+    assert all(math.isfinite(value) for row in read_rows(out / loop.LOG) for value in row.values())
+    state = load_file(out / loop.CHECKPOINT)
+    assert all(tensor.isfinite().all() for tensor in state.values())
+    assert not (out / WEIGHTS).exists()
+
+
+def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([weight])
+    errors = PairErrors(*torch.zeros(5, 1, 2, 2))
+    settings = config(flux, pairs, tmp_path)
+    with pytest.raises(UserError, match="step 7: grad_norm is inf"):
+        loop.update(settings, lambda _: weight.sqrt(), errors, {"w": weight}, optimizer, Accelerator(), 7)
+    assert weight.item() == 0
 
 
 @pytest.mark.parametrize(
@@ -128,11 +145,11 @@ def test_settings_that_cannot_work(flux: Path, pairs: Path, tmp_path: Path, chan
 
 
 def test_order_visits_every_pair_once_an_epoch() -> None:
-    stream = train.shuffled(7, 0, range(21))
+    stream = loop.shuffled(7, 0, range(21))
     epochs = [stream[i : i + 7] for i in (0, 7, 14)]
     assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
     assert epochs[0] != epochs[1]
-    assert train.shuffled(7, 0, [9, 13]) == [stream[9], stream[13]]
+    assert loop.shuffled(7, 0, [9, 13]) == [stream[9], stream[13]]
 
 
 def test_seeds_change_the_run(flux: Path, pairs: Path, tmp_path: Path) -> None:

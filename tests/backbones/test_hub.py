@@ -98,6 +98,18 @@ def test_a_gated_dataset_is_told_apart_from_a_missing_one(asked: list[str]) -> N
         latents.open_dataset("of/missing")
 
 
+def test_the_revision_is_told_even_by_a_missing_file(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": "1" * 40}
+    monkeypatch.setitem(ANSWERS, "of/bare", (404, commit))
+    monkeypatch.setitem(ANSWERS, "of/busy", (503, {}))
+    assert hub.revision("dataset", "of/other") == "0" * 40
+    assert latents.dataset_id("of/bare") == "1" * 40
+    with pytest.raises(UserError, match="does not tell the revision of of/busy"):
+        hub.revision("dataset", "of/busy")
+
+
 def test_without_a_network_it_says_so_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

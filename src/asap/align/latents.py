@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asap import store
-from asap.backbones import hub
+from asap.backbones import hub, load
 from asap.backbones.backbone import Backbone, Condition, Frame
 from asap.errors import UserError
 from asap.records import Image, Mask
@@ -91,7 +91,8 @@ def prepare(
         raise UserError(f"{data} holds no pairs")
     identity = {
         "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
-        "data": store.content_id(keys), "resolution": resolution, "mask_dilation": mask_dilation,
+        "data": dataset_id(data), "weights": load.weights_id(backbone),
+        "resolution": resolution, "mask_dilation": mask_dilation,
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
     prompts = sorted({prompt for _, prompt in keys})
@@ -120,10 +121,9 @@ def open_dataset(data: str) -> Any:
         raise UserError(
             f"{data} holds no parquet files, so no HAP dataset; make one by `asap build` or `asap figures`"
         )
-    if not Path(data).exists():
-        hub.ask("dataset", data, "README.md")
+    revision = None if Path(data).exists() else hub.revision("dataset", data)
     try:
-        rows = datasets.load_dataset(data, split="train", streaming=True)
+        rows = datasets.load_dataset(data, split="train", streaming=True, revision=revision)
     except (FileNotFoundError, ValueError, ConnectionError, datasets.exceptions.DatasetsError) as error:
         raise UserError(f"cannot open the dataset {data}: {' '.join(str(error).split())[:200]}") from None
     missing = [name for name in COLUMNS if name not in (rows.column_names or COLUMNS)]
@@ -132,6 +132,12 @@ def open_dataset(data: str) -> Any:
             f"{data} lacks the columns {', '.join(missing)}; a HAP dataset has {', '.join(COLUMNS)}"
         )
     return rows
+
+
+def dataset_id(data: str) -> str:
+    """What a dataset holds: the id of its folder's parquet files, or the hub's commit."""
+    folder = Path(data)
+    return store.folder_id(folder, "*.parquet") if folder.exists() else hub.revision("dataset", data)
 
 
 def _todo(folder: Path, kind: str, count: int) -> list[int]:

@@ -1,31 +1,18 @@
-"""`asap train`: preference pairs -> a LoRA. The loop of phase II, from top to bottom."""
+"""`asap train`: preference pairs -> a LoRA. Settings and their checks; the work is in `loop`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import torch
 import tyro
-from accelerate import Accelerator
-from torch import Tensor, nn
-from tqdm import tqdm
 
-from asap import command, store
-from asap.align import checkpoint, latents, objectives
-from asap.align.objectives import Objective, PairErrors
+from asap import command
 from asap.align.recipes import RECIPES, by_family
-from asap.backbones import load, lora
-from asap.backbones.backbone import Backbone
 from asap.errors import UserError
-
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
 
 
 def _of_recipe(setting: str) -> Any:
@@ -91,30 +78,10 @@ def run(config: Config) -> Path:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
     _check(config)
-    accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
-    latents.open_dataset(config.data)  # before the run's folder is taken by settings that cannot work
-    spelled = command.spell(config, "train")
-    config = complete(config, backbone)
-    # of several processes that train together, one has the folder for all
-    with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
-        _train(config, backbone, accelerator, spelled)
+    from asap.align import loop  # torch, which neither --help nor the checks need
+
+    loop.run(config)
     return config.out
-
-
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
-    parameters = _add_lora(config, backbone)
-    optimizer = torch.optim.AdamW(
-        parameters.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
-    )
-    start = checkpoint.read(config.out / CHECKPOINT, parameters, optimizer)
-    _drop_log_from(config.out / LOG, start)
-    loop(config, backbone, pairs, parameters, optimizer, accelerator, start)
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        backbone.save_lora(config.out)
-    accelerator.end_training()
 
 
 def _check(config: Config) -> None:
@@ -128,195 +95,17 @@ def _check(config: Config) -> None:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number of at least 0")
 
 
-def _accelerator(config: Config) -> Accelerator:
-    precision = "bf16" if config.dtype == "bfloat16" else "no"
-    log_with = None if config.tracker == "none" else config.tracker
-    return Accelerator(mixed_precision=precision, log_with=log_with, project_dir=str(config.out))
-
-
-def complete(config: Config, backbone: Backbone) -> Config:
-    """`config` with what it leaves open taken from the family's recipe."""
-    recipe = asdict(RECIPES[backbone.name])
+def complete(config: Config, family: str, native_size: int) -> Config:
+    """`config` with what it leaves open taken from the recipe of `family`."""
+    recipe = asdict(RECIPES[family])
     opened = {name: value for name, value in recipe.items() if getattr(config, name) is None}
-    config = replace(config, **opened, resolution=config.resolution or backbone.native_size)
+    config = replace(config, **opened, resolution=config.resolution or native_size)
     return replace(config, lora_alpha=config.lora_alpha or config.rank)
-
-
-# settings that may change between the parts of one run: they do not decide what a step computes
-FREE = {"out", "steps", "checkpoint_every", "tracker", "gradient_checkpointing"}
-
-
-def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
-) -> latents.CachedPairs:
-    """The main process builds the cache while the others wait, then all open it."""
-    identity = {name: value for name, value in asdict(config).items() if name not in FREE}
-    identity["processes"] = accelerator.num_processes
-    with accelerator.main_process_first():
-        store.open_run(config.out, "train", identity, {"command": spelled})
-        pairs = latents.prepare(
-            backbone,
-            config.data,
-            config.out / "latents",
-            resolution=config.resolution or backbone.native_size,
-            mask_dilation=config.mask_dilation or 0,
-        )
-    backbone.free_encoders()
-    return pairs
-
-
-def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
-    if config.gradient_checkpointing:
-        backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    lora.add_lora(
-        backbone.denoiser,
-        backbone.lora_targets,
-        rank=config.rank or 1,
-        alpha=config.lora_alpha or 1,
-        seed=store.seed_of(config.seed, "lora"),
-    )
-    return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
-
-
-def loop(
-    config: Config,
-    backbone: Backbone,
-    pairs: latents.CachedPairs,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-    start: int,
-) -> None:
-    """Steps `start` to `config.steps`: batch, shared noise and time, errors, objective, step, log."""
-    if accelerator.log_with:
-        accelerator.init_trackers("asap")
-    objective = objectives.bind(
-        config.objective, alpha=config.alpha or 0.0, tau=config.tau or 0.0, beta=config.beta or 0.0
-    )
-    rows: list[store.Row] = []
-    bar = tqdm(
-        range(start, config.steps), initial=start, total=config.steps, desc=config.objective, unit="step"
-    )
-    for step in bar:
-        first = (step * accelerator.num_processes + accelerator.process_index) * (config.batch_size or 1)
-        indices = shuffled(len(pairs), config.seed, range(first, first + (config.batch_size or 1)))
-        batch = pairs.batch(indices).to(accelerator.device)
-        t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
-        with accelerator.autocast():
-            errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective != "sft")
-        row = update(config, objective, errors, parameters, optimizer, accelerator, step)
-        rows.append(row)
-        accelerator.log({k: v for k, v in row.items() if k != "step"}, step=step)
-        bar.set_postfix({k: f"{row[k]:.3g}" for k in ("loss", "delta_mean", "winner_rise")})
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            _save(config, step + 1, rows, parameters, optimizer, accelerator)
-
-
-def shuffled(count: int, seed: int, positions: Iterable[int]) -> list[int]:
-    """The pairs at `positions` of an endless stream that holds every one of `count` pairs once an epoch.
-
-    A pure function of seed and position, so that a resumed run needs no record of where the data stood.
-    """
-    return [_permutation(count, seed, p // count)[p % count] for p in positions]
-
-
-@lru_cache(maxsize=2)
-def _permutation(count: int, seed: int, epoch: int) -> list[int]:
-    generator = torch.Generator().manual_seed(store.seed_of(seed, "order", epoch))
-    return [int(i) for i in torch.randperm(count, generator=generator)]
-
-
-def draw(backbone: Backbone, latent: Tensor, seed: int, step: int, rank: int) -> tuple[Tensor, Tensor]:
-    """Times (B,) and noise like `latent` for winner and loser alike, drawn on the CPU by seed and step."""
-    generator = torch.Generator().manual_seed(store.seed_of(seed, "noise", step, rank))
-    t = backbone.times(len(latent), generator)
-    eps = torch.randn(latent.shape, generator=generator)
-    return t.to(latent.device), eps.to(latent.device)
-
-
-def pair_errors(
-    backbone: Backbone, batch: latents.Batch, t: Tensor, eps: Tensor, *, learn_loser: bool = True
-) -> PairErrors:
-    """Squared errors of policy and reference on winner and loser at the same time and noise.
-
-    The reference is the denoiser with its adapter off. Only the policy's errors carry gradients, the
-    loser's only if `learn_loser`.
-    """
-
-    def error(z: Tensor) -> Tensor:
-        predicted = backbone.predict(backbone.noise(z, eps, t), t, batch.condition)
-        return (predicted.float() - backbone.target(z, eps, t)).square().mean(dim=1)
-
-    policy_w = error(batch.winner)
-    with torch.set_grad_enabled(learn_loser):
-        policy_l = error(batch.loser)
-    with torch.no_grad(), lora.adapter_off(backbone.denoiser):
-        ref_w, ref_l = error(batch.winner), error(batch.loser)
-    return PairErrors(policy_w, policy_l, ref_w, ref_l, batch.weight)
-
-
-def update(
-    config: Config,
-    objective: Objective,
-    errors: PairErrors,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-    step: int,
-) -> store.Row:
-    """One optimiser step on the mean loss of all processes; returns the row to log.
-
-    Raises:
-        UserError: the loss is not finite; the last checkpoint is kept.
-    """
-    loss = objective(errors).mean()
-    if not torch.isfinite(loss):
-        raise UserError(
-            f"step {step}: the loss is {loss.item()}; lower --learning-rate (the last checkpoint is kept)"
-        )
-    optimizer.zero_grad()
-    accelerator.backward(loss)
-    _average_gradients(parameters.values(), accelerator)
-    norm = nn.utils.clip_grad_norm_(parameters.values(), config.max_grad_norm)
-    rate = (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.step()
-    alpha = (config.alpha or 0.0) if config.objective == "asap" else 0.0
-    summary = objectives.summarize(errors, alpha)
-    return {"step": step, "loss": loss.item(), **summary, "grad_norm": norm.item(), "learning_rate": rate}
-
-
-def _average_gradients(parameters: Any, accelerator: Accelerator) -> None:
-    """The mean over processes. Plain all-reduce: DDP's hooks count forward passes, and a pair has several."""
-    if accelerator.num_processes > 1:
-        for parameter in parameters:
-            parameter.grad = accelerator.reduce(parameter.grad, "mean")
-
-
-def _save(
-    config: Config,
-    step: int,
-    rows: list[store.Row],
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-) -> None:
-    if accelerator.is_main_process:
-        store.append_rows(config.out / LOG, rows)
-        checkpoint.write(config.out / CHECKPOINT, step, parameters, optimizer)
-    rows.clear()
-
-
-def _drop_log_from(path: Path, step: int) -> None:
-    """Forget the logged steps that the checkpoint does not have: they will be done again."""
-    rows = list(store.read_rows(path))
-    kept = [row for row in rows if row["step"] < step]
-    if len(kept) < len(rows):
-        store.write_atomic(path, "".join(store.to_json(row) + "\n" for row in kept))
 
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
     out = run(command.parse(Config, argv, "train"))
-    print(f"trained: {out / lora.WEIGHTS}")
+    from asap.backbones.lora import WEIGHTS
+
+    print(f"trained: {out / WEIGHTS}")

@@ -37,6 +37,7 @@ class Backbone(Protocol):
     Attributes:
         name: the family ("flux").
         source: the folder or hub id it came from.
+        revision: the hub's commit; None for a folder.
         latent_factor: pixels per latent position.
         native_size: the pixels a side that the model was made for.
         lora_targets: the linear layers that a LoRA adapts, as peft's `target_modules`.
@@ -45,6 +46,7 @@ class Backbone(Protocol):
 
     name: str
     source: str
+    revision: str | None
     latent_factor: int
     native_size: int
     lora_targets: tuple[str, ...]

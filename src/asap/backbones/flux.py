@@ -13,13 +13,13 @@ from torch import Tensor
 
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import DTYPES, generators, load_part, posterior_mean, readable_errors, to_uint8
+from asap.backbones.parts import Pretrained, generators, posterior_mean, to_uint8
 from asap.records import Image
 
 TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
 
 
-class Flux:
+class Flux(Pretrained):
     """The `Backbone` of `FluxPipeline`. Time t is the flow's own, in (0, 1), 1 being pure noise."""
 
     name = "flux"
@@ -30,39 +30,29 @@ class Flux:
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2"),
     )
 
-    def __init__(self, source: str, *, device: str = "cpu", dtype: str = "float32") -> None:
-        self.source, self.device, self.dtype = source, device, DTYPES[dtype]
-
     @property
     def settings(self) -> dict[str, object]:
         return {"dtype": str(self.dtype), "guidance": TRAINING_GUIDANCE}
 
     @cached_property
     def denoiser(self) -> Any:
-        return load_part(FluxTransformer2DModel, self.source, "transformer", self.dtype, self.device)
+        return self.part(FluxTransformer2DModel, "transformer")
 
     @cached_property
     def _vae(self) -> Any:
-        return load_part(AutoencoderKL, self.source, "vae", self.dtype, self.device)
+        return self.part(AutoencoderKL, "vae")
 
     @cached_property
     def _text(self) -> Any:
-        with readable_errors(self.source, "the text encoders"):
-            pipeline = FluxPipeline.from_pretrained(
-                self.source, transformer=None, vae=None, dtype=self.dtype, use_safetensors=True
-            )
-        return pipeline.to(self.device)
+        return self.pipeline(FluxPipeline, "the text encoders", transformer=None, vae=None)
 
     @cached_property
     def _pipeline(self) -> Any:
-        with readable_errors(self.source, "the pipeline"):
-            pipeline = FluxPipeline.from_pretrained(self.source, dtype=self.dtype, use_safetensors=True)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(self.device)
+        return self.pipeline(FluxPipeline, "the pipeline")
 
     @cached_property
     def latent_factor(self) -> int:
-        config = AutoencoderKL.load_config(self.source, subfolder="vae")
+        config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
         return int(2 ** (len(config["block_out_channels"]) - 1))
 
     def free_encoders(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub.constants import HUGGINGFACE_HEADER_X_REPO_COMMIT
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -47,14 +48,31 @@ def ask(kind: Kind, source: str, name: str) -> bool:
     Raises:
         UserError: nothing of that name, no right to it, or no network.
     """
+    return _ask(kind, source, name)[0]
+
+
+def revision(kind: Kind, source: str, name: str = "README.md") -> str:
+    """The commit that the hub's `source` is at, by one request for the file `name`, which may be missing.
+
+    Raises:
+        UserError: as `ask`, and where the hub is busy.
+    """
+    commit = _ask(kind, source, name)[1]
+    if commit is None:
+        raise UserError(f"the hub does not tell the revision of {source}; try again in a minute")
+    return commit
+
+
+def _ask(kind: Kind, source: str, name: str) -> tuple[bool, str | None]:
     try:
-        get_hf_file_metadata(hf_hub_url(source, name, repo_type=kind))
-    except EntryNotFoundError:
-        return False
+        return True, get_hf_file_metadata(hf_hub_url(source, name, repo_type=kind)).commit_hash
+    except EntryNotFoundError as error:
+        headers = getattr(getattr(error, "response", None), "headers", {})
+        return False, headers.get(HUGGINGFACE_HEADER_X_REPO_COMMIT)
     except Exception as error:  # no network: by the hub's version an error of requests, httpx or httpx2
         if getattr(getattr(error, "response", None), "status_code", None) not in BUSY:
             raise UserError(_told(kind, source, error)) from None
-    return True
+    return True, None
 
 
 def _told(kind: Kind, source: str, error: Exception) -> str:

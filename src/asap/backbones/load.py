@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from asap import store
 from asap.backbones import hub
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
@@ -27,17 +28,28 @@ def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone
         UserError: no such folder or hub id, or a family without a backbone.
     """
     source = EMBEDDED.get(model, Path(model))
-    family = _class_name(str(source))
+    index = _index(str(source))
+    family = _class_name(index)
     if family not in FAMILIES:
         raise UserError(f"{model} is a {family}; backbones exist for {', '.join(FAMILIES)}")
-    backbone: Backbone = choose(FAMILIES, family, "backbone")(str(source), device=device, dtype=dtype)
+    # of the hub, all parts come from the commit whose index is in the cache
+    revision = None if source.is_dir() else index.parent.name
+    make = choose(FAMILIES, family, "backbone")
+    backbone: Backbone = make(str(source), device=device, dtype=dtype, revision=revision)
     return backbone
 
 
-def _class_name(source: str) -> str:
+def weights_id(backbone: Backbone) -> str:
+    """What the weights of `backbone` are: the id of its folder's .safetensors files, or the hub's commit."""
+    return backbone.revision or store.folder_id(Path(backbone.source), "*.safetensors")
+
+
+def _index(source: str) -> Path:
     path = Path(source) / "model_index.json"
-    if not path.is_file():
-        path = _download_index(source)
+    return path if path.is_file() else _download_index(source)
+
+
+def _class_name(path: Path) -> str:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["_class_name"])
     except (ValueError, KeyError) as error:

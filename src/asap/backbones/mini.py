@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
 from asap.backbones.cpu import tune_allocator
-from asap.backbones.parts import DTYPES, generators, load_part
+from asap.backbones.parts import Pretrained, generators
 from asap.errors import UserError
 from asap.records import Image
 
@@ -135,7 +135,7 @@ def new_pipeline(words: Sequence[str], seed: int) -> MiniPipeline:
         return MiniPipeline(transformer, CaptionEmbedding(list(words)))
 
 
-class Mini:
+class Mini(Pretrained):
     """The `Backbone` of `MiniPipeline`: latents are pixels in [-1, 1], t is the flow's own time."""
 
     name = "mini"
@@ -146,8 +146,8 @@ class Mini:
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
     )
 
-    def __init__(self, source: str, *, device: str = "cpu", dtype: str = "float32") -> None:
-        self.source, self.device, self.dtype = source, device, DTYPES[dtype]
+    def __init__(self, source: str, **settings: Any) -> None:
+        super().__init__(source, **settings)
         tune_allocator()
 
     @property
@@ -156,11 +156,11 @@ class Mini:
 
     @cached_property
     def denoiser(self) -> Any:
-        return load_part(FluxTransformer2DModel, self.source, "transformer", self.dtype, self.device)
+        return self.part(FluxTransformer2DModel, "transformer")
 
     @cached_property
     def _captions(self) -> Any:
-        return load_part(CaptionEmbedding, self.source, "captions", torch.float32, self.device)
+        return self.part(CaptionEmbedding, "captions", torch.float32)
 
     @cached_property
     def _pipeline(self) -> MiniPipeline:

@@ -16,15 +16,32 @@ from asap.records import Image
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load_part(cls: Any, source: str, subfolder: str, dtype: torch.dtype, device: str) -> Any:
-    """One frozen part of a pipeline in evaluation mode, from safetensors only.
+class Pretrained:
+    """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only."""
 
-    Raises:
-        UserError: the part is missing, damaged, or not in safetensors.
-    """
-    with readable_errors(source, subfolder):
-        part = cls.from_pretrained(source, subfolder=subfolder, dtype=dtype, use_safetensors=True)
-    return part.to(device).eval().requires_grad_(False)
+    def __init__(
+        self, source: str, *, device: str = "cpu", dtype: str = "float32", revision: str | None = None
+    ) -> None:
+        self.source, self.device, self.dtype, self.revision = source, device, DTYPES[dtype], revision
+
+    def part(self, cls: Any, subfolder: str, dtype: torch.dtype | None = None) -> Any:
+        """The part in `subfolder`, in `dtype` where that differs from the model's.
+
+        Raises:
+            UserError: the part is missing, damaged, or not in safetensors.
+        """
+        loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=dtype or self.dtype)
+        return loaded.to(self.device).eval().requires_grad_(False)
+
+    def pipeline(self, cls: Any, what: str, **parts: Any) -> Any:
+        """The pipeline `cls` with all parts but those given in `parts`; `what` names it in messages."""
+        loaded = self._load(cls, what, dtype=self.dtype, **parts)
+        loaded.set_progress_bar_config(disable=True)
+        return loaded.to(self.device)
+
+    def _load(self, cls: Any, what: str, **settings: Any) -> Any:
+        with readable_errors(self.source, what):
+            return cls.from_pretrained(self.source, revision=self.revision, use_safetensors=True, **settings)
 
 
 @contextmanager

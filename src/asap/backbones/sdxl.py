@@ -14,20 +14,17 @@ from torch import Tensor
 
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import DTYPES, generators, load_part, posterior_mean, readable_errors, to_uint8
+from asap.backbones.parts import Pretrained, generators, posterior_mean, readable_errors, to_uint8
 from asap.errors import UserError
 from asap.records import Image
 
 
-class SDXL:
+class SDXL(Pretrained):
     """The `Backbone` of `StableDiffusionXLPipeline`. Time t is the diffusion step, a whole number from 0."""
 
     name = "sdxl"
     native_size = 1024
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
-
-    def __init__(self, source: str, *, device: str = "cpu", dtype: str = "float32") -> None:
-        self.source, self.device, self.dtype = source, device, DTYPES[dtype]
 
     @property
     def settings(self) -> dict[str, object]:
@@ -35,38 +32,29 @@ class SDXL:
 
     @cached_property
     def denoiser(self) -> Any:
-        return load_part(UNet2DConditionModel, self.source, "unet", self.dtype, self.device)
+        return self.part(UNet2DConditionModel, "unet")
 
     @cached_property
     def _vae(self) -> Any:
         # float32: SDXL's own VAE overflows in half precision
-        return load_part(AutoencoderKL, self.source, "vae", torch.float32, self.device)
+        return self.part(AutoencoderKL, "vae", torch.float32)
 
     @cached_property
     def _text(self) -> Any:
-        with readable_errors(self.source, "the text encoders"):
-            pipeline = StableDiffusionXLPipeline.from_pretrained(
-                self.source, unet=None, vae=None, dtype=self.dtype, use_safetensors=True
-            )
-        return pipeline.to(self.device)
+        return self.pipeline(StableDiffusionXLPipeline, "the text encoders", unet=None, vae=None)
 
     @cached_property
     def _pipeline(self) -> Any:
-        with readable_errors(self.source, "the pipeline"):
-            pipeline = StableDiffusionXLPipeline.from_pretrained(
-                self.source, dtype=self.dtype, use_safetensors=True, add_watermarker=False
-            )
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(self.device)
+        return self.pipeline(StableDiffusionXLPipeline, "the pipeline", add_watermarker=False)
 
     @cached_property
     def _scheduler(self) -> Any:
         with readable_errors(self.source, "the scheduler"):
-            return DDPMScheduler.from_pretrained(self.source, subfolder="scheduler")
+            return DDPMScheduler.from_pretrained(self.source, subfolder="scheduler", revision=self.revision)
 
     @cached_property
     def latent_factor(self) -> int:
-        config = AutoencoderKL.load_config(self.source, subfolder="vae")
+        config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
         return int(2 ** (len(config["block_out_channels"]) - 1))
 
     def free_encoders(self) -> None:
