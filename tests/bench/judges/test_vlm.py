@@ -24,6 +24,10 @@ from asap.errors import UserError
 from asap.records import Judgement, Sample
 
 KEY = "sk-not-to-be-seen"
+# Azure's refusal, with its policy far behind the message
+AZURE = json.dumps(
+    {"error": {"message": "x" * 500, "code": "400", "inner_error": {"code": "ResponsibleAIPolicyViolation"}}}
+).encode()
 Reply = tuple[int, dict[str, str], bytes]
 Behaviour = Callable[[int, dict[str, Any]], Reply | None]
 """Number of the request and its body -> status, headers and body of the reply, or None to cut the line."""
@@ -182,7 +186,14 @@ def test_content_in_parts_is_read(images: Path) -> None:
         (completion(None, message={"refusal": "I cannot help with that."}), "refused"),
         (completion("", finish_reason="content_filter"), "refused"),
         ((400, {}, b'{"error": {"code": "content_policy_violation"}}'), "refused"),
-        (completion("I am sorry, but I cannot judge people."), "unreadable"),
+        ((400, {}, AZURE), "refused"),
+        ((403, {}, b'{"error": {"type": "content_filter"}}'), "refused"),
+        ((400, {}, b'{"error": {"code": "bad", "message": "content_filter is no field"}}'), "unreachable"),
+        (completion("I am sorry, but I cannot judge people."), "refused"),
+        (completion("I\u2019m unable to help with identifying people."), "refused"),
+        (completion("<think>{a hand}</think>\n\nSorry, I can't assist with that."), "refused"),
+        (completion("I cannot see any errors in this image."), "unreadable"),
+        (completion("The hand is fine. I'm sorry it took so long."), "unreadable"),
         (completion(checklist("correct") + checklist("error", "extra finger")), "unreadable"),
         (completion(None), "unreadable"),
         (completion(17), "unreadable"),

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from asap.bench.judges.chat import Chat, RejectedError, UnreachableError, UnreadableError
+from asap.bench.judges.chat import Chat, RefusedError, RejectedError, UnreachableError, UnreadableError
 from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
 from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
@@ -98,10 +98,9 @@ class VLM:
         rng = random.Random(seed_of("retry", sample.id))
         try:
             reply = _complete(chat, body, structured, rng)
-        except RejectedError as error:
-            refused = any(word in str(error) for word in ("content_policy", "content_filter"))
-            return _unscored(sample, "refused" if refused else "unreachable", {"message": str(error)})
-        except UnreachableError as error:
+        except RefusedError as error:
+            return _unscored(sample, "refused", {"message": str(error)})
+        except (RejectedError, UnreachableError) as error:
             return _unscored(sample, "unreachable", {"message": str(error)})
         except UnreadableError as error:
             return _unscored(sample, "unreadable", {"message": str(error)})
