@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ def run(config: Config) -> Path:
     """Judge every image that has no judgement yet, or only an unreachable one; returns the folder.
 
     Raises:
-        UserError: bad folder or judge, or a folder made with another judge or other images.
+        UserError: bad folder or judge, a folder made with another judge or other images, or (with what was
+            found written) not one image that could be scored.
     """
     samples = sample_files.read(config.images)
     judge = _judge(config)
@@ -111,7 +113,20 @@ def run(config: Config) -> Path:
             for judgement in judge.judge(config.images, missing):
                 append_rows(config.out / JUDGEMENTS, [judgement])
                 progress.update()
+        _check_scored(config.out)
     return config.out
+
+
+def _check_scored(out: Path) -> None:
+    judged = list(read(out).values())
+    if judged and all(j.verdict == "unscored" for j in judged):
+        raise UserError(f"nothing could be judged in {summary(judged)}{_example(judged)}")
+
+
+def _example(judged: Iterable[Judgement]) -> str:
+    """What the last unreachable service said, where one said anything."""
+    said = [str(j.evidence["message"]) for j in judged if j.reason == RETRIED and "message" in j.evidence]
+    return f"; for example: {said[-1]}" if said else ""
 
 
 def _judge(config: Config) -> Judge:
@@ -139,4 +154,7 @@ def _images_id(images: Path) -> str:
 def main(argv: list[str]) -> None:
     """The command `asap judge`."""
     out = run(command.parse(Config, argv, "judge"))
-    print(f"judgements: {out}; {summary(read(out).values())}")
+    judged = read(out).values()
+    if any(j.reason == RETRIED for j in judged):
+        print(f"asap: the same command asks again for the unreachable{_example(judged)}", file=sys.stderr)
+    print(f"judgements: {out}; {summary(judged)}")

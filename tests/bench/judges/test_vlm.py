@@ -284,6 +284,19 @@ def test_nobody_listens(images: Path) -> None:
     assert judgement.reason == "unreachable" and "ConnectError" in judgement.evidence["message"]
 
 
+@pytest.mark.parametrize("status", [501, 503, 400])
+def test_a_service_that_answers_nobody_is_given_up(images: Path, status: int) -> None:
+    told = r"http://.*/v1 answered for none of the first 8 .*no such luck"
+    with serving(lambda *_: (status, {}, b"no such luck")) as service, pytest.raises(UserError, match=told):
+        list(vlm(service, attempts=2, concurrency=2).judge(images, some(50)))
+    assert len(service.requests) <= 22
+
+
+def test_a_service_that_answered_once_is_not_given_up(images: Path) -> None:
+    found = judged(first_then(completion(checklist()), (503, {}, b"busy")), images, 12, attempts=1)
+    assert [j.reason for j in found].count("unreachable") == 11
+
+
 @pytest.mark.parametrize(
     ("status", "hint"),
     [(401, "refuses the key"), (403, "denies access"), (404, "check --endpoint"), (302, "redirects")],

@@ -33,7 +33,7 @@ class UnreachableError(Exception):
 
 
 class RejectedError(Exception):
-    """The service understood the request and will not serve it as it stands (HTTP 400, 413, 415, 422)."""
+    """The service will not serve the request as it stands (HTTP 400, 413, 415, 422, 501)."""
 
 
 class RefusedError(Exception):
@@ -107,7 +107,7 @@ class Chat:
             raise UserError(f"{FATAL[status]} ({reason})")
         if 300 <= status < 400:
             raise UserError(f"the service redirects elsewhere; check --endpoint ({reason})")
-        if status in (400, 413, 415, 422):
+        if status in (400, 413, 415, 422, 501):
             raise RejectedError(reason)
 
     def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:

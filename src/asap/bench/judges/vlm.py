@@ -6,7 +6,7 @@ import base64
 import mimetypes
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
 from asap.store import content_id, seed_of
 
+PROBED = 8  # images, at least, after which a service that never answered is given up
 KEPT_TEXT = 2000  # characters of an unreadable answer that are kept as evidence
 OPTIONS = {
     "temperature": 0,
@@ -72,7 +73,7 @@ class VLM:
         """One judgement per sample in the order in which the answers come.
 
         Raises:
-            UserError: a wrong key or address, or an image that cannot be read.
+            UserError: a wrong key or address, nobody who answers there, or an image that cannot be read.
         """
         stop, structured = threading.Event(), threading.Event()
         structured.set()
@@ -80,8 +81,8 @@ class VLM:
             chat = Chat(client, self.attempts, self.timeout, stop, secret=self.key)
             asked = [pool.submit(self._ask, chat, structured, images, sample) for sample in samples]
             try:
-                for future in as_completed(asked):
-                    yield future.result()
+                answers = (future.result() for future in as_completed(asked))
+                yield from while_answered(answers, max(PROBED, self.concurrency), self.endpoint)
             finally:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -113,6 +114,23 @@ class VLM:
         ]
         messages = [{"role": "user", "content": content}]
         return {"model": self.model_name, "messages": messages}
+
+
+def while_answered(judgements: Iterable[Judgement], limit: int, endpoint: str) -> Iterator[Judgement]:
+    """`judgements`, until `limit` of them are through and the service was reached for none.
+
+    Raises:
+        UserError: then.
+    """
+    answered = False
+    for number, judgement in enumerate(judgements, 1):
+        yield judgement
+        answered = answered or judgement.reason != "unreachable"
+        if number >= limit and not answered:
+            reason = judgement.evidence.get("message")
+            raise UserError(
+                f"{endpoint} answered for none of the first {number} images ({reason}); mend that"
+            )
 
 
 def _check_endpoint(endpoint: str) -> None:
