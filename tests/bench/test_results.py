@@ -11,6 +11,8 @@ import pytest
 from asap.bench import results
 from asap.bench.statistics import wilson
 from asap.errors import UserError
+from asap.records import Judgement
+from asap.store import append_rows
 from bench_runs import write_run
 
 
@@ -66,6 +68,14 @@ def test_judgements_are_readable_without_their_images(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "a" / "images")
     method = results.read(str(folder))
     assert method.images is None and not method.samples and len(method.judgements) == 2
+
+
+def test_judgements_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "ec")
+    shutil.rmtree(tmp_path / "a" / "images")
+    append_rows(folder / "judgements.jsonl", [Judgement("twin", "p0", 0, "all", "correct")])
+    with pytest.raises(UserError, match="p0-0 and twin have the same prompt_id and seed"):
+        results.read(str(folder))
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:

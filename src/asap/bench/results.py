@@ -42,7 +42,7 @@ def read(spec: str) -> Method:
     """The method that `spec` names: a folder of judgements, or NAME=FOLDER.
 
     Raises:
-        UserError: no such folder, or nothing judged in it.
+        UserError: no such folder, nothing judged in it, or judgements that cannot be told apart.
     """
     name, folder = split(spec)
     config = read_config(folder)
@@ -51,12 +51,22 @@ def read(spec: str) -> Method:
         raise UserError(f"{folder}: no judgements yet; run `asap judge` first")
     images = folder / str(config.get("images", ""))
     if not (images / sample_files.METADATA).is_file():
-        ordered = sorted(found.values(), key=lambda j: j.sample_id)
-        return Method(name, {_key(j): j for j in ordered}, {}, None, config, {})
+        return Method(name, _by_key(found.values(), folder), {}, None, config, {})
     samples = sample_files.read(images)
     judged = {_key(s): found[s.id] for s in samples if s.id in found}
     made = read_config(images) if (images / "config.json").is_file() else {}
     return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
+
+
+def _by_key(judgements: Iterable[Judgement], folder: Path) -> dict[Key, Judgement]:
+    keyed: dict[Key, Judgement] = {}
+    for judgement in sorted(judgements, key=lambda j: j.sample_id):
+        if (first := keyed.setdefault(_key(judgement), judgement)) is not judgement:
+            raise UserError(
+                f"{folder}: {first.sample_id} and {judgement.sample_id} have the same prompt_id and seed; "
+                "give the images seeds of their own in metadata.jsonl, and judge them again"
+            )
+    return keyed
 
 
 def split(spec: str) -> tuple[str, Path]:
