@@ -185,6 +185,30 @@ def test_no_difference_is_claimed_where_there_is_none(tmp_path: Path) -> None:
     assert "No model is clearly better" in page_of(tmp_path / "report").text
 
 
+def test_two_prompts_carry_no_claim_and_no_interval(tmp_path: Path) -> None:
+    base, method = write_run(tmp_path / "a", "ee"), write_run(tmp_path / "b", "cc")
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    text = page_of(tmp_path / "report").text
+    assert "No model is clearly better" in text and "p = 0.5, no interval from 2 prompts" in text
+    assert "−100.0 (–)" in text and "It needs 10 prompts" in text
+    written = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert written["models"][1]["against_base"]["aer_difference_interval"] is None
+
+
+def test_models_judged_on_other_prompts_have_a_common_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, method = write_run(tmp_path / "a", "eccc" + "e" * 16), write_run(tmp_path / "b", "eecc")
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    models = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+    assert [m["aer"] for m in models] == [0.85, 0.5]
+    assert [m["common"]["aer"] for m in models] == [0.25, 0.5]
+    text = page_of(tmp_path / "report").text
+    assert "a draws an anatomical error in 25.0% of its images" in text
+    assert "(a 20, b 4; 4 are common to all)" in text and "AER, common" in text and "4 to 20" in text
+    assert "asap: The models were not judged on the same prompts" in capsys.readouterr().err
+
+
 def test_no_judgements_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one folder"):
         report.run(report.Config((), tmp_path))

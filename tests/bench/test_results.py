@@ -32,7 +32,27 @@ def test_a_comparison_uses_only_what_both_scored(tmp_path: Path) -> None:
     assert found is not None
     assert found.paired[:4] == (2, 2, 1, 0)
     assert found.difference == pytest.approx(0.0) and found.p == 1.0
-    assert found.interval.low < 0 < found.interval.high
+    assert found.interval is None and found.prompts == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seeds", "better"),
+    [
+        ("ee", "cc", 1, False),  # two prompts say nothing
+        ("e" * 6, "c" * 6, 1, True),  # six wins of six have p = 1/32
+        ("e" * 6, "c" * 6, 3, False),  # of two prompts, they are not independent
+        ("e" * 30, "c" * 12 + "e" * 18, 1, True),
+        ("e" * 29 + "c", "c" * 4 + "e" * 26, 1, False),
+        ("c" * 12, "e" * 12, 1, False),  # worse is not better
+    ],
+)
+def test_better_needs_more_than_luck(
+    tmp_path: Path, before: str, after: str, seeds: int, better: bool
+) -> None:
+    base = results.read(str(write_run(tmp_path / "a", before, seeds=seeds)))
+    method = results.read(str(write_run(tmp_path / "b", after, seeds=seeds)))
+    found = results.versus(base, method)
+    assert found is not None and found.better is better
 
 
 def test_a_comparison_of_nothing_is_none(tmp_path: Path) -> None:

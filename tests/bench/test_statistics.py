@@ -99,6 +99,7 @@ def test_the_bootstrap_agrees_with_the_normal_approximation() -> None:
     found = difference_interval(list(base), list(method), [str(i) for i in range(2000)])
     difference = method.astype(float) - base
     half = 1.96 * difference.std() / math.sqrt(2000)
+    assert found is not None
     assert found == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.003)
 
 
@@ -113,6 +114,7 @@ def test_the_bootstrap_draws_whole_clusters() -> None:
     naive = difference_interval(
         list(np.repeat(base, 10)), list(np.repeat(method, 10)), [str(i) for i in range(1000)]
     )
+    assert once and tenfold and naive
     assert tenfold == pytest.approx(once, abs=0.02)
     assert naive.high - naive.low < 0.5 * (tenfold.high - tenfold.low)
 
@@ -123,10 +125,17 @@ def test_the_bootstrap_repeats_itself_and_covers_its_truth() -> None:
         rng = np.random.default_rng(trial)
         base, method = rng.random(150) < 0.4, rng.random(150) < 0.3
         clusters = [str(i) for i in range(150)]
-        low, high = difference_interval(list(base), list(method), clusters, resamples=1000)
-        assert (low, high) == difference_interval(list(base), list(method), clusters, resamples=1000)
-        covered += low <= -0.1 <= high
+        found = difference_interval(list(base), list(method), clusters, resamples=1000)
+        assert found == difference_interval(list(base), list(method), clusters, resamples=1000)
+        covered += found is not None and found.low <= -0.1 <= found.high
     assert 88 <= covered <= 100
+
+
+def test_the_bootstrap_has_no_interval_where_draws_say_nothing() -> None:
+    few, many = [str(i) for i in range(9)], [str(i) for i in range(10)]
+    assert difference_interval([True] * 9, [True] * 8 + [False], few) is None
+    assert difference_interval([True] * 10, [True] * 9 + [False], many) is not None
+    assert difference_interval([True] * 10, [False] * 10, many) is None
 
 
 def test_the_bootstrap_refuses_nothing_and_unequal_lengths() -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image as Pillow
 
-from asap.bench.results import Key, Method
+from asap.bench.results import Key, Method, shared
 from asap.records import Judgement
 
 LARGEST = 320  # pixels a side of an image in the page
@@ -36,12 +36,7 @@ class GalleryRow(NamedTuple):
 
 def shared_keys(methods: Sequence[Method]) -> list[Key]:
     """The keys that every method has an image and a judgement for, in the base's order."""
-    base, *others = methods
-    return [
-        key
-        for key in base.judgements
-        if key in base.samples and all(key in m.judgements and key in m.samples for m in others)
-    ]
+    return [key for key in shared(methods) if all(key in method.samples for method in methods)]
 
 
 def first_prompts(keys: Sequence[Key], count: int) -> list[Key]:

@@ -146,13 +146,24 @@ class Versus:
     Attributes:
         paired: wins, losses, ties.
         p: exact two-sided sign test of wins against losses, which is McNemar's exact test.
-        difference: AER(method) - AER(base) on those samples, with its interval clustered by prompt.
+        difference: AER(method) - AER(base) on those samples.
+        interval: of the difference, clustered by prompt; None where `difference_interval` has none.
+        prompts: to which the samples belong.
     """
 
     paired: Paired
     p: float
     difference: float
-    interval: Interval
+    interval: Interval | None
+    prompts: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the method makes fewer errors beyond chance at the level of 5%: by the sign test and the
+        interval, or by the test alone where there is no interval and its samples are independent."""
+        if self.difference >= 0 or self.p >= 0.05:
+            return False
+        return self.interval.high < 0 if self.interval else self.paired.total == self.prompts
 
 
 def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
@@ -169,12 +180,20 @@ def versus(base: Method, method: Method, category: str | None = None) -> Versus 
     before = [base.judgements[key].verdict == "error" for key in keys]
     after = [method.judgements[key].verdict == "error" for key in keys]
     paired = compare(before, after)
+    prompts = [prompt for prompt, _ in keys]
     return Versus(
         paired=paired,
         p=sign_test(paired.wins, paired.losses),
         difference=(sum(after) - sum(before)) / len(keys),
-        interval=difference_interval(before, after, [prompt for prompt, _ in keys]),
+        interval=difference_interval(before, after, prompts),
+        prompts=len(set(prompts)),
     )
+
+
+def shared(methods: Sequence[Method]) -> list[Key]:
+    """The keys that every method has a judgement for, in the base's order."""
+    base, *others = methods
+    return [key for key in base.judgements if all(key in method.judgements for method in others)]
 
 
 def categories(methods: Sequence[Method]) -> list[str]:

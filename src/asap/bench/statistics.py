@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST = 10  # clusters that a bootstrap needs
 Z95 = 1.959963984540054  # the normal distribution's 97.5% quantile
 
 
@@ -122,10 +123,11 @@ def difference_interval(
     *,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Interval | None:
     """Percentile bootstrap interval of AER(method) - AER(base) from paired samples.
 
-    Whole clusters (prompts) are drawn, so that several seeds of one prompt do not count as independent.
+    Whole clusters (prompts) are drawn, so that several seeds of one prompt do not count as independent. None
+    where draws say nothing of chance: fewer than `FEWEST` clusters, or all with the same difference.
 
     Raises:
         ValueError: unequal lengths, or no samples.
@@ -135,6 +137,8 @@ def difference_interval(
         raise ValueError(f"{len(base)}, {len(method)} samples and {len(clusters)} clusters")
     _, member = np.unique(np.asarray(clusters), return_inverse=True)
     sums, sizes = np.bincount(member, method - base).astype(np.float64), np.bincount(member)
+    if len(sums) < FEWEST or np.ptp(sums / sizes) == 0:
+        return None
     means = _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(low), float(high))
