@@ -18,11 +18,12 @@ from asap.bench.charts import Bar, bars, top_of
 from asap.bench.curves import Curve, curves
 from asap.bench.page import Section, Table, render
 from asap.bench.sections import p_value, percent, points
+from asap.bench.statistics import wilson
 from asap.errors import UserError
 from bench_runs import write_run, write_training
 
 VOID = {"meta", "img", "path", "rect", "circle", "br"}
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{7*7}}}}"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{613*617}}}}"
 
 
 class Checker(HTMLParser):
@@ -120,7 +121,7 @@ def test_text_from_data_is_escaped(tmp_path: Path) -> None:
     checked = page_of(report.run(config, extra))
     assert not {"script"} & {tag for tag, _ in checked.tags}
     assert not any(name.startswith("on") for _, attributes in checked.tags for name in attributes)
-    assert checked.text.count("<script>alert(1)</script>") >= 8 and "49" not in checked.text
+    assert checked.text.count("<script>alert(1)</script>") >= 8 and "378221" not in checked.text
 
 
 def test_a_figure_that_is_no_markup_is_escaped() -> None:
@@ -207,6 +208,15 @@ def test_models_judged_on_other_prompts_have_a_common_rate(
     assert "a draws an anatomical error in 25.0% of its images" in text
     assert "(a 20, b 4; 4 are common to all)" in text and "AER, common" in text and "4 to 20" in text
     assert "asap: The models were not judged on the same prompts" in capsys.readouterr().err
+
+
+def test_several_images_of_a_prompt_widen_the_interval_and_the_page_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", ("e" * 4 + "c" * 4) * 5, seeds=4)
+    report.run(report.Config((f"a={folder}",), tmp_path / "report"))
+    (model,) = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+    assert (model["scored"], model["effective"]) == (40, pytest.approx(9))
+    assert model["aer_interval"] == pytest.approx(wilson(4.5, 9))
+    assert "a as 9." in page_of(tmp_path / "report").text
 
 
 def test_no_judgements_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,15 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from asap.bench.statistics import Paired, compare, difference_interval, holm, sign_test, wilson
+from asap.bench.statistics import (
+    Paired,
+    compare,
+    difference_interval,
+    effective_count,
+    holm,
+    sign_test,
+    wilson,
+)
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -48,6 +56,32 @@ def test_sign_test_agrees_with_scipy_and_mcnemar(wins: int, losses: int) -> None
         assert p == pytest.approx(mcnemar([[7, wins], [losses, 9]], exact=True).pvalue, rel=1e-9)
     else:
         assert p == 1.0
+
+
+def test_samples_that_are_alike_within_clusters_count_less() -> None:
+    rng = np.random.default_rng(3)
+    prompts = [str(i // 8) for i in range(1600)]
+    alone = rng.random(1600) < 0.3
+    together = np.repeat(rng.random(200) < 0.3, 8)
+    assert effective_count(list(alone), [str(i) for i in range(1600)]) == 1600
+    assert effective_count(list(alone), prompts) > 1200
+    assert effective_count(list(together), prompts) == pytest.approx(199)  # m - 1 of m clusters
+    assert effective_count([True] * 1600, prompts) == 200
+    assert effective_count([True, False], ["a", "a"]) == 1 and effective_count([], []) == 0
+
+
+def test_the_clustered_interval_covers_its_truth() -> None:
+    """Prompts of beta-distributed difficulty, four seeds each: the plain interval is too narrow."""
+    clusters = [str(i // 4) for i in range(400)]
+    covered = {"plain": 0, "clustered": 0}
+    for trial in range(400):
+        rng = np.random.default_rng(trial)
+        wrong = rng.random(400) < np.repeat(rng.beta(0.6, 1.4, 100), 4)
+        effective = effective_count(list(wrong), clusters)
+        plain, clustered = wilson(wrong.sum(), 400), wilson(wrong.mean() * effective, effective)
+        covered["plain"] += plain.low <= 0.3 <= plain.high
+        covered["clustered"] += clustered.low <= 0.3 <= clustered.high
+    assert covered["clustered"] >= 370 and covered["plain"] < 345
 
 
 def test_sign_test_of_thousands_does_not_overflow() -> None:

@@ -171,6 +171,7 @@ def _rate_json(rate: Rate) -> Row:
         "aer_interval": list(rate.interval),
         "errors": rate.errors,
         "scored": rate.scored,
+        "effective": rate.effective,
         "unscored": dict(rate.unscored),
     }
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from asap.bench import judge as judgement_files
 from asap.bench import samples as sample_files
-from asap.bench.statistics import Interval, Paired, compare, difference_interval, holm, sign_test, wilson
+from asap.bench.statistics import (
+    Interval,
+    Paired,
+    compare,
+    difference_interval,
+    effective_count,
+    holm,
+    sign_test,
+    wilson,
+)
 from asap.errors import UserError
 from asap.records import Judgement, Sample
 from asap.store import Row, read_config
@@ -109,12 +118,14 @@ class Rate:
 
     Attributes:
         errors, scored: AER = errors / scored; not a number where nothing was scored.
-        interval: Wilson's.
+        effective: the independent images that `scored` are worth, as several of one prompt are not.
+        interval: Wilson's, of the effective number.
         unscored: reason -> number of judgements without a verdict.
     """
 
     errors: int
     scored: int
+    effective: float
     interval: Interval
     unscored: Mapping[str, int]
 
@@ -129,14 +140,13 @@ class Rate:
 
 def rate(judgements: Iterable[Judgement]) -> Rate:
     """The error rate of `judgements`, with the unscored counted apart."""
-    verdicts, unscored = Counter[str](), Counter[str]()
-    for judgement in judgements:
-        if judgement.verdict == "unscored":
-            unscored[judgement.reason or "no reason given"] += 1
-        else:
-            verdicts[judgement.verdict] += 1
-    scored = verdicts.total()
-    return Rate(verdicts["error"], scored, wilson(verdicts["error"], scored), dict(unscored))
+    judged = list(judgements)
+    unscored = Counter(j.reason or "no reason given" for j in judged if j.verdict == "unscored")
+    scored = [j for j in judged if j.verdict != "unscored"]
+    wrong = [j.verdict == "error" for j in scored]
+    errors, effective = sum(wrong), effective_count(wrong, [j.prompt_id for j in scored])
+    share = errors / len(scored) if scored else 0.0
+    return Rate(errors, len(scored), effective, wilson(share * effective, effective), dict(unscored))
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ def _rates(found: Sequence[Outcome]) -> Section:
         "Anatomical Error Rate (AER): the share of scored images in which the judge finds an error; lower is "
         "better. The line on each bar is Wilson's 95% interval."
     )
+    if any(o.rate.effective < o.rate.scored for o in found):
+        text += (
+            " Images of one prompt are alike, so that they count as fewer independent ones in the interval: "
+            f"{', '.join(f'{o.name} as {o.rate.effective:.0f}' for o in found)}."
+        )
     note = "Unscored images, for which the judge gave no usable verdict, are left out of the rate."
     if common:
         note += " Common: over the prompts and seeds that were judged for every model."
