@@ -142,7 +142,7 @@ def test_what_an_unreachable_service_said_is_told(
 ) -> None:
     scripted.script = {"s1": "unreachable"}
     judge.main([str(config.images), "--out", str(config.out), "--judge", "scripted"])
-    assert "asks again for the unreachable; for example: unreachable says s1" in capsys.readouterr().err
+    assert "tries again what is unreachable; for example: unreachable says s1" in capsys.readouterr().err
 
 
 def test_another_judge_or_other_images_need_another_folder(

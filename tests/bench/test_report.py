@@ -151,11 +151,9 @@ def test_images_are_chosen_by_rule(config: report.Config) -> None:
     assert gallery.disagreements(methods, keys[2:], 3) == [("p2", 0), ("p3", 0), ("p9", 0)]
 
 
-def test_large_images_shrink_and_tiny_ones_stay_as_they_are(tmp_path: Path) -> None:
+def test_large_images_shrink_and_tiny_ones_stay_as_they_are() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (700, 1400, 3), dtype=np.uint8)
-    Pillow.fromarray(noise).save(tmp_path / "large.png")
-    Pillow.fromarray(noise[:24, :24]).save(tmp_path / "tiny.png")
-    large, tiny = gallery.thumbnail(tmp_path / "large.png"), gallery.thumbnail(tmp_path / "tiny.png")
+    large, tiny = (gallery.data_url(Pillow.fromarray(part)) for part in (noise, noise[:24, :24]))
     assert large[1] is False and large[0].startswith("data:image/jpeg") and len(large[0]) < 150_000
     assert tiny[1] is True and tiny[0].startswith("data:image/png")
 
@@ -217,6 +215,20 @@ def test_several_images_of_a_prompt_widen_the_interval_and_the_page_says_so(tmp_
     assert (model["scored"], model["effective"]) == (40, pytest.approx(9))
     assert model["aer_interval"] == pytest.approx(wilson(4.5, 9))
     assert "a as 9." in page_of(tmp_path / "report").text
+
+
+def test_a_damaged_image_leaves_a_gap(config: report.Config, tmp_path: Path) -> None:
+    (tmp_path / "asap" / "images" / "images" / "0.png").write_bytes(b"\x89PNG, cut")
+    page = page_of(report.run(config))
+    assert page.text.count("no image") == 1
+    assert json.loads((config.out / "report.json").read_text())["models"][1]["drift"]["images"] == 10
+
+
+def test_judgements_of_other_images_are_told(config: report.Config, tmp_path: Path) -> None:
+    metadata = tmp_path / "asap" / "images" / "metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"id": "p', '"id": "q'))
+    with pytest.raises(UserError, match="judges no image that is in"):
+        report.run(config)
 
 
 def test_no_judgements_is_told(tmp_path: Path) -> None:

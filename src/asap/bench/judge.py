@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from asap import command
 from asap.bench import samples as sample_files
-from asap.bench.judges.judge import Judge
+from asap.bench.judges.judge import NO_IMAGE, Judge
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
@@ -26,7 +26,7 @@ JUDGES = {
     "vlm": "asap.bench.judges.vlm:VLM",
 }
 JUDGEMENTS = "judgements.jsonl"
-RETRIED = "unreachable"
+RETRIED = ("unreachable", NO_IMAGE)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def summary(judgements: Iterable[Judgement]) -> str:
 
 
 def run(config: Config) -> Path:
-    """Judge every image that has no judgement yet, or only an unreachable one; returns the folder.
+    """Judge every image that has no judgement yet, or one of `RETRIED`; returns the folder.
 
     Raises:
         UserError: bad folder or judge, a folder made with another judge or other images, or (with what was
@@ -105,7 +105,7 @@ def run(config: Config) -> Path:
     }
     with exclusive(config.out):
         open_run(config.out, "judge", identity, extra)
-        done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
+        done = {id_ for id_, j in read(config.out).items() if j.reason not in RETRIED}
         missing = [s for s in samples if s.id not in done]
         with tqdm(
             total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
@@ -124,8 +124,8 @@ def _check_scored(out: Path) -> None:
 
 
 def _example(judged: Iterable[Judgement]) -> str:
-    """What the last unreachable service said, where one said anything."""
-    said = [str(j.evidence["message"]) for j in judged if j.reason == RETRIED and "message" in j.evidence]
+    """What stood in the way of the last one that is asked again, where that is known."""
+    said = [str(j.evidence["message"]) for j in judged if j.reason in RETRIED and "message" in j.evidence]
     return f"; for example: {said[-1]}" if said else ""
 
 
@@ -155,6 +155,8 @@ def main(argv: list[str]) -> None:
     """The command `asap judge`."""
     out = run(command.parse(Config, argv, "judge"))
     judged = read(out).values()
-    if any(j.reason == RETRIED for j in judged):
-        print(f"asap: the same command asks again for the unreachable{_example(judged)}", file=sys.stderr)
+    again = [j for j in judged if j.reason in RETRIED]
+    if again:
+        reasons = " or ".join(sorted({j.reason for j in again}))
+        print(f"asap: the same command tries again what is {reasons}{_example(again)}", file=sys.stderr)
     print(f"judgements: {out}; {summary(judged)}")

@@ -63,6 +63,8 @@ def read(spec: str) -> Method:
         return Method(name, _by_key(found.values(), folder), {}, None, config, {})
     samples = sample_files.read(images)
     judged = {_key(s): found[s.id] for s in samples if s.id in found}
+    if not judged:
+        raise UserError(f"{folder} judges no image that is in {images}; run `asap judge` on these again")
     made = read_config(images) if (images / "config.json").is_file() else {}
     return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
 

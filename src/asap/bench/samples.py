@@ -7,11 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from PIL import Image as Pillow
+
 from asap.errors import UserError
-from asap.records import Sample
+from asap.records import Image, Sample
 from asap.store import read_rows
 
 METADATA = "metadata.jsonl"
+
+
+def read_image(path: Path) -> Image | None:
+    """The image in a file, or None where it is missing or damaged."""
+    try:
+        with Pillow.open(path) as file:
+            return np.asarray(file.convert("RGB"))
+    except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
+        return None
 
 
 def read(images: Path) -> list[Sample]:

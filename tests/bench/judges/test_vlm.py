@@ -398,9 +398,8 @@ def test_the_key_is_in_no_text() -> None:
     assert KEY not in repr(judge) and KEY not in str(judge.settings)
 
 
-def test_a_missing_image_is_told(images: Path) -> None:
-    with (
-        serving(lambda *_: completion(checklist())) as service,
-        pytest.raises(UserError, match=r"gone\.png: cannot read"),
-    ):
-        list(vlm(service).judge(images, [Sample("s", "gone.png", "", "p", "all", 0)]))
+def test_a_missing_image_is_unscored_and_loses_no_other(images: Path) -> None:
+    with serving(lambda *_: completion(checklist())) as service:
+        found = list(vlm(service).judge(images, [Sample("s", "gone.png", "", "p", "all", 0), *some(2)]))
+    reasons = {j.sample_id: j.reason for j in found}
+    assert reasons == {"s": "image missing or damaged", "s0": "", "s1": ""}

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from asap.bench.judges.chat import Chat, RefusedError, RejectedError, UnreachableError, UnreadableError
+from asap.bench.judges.judge import NO_IMAGE
 from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
 from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
@@ -73,7 +74,7 @@ class VLM:
         """One judgement per sample in the order in which the answers come.
 
         Raises:
-            UserError: a wrong key or address, nobody who answers there, or an image that cannot be read.
+            UserError: a wrong key or address, or nobody who answers there.
         """
         stop, structured = threading.Event(), threading.Event()
         structured.set()
@@ -95,7 +96,10 @@ class VLM:
         )
 
     def _ask(self, chat: Chat, structured: threading.Event, images: Path, sample: Sample) -> Judgement:
-        body = self._body(images / sample.file_name, sample.text)
+        try:
+            body = self._body(images / sample.file_name, sample.text)
+        except OSError as error:
+            return _unscored(sample, NO_IMAGE, {"message": str(error.strerror)})
         rng = random.Random(seed_of("retry", sample.id))
         try:
             reply = _complete(chat, body, structured, rng)
@@ -122,15 +126,14 @@ def while_answered(judgements: Iterable[Judgement], limit: int, endpoint: str) -
     Raises:
         UserError: then.
     """
-    answered = False
-    for number, judgement in enumerate(judgements, 1):
+    answered, lost = False, 0
+    for judgement in judgements:
         yield judgement
-        answered = answered or judgement.reason != "unreachable"
-        if number >= limit and not answered:
+        lost += judgement.reason == "unreachable"
+        answered = answered or judgement.reason not in ("unreachable", NO_IMAGE)
+        if lost >= limit and not answered:
             reason = judgement.evidence.get("message")
-            raise UserError(
-                f"{endpoint} answered for none of the first {number} images ({reason}); mend that"
-            )
+            raise UserError(f"{endpoint} answered for none of the first {lost} images ({reason}); mend that")
 
 
 def _check_endpoint(endpoint: str) -> None:
@@ -162,12 +165,9 @@ def data_url(path: Path) -> str:
     """The file's bytes as a `data:` URL.
 
     Raises:
-        UserError: the file cannot be read.
+        OSError: the file cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the image ({error.strerror}); generate it again") from None
+    data = path.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "image/png"
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
