@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ VERDICTS = {"c": "correct", "e": "error", "r": "unscored", "u": "unscored"}
 REASONS = {"r": "refused", "u": "unreachable"}
 
 
-def write_run(
+def write_run(  # noqa: PLR0913
     folder: Path,
     verdicts: str,
     *,
@@ -27,10 +27,16 @@ def write_run(
     categories: Sequence[str] = ("all",),
     judge: str = "vlm",
     text: str = "hand {}",
+    made: Mapping[str, object] | None = None,
 ) -> Path:
     """`folder/images` with grey images and `folder/judged` with one verdict per image; returns the latter."""
     images, judged = folder / "images", folder / "judged"
-    open_run(images, "generate", {"shade": shade}, {"command": f"asap generate --out {folder.name}/images"})
+    open_run(
+        images,
+        "generate",
+        {"shade": shade, **(made or {})},
+        {"command": f"asap generate --out {folder.name}/images"},
+    )
     record = {"command": f"asap judge {folder.name}/images --judge {judge}", "images": "../images"}
     open_run(judged, "judge", {"judge": judge, "settings": {"model_name": "m"}}, record)
     samples, judgements = [], []

@@ -14,15 +14,16 @@ from pathlib import Path
 import datasets
 import numpy as np
 import pytest
+import torch
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save_file
 
 from asap.backbones import lora
 from asap.backbones.load import load
-from asap.bench import generate, samples
+from asap.bench import drawing, generate, samples
 from asap.errors import UserError
 from asap.records import Image, Prompt
-from asap.store import seed_of
+from asap.store import read_config, seed_of
 
 
 class Painter:
@@ -64,12 +65,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_images_and_metadata_are_an_image_folder(config: generate.Config) -> None:
     out = generate.run(config)
     listed = samples.read(out)
-    assert [s.id for s in listed] == ["fist-0", "fist-1", "wave-0", "wave-1", "two-0", "two-1"]
+    assert [s.id for s in listed] == ["fist-0", "wave-0", "two-0", "fist-1", "wave-1", "two-1"]
     data = datasets.load_dataset("imagefolder", data_dir=str(out), split="train")
     assert data.num_rows == 6 and data[0]["image"].size == (16, 16)
     rows = {row["id"]: row for row in data}
     assert rows["wave-1"]["text"] == "a waving hand" and rows["wave-1"]["facts"]["fingers"] == 5
-    assert rows["two-0"]["category"] == "gesture" and rows["two-0"]["seed"] == listed[4].seed
+    assert rows["two-0"]["category"] == "gesture" and rows["two-0"]["seed"] == listed[2].seed
 
 
 def test_an_image_is_what_the_model_draws_alone(config: generate.Config, flux: Path) -> None:
@@ -83,7 +84,7 @@ def test_an_image_is_what_the_model_draws_alone(config: generate.Config, flux: P
 def test_seeds_depend_on_prompt_and_place_not_on_the_model_or_the_other_prompts() -> None:
     a, b = Prompt("a", "a fist"), Prompt("b", "a palm")
     both, one = generate.plan([a, b], 2, 0), generate.plan([b], 1, 0)
-    assert both[2].seed == one[0].seed == seed_of("noise", 0, "b", 0) % 2**32
+    assert both[1].seed == one[0].seed == seed_of("noise", 0, "b", 0) % 2**32
     assert len({s.seed for s in both}) == 4
     assert generate.plan([b], 1, 1)[0].seed != one[0].seed
 
@@ -91,25 +92,25 @@ def test_seeds_depend_on_prompt_and_place_not_on_the_model_or_the_other_prompts(
 @pytest.mark.parametrize("killed_at", [0, 1, 2])
 def test_an_interruption_changes_nothing(tmp_path: Path, killed_at: int) -> None:
     plan = generate.plan([Prompt(c, c) for c in "abcde"], 2, 0)
-    generate.draw(Painter(), plan, tmp_path / "whole", batch=4)  # type: ignore[arg-type]
+    drawing.draw(Painter(), plan, tmp_path / "whole", batch=4)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        generate.draw(Painter(killed_at), plan, tmp_path / "cut", batch=4)  # type: ignore[arg-type]
+        drawing.draw(Painter(killed_at), plan, tmp_path / "cut", batch=4)  # type: ignore[arg-type]
     again = Painter()
-    generate.draw(again, plan, tmp_path / "cut", batch=4)  # type: ignore[arg-type]
+    drawing.draw(again, plan, tmp_path / "cut", batch=4)  # type: ignore[arg-type]
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
     assert len(again.asked) == 3 - killed_at
 
 
 def test_only_what_is_missing_is_written_and_its_batch_is_the_same(tmp_path: Path) -> None:
     plan = generate.plan([Prompt(c, c) for c in "abcd"], 2, 0)
-    generate.draw(Painter(), plan, tmp_path, batch=4)  # type: ignore[arg-type]
+    drawing.draw(Painter(), plan, tmp_path, batch=4)  # type: ignore[arg-type]
     whole = contents(tmp_path)
     untouched = (tmp_path / plan[4].file_name).stat().st_mtime_ns
     (tmp_path / plan[5].file_name).unlink()  # an image lost
     lines = (tmp_path / "metadata.jsonl").read_bytes().splitlines(keepends=True)
     (tmp_path / "metadata.jsonl").write_bytes(b"".join(lines[:6]) + lines[6][:9])  # a row cut in the middle
     again = Painter()
-    generate.draw(again, plan, tmp_path, batch=4)  # type: ignore[arg-type]
+    drawing.draw(again, plan, tmp_path, batch=4)  # type: ignore[arg-type]
     assert contents(tmp_path) == whole
     assert again.asked == [[s.seed for s in plan[4:]]]
     assert (tmp_path / plan[4].file_name).stat().st_mtime_ns == untouched
@@ -171,6 +172,12 @@ def test_a_lora_changes_the_images_as_a_folder_or_as_a_file(
         ({"lora": Path(__file__)}, "no pytorch_lora_weights.safetensors there"),
         ({"seeds": 0}, "--seeds is 0"),
         ({"batch": 0}, "--batch is 0"),
+        ({"steps": 0}, "--steps is 0"),
+        ({"size": -8}, "--size is -8"),
+        ({"size": 30}, r"--size is 30; flux draws multiples of \d+, such as"),
+        ({"guidance": float("nan")}, "--guidance is nan"),
+        ({"device": "gpu"}, "--device gpu: there is no such device here, only .*cpu"),
+        ({"device": "cuda:99"}, "--device cuda:99: there is no such device"),
         ({"prompts": Path("/nowhere.jsonl")}, "cannot read the prompts"),
         ({"model": "/nowhere"}, "/nowhere"),
     ],
@@ -178,7 +185,44 @@ def test_a_lora_changes_the_images_as_a_folder_or_as_a_file(
 def test_mistakes_are_told(config: generate.Config, change: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         generate.run(replace(config, **change))  # type: ignore[arg-type]
-    assert not config.out.exists()
+    assert not (config.out / "config.json").exists()
+
+
+def test_what_cannot_be_drawn_leaves_the_folder_free(config: generate.Config, trained: Path) -> None:
+    for change in ({"model": "mini"}, {"model": "mini", "size": None, "lora": trained}):
+        with pytest.raises(UserError, match=r"does not know 'fist'|does not fit|holds no weights"):
+            generate.run(replace(config, **change))  # type: ignore[arg-type]
+    generate.run(config)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="asks for what auto is without a GPU")
+def test_device_and_dtype_are_found(config: generate.Config) -> None:
+    generate.run(config)
+    assert read_config(config.out)["identity"]["backbone"]["dtype"] == "torch.float32"
+    generate.run(replace(config, device="cpu", dtype="float32"))  # the same settings
+    assert (
+        drawing.dtype_for("auto", "cuda:1") == "bfloat16" and drawing.dtype_for("float16", "cpu") == "float16"
+    )
+
+
+def test_help_does_without_torch() -> None:
+    code = (
+        "import sys\nfrom asap.cli import main\ntry: main(['generate', '--help'])\n"
+        "except SystemExit: print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n") and "--prompts" in done.stdout
+
+
+def test_more_seeds_add_images(config: generate.Config, tmp_path: Path) -> None:
+    generate.run(config)
+    first = contents(config.out)
+    generate.run(replace(config, seeds=4))
+    generate.run(config)  # fewer are there already
+    whole = generate.run(replace(config, seeds=4, out=tmp_path / "whole"))
+    assert contents(config.out) == contents(whole)
+    assert all(contents(whole)[name] == data for name, data in first.items() if name.endswith(".png"))
+    assert "--seeds 4" in read_config(config.out)["command"]
 
 
 def test_other_weights_under_the_same_name_need_another_folder(
@@ -194,7 +238,7 @@ def test_other_weights_under_the_same_name_need_another_folder(
 
 def test_other_settings_need_another_folder(config: generate.Config) -> None:
     generate.run(config)
-    for change in ({"steps": 2}, {"seed": 1}, {"seeds": 3}):
+    for change in ({"steps": 2}, {"seed": 1}, {"size": 32}):
         with pytest.raises(UserError, match=f"{next(iter(change))} was"):
             generate.run(replace(config, **change))
     generate.run(replace(config, batch=1))  # how many at once is no such setting

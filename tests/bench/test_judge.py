@@ -48,6 +48,7 @@ class Scripted:
                 verdict,
                 reason=reason,
                 region=(0, 0, 1, 1),
+                evidence={"message": f"{word} says {sample.id}"} if reason else {},
             )
 
 
@@ -125,6 +126,25 @@ def test_the_summary_of_nothing_scored_has_no_rate() -> None:
     assert judge.summary([lost]) == "1 images: 0 correct, 0 with an error, 1 unscored (1 unreachable)"
 
 
+def test_nothing_scored_is_a_failure_and_one_score_is_none(
+    config: judge.Config, scripted: type[Scripted]
+) -> None:
+    scripted.script = {f"s{i}": "refused" for i in range(4)}
+    with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .* \(4 refused\)$"):
+        judge.run(config)
+    assert len(judge.read(config.out)) == 4
+    scripted.script = {f"s{i}": "unreachable" for i in range(3)}
+    judge.run(replace(config, out=config.out.with_name("other")))
+
+
+def test_what_an_unreachable_service_said_is_told(
+    config: judge.Config, scripted: type[Scripted], capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripted.script = {"s1": "unreachable"}
+    judge.main([str(config.images), "--out", str(config.out), "--judge", "scripted"])
+    assert "tries again what is unreachable; for example: unreachable says s1" in capsys.readouterr().err
+
+
 def test_another_judge_or_other_images_need_another_folder(
     config: judge.Config, scripted: type[Scripted]
 ) -> None:
@@ -171,7 +191,8 @@ def test_an_unknown_verdict_is_told(config: judge.Config) -> None:
 def test_the_key_is_never_written(config: judge.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASAP_JUDGE_KEY", "sk-not-to-be-seen")
     service = {"endpoint": "http://127.0.0.1:9/v1", "model_name": "m", "attempts": 1}
-    judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
+    with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\).*Connect"):
+        judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
     for file in config.out.iterdir():
         assert "sk-not-to-be-seen" not in file.read_text()
     assert json.loads((config.out / "config.json").read_text())["identity"]["settings"]["model_name"] == "m"

@@ -18,11 +18,12 @@ from asap.bench.charts import Bar, bars, top_of
 from asap.bench.curves import Curve, curves
 from asap.bench.page import Section, Table, render
 from asap.bench.sections import p_value, percent, points
+from asap.bench.statistics import wilson
 from asap.errors import UserError
 from bench_runs import write_run, write_training
 
 VOID = {"meta", "img", "path", "rect", "circle", "br"}
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{7*7}}}}"
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'&{}{{{{613*617}}}}"
 
 
 class Checker(HTMLParser):
@@ -120,7 +121,7 @@ def test_text_from_data_is_escaped(tmp_path: Path) -> None:
     checked = page_of(report.run(config, extra))
     assert not {"script"} & {tag for tag, _ in checked.tags}
     assert not any(name.startswith("on") for _, attributes in checked.tags for name in attributes)
-    assert checked.text.count("<script>alert(1)</script>") >= 8 and "49" not in checked.text
+    assert checked.text.count("<script>alert(1)</script>") >= 8 and "378221" not in checked.text
 
 
 def test_a_figure_that_is_no_markup_is_escaped() -> None:
@@ -150,11 +151,9 @@ def test_images_are_chosen_by_rule(config: report.Config) -> None:
     assert gallery.disagreements(methods, keys[2:], 3) == [("p2", 0), ("p3", 0), ("p9", 0)]
 
 
-def test_large_images_shrink_and_tiny_ones_stay_as_they_are(tmp_path: Path) -> None:
+def test_large_images_shrink_and_tiny_ones_stay_as_they_are() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (700, 1400, 3), dtype=np.uint8)
-    Pillow.fromarray(noise).save(tmp_path / "large.png")
-    Pillow.fromarray(noise[:24, :24]).save(tmp_path / "tiny.png")
-    large, tiny = gallery.thumbnail(tmp_path / "large.png"), gallery.thumbnail(tmp_path / "tiny.png")
+    large, tiny = (gallery.data_url(Pillow.fromarray(part)) for part in (noise, noise[:24, :24]))
     assert large[1] is False and large[0].startswith("data:image/jpeg") and len(large[0]) < 150_000
     assert tiny[1] is True and tiny[0].startswith("data:image/png")
 
@@ -183,6 +182,53 @@ def test_no_difference_is_claimed_where_there_is_none(tmp_path: Path) -> None:
     base, method = write_run(tmp_path / "a", "eecc"), write_run(tmp_path / "b", "eccc")
     report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
     assert "No model is clearly better" in page_of(tmp_path / "report").text
+
+
+def test_two_prompts_carry_no_claim_and_no_interval(tmp_path: Path) -> None:
+    base, method = write_run(tmp_path / "a", "ee"), write_run(tmp_path / "b", "cc")
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    text = page_of(tmp_path / "report").text
+    assert "No model is clearly better" in text and "p = 0.5, no interval from 2 prompts" in text
+    assert "−100.0 (–)" in text and "It needs 10 prompts" in text
+    written = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert written["models"][1]["against_base"]["aer_difference_interval"] is None
+
+
+def test_models_judged_on_other_prompts_have_a_common_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, method = write_run(tmp_path / "a", "eccc" + "e" * 16), write_run(tmp_path / "b", "eecc")
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    models = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+    assert [m["aer"] for m in models] == [0.85, 0.5]
+    assert [m["common"]["aer"] for m in models] == [0.25, 0.5]
+    text = page_of(tmp_path / "report").text
+    assert "a draws an anatomical error in 25.0% of its images" in text
+    assert "(a 20, b 4; 4 are common to all)" in text and "AER, common" in text and "4 to 20" in text
+    assert "asap: The models were not judged on the same prompts" in capsys.readouterr().err
+
+
+def test_several_images_of_a_prompt_widen_the_interval_and_the_page_says_so(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", ("e" * 4 + "c" * 4) * 5, seeds=4)
+    report.run(report.Config((f"a={folder}",), tmp_path / "report"))
+    (model,) = json.loads((tmp_path / "report" / "report.json").read_text())["models"]
+    assert (model["scored"], model["effective"]) == (40, pytest.approx(9))
+    assert model["aer_interval"] == pytest.approx(wilson(4.5, 9))
+    assert "a as 9." in page_of(tmp_path / "report").text
+
+
+def test_a_damaged_image_leaves_a_gap(config: report.Config, tmp_path: Path) -> None:
+    (tmp_path / "asap" / "images" / "images" / "0.png").write_bytes(b"\x89PNG, cut")
+    page = page_of(report.run(config))
+    assert page.text.count("no image") == 1
+    assert json.loads((config.out / "report.json").read_text())["models"][1]["drift"]["images"] == 10
+
+
+def test_judgements_of_other_images_are_told(config: report.Config, tmp_path: Path) -> None:
+    metadata = tmp_path / "asap" / "images" / "metadata.jsonl"
+    metadata.write_text(metadata.read_text().replace('"id": "p', '"id": "q'))
+    with pytest.raises(UserError, match="judges no image that is in"):
+        report.run(config)
 
 
 def test_no_judgements_is_told(tmp_path: Path) -> None:

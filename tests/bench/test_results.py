@@ -11,6 +11,8 @@ import pytest
 from asap.bench import results
 from asap.bench.statistics import wilson
 from asap.errors import UserError
+from asap.records import Judgement
+from asap.store import append_rows
 from bench_runs import write_run
 
 
@@ -30,7 +32,27 @@ def test_a_comparison_uses_only_what_both_scored(tmp_path: Path) -> None:
     assert found is not None
     assert found.paired[:4] == (2, 2, 1, 0)
     assert found.difference == pytest.approx(0.0) and found.p == 1.0
-    assert found.interval.low < 0 < found.interval.high
+    assert found.interval is None and found.prompts == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "seeds", "better"),
+    [
+        ("ee", "cc", 1, False),  # two prompts say nothing
+        ("e" * 6, "c" * 6, 1, True),  # six wins of six have p = 1/32
+        ("e" * 6, "c" * 6, 3, False),  # of two prompts, they are not independent
+        ("e" * 30, "c" * 12 + "e" * 18, 1, True),
+        ("e" * 29 + "c", "c" * 4 + "e" * 26, 1, False),
+        ("c" * 12, "e" * 12, 1, False),  # worse is not better
+    ],
+)
+def test_better_needs_more_than_luck(
+    tmp_path: Path, before: str, after: str, seeds: int, better: bool
+) -> None:
+    base = results.read(str(write_run(tmp_path / "a", before, seeds=seeds)))
+    method = results.read(str(write_run(tmp_path / "b", after, seeds=seeds)))
+    found = results.versus(base, method)
+    assert found is not None and found.better is better
 
 
 def test_a_comparison_of_nothing_is_none(tmp_path: Path) -> None:
@@ -66,6 +88,14 @@ def test_judgements_are_readable_without_their_images(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "a" / "images")
     method = results.read(str(folder))
     assert method.images is None and not method.samples and len(method.judgements) == 2
+
+
+def test_judgements_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "a", "ec")
+    shutil.rmtree(tmp_path / "a" / "images")
+    append_rows(folder / "judgements.jsonl", [Judgement("twin", "p0", 0, "all", "correct")])
+    with pytest.raises(UserError, match="p0-0 and twin have the same prompt_id and seed"):
+        results.read(str(folder))
 
 
 def test_what_cannot_be_compared_is_told(tmp_path: Path) -> None:

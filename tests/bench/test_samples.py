@@ -23,6 +23,18 @@ def test_a_folder_from_elsewhere_needs_file_names_only(tmp_path: Path) -> None:
     assert samples.read(tmp_path) == [Sample("sub/x", "sub/x.jpg", "a fist", "sub/x", "all", 0)]
 
 
+def test_images_of_a_prompt_without_seeds_are_numbered(tmp_path: Path) -> None:
+    rows = [{"file_name": f"{i}.png", "prompt_id": p} for i, p in enumerate("abaab")]
+    append_rows(tmp_path / "metadata.jsonl", rows)
+    assert [(s.prompt_id, s.seed) for s in samples.read(tmp_path)] == [
+        ("a", 0),
+        ("b", 0),
+        ("a", 1),
+        ("a", 2),
+        ("b", 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -32,9 +44,13 @@ def test_a_folder_from_elsewhere_needs_file_names_only(tmp_path: Path) -> None:
         ([{"file_name": "/x.png"}], "outside the folder"),
         ([{"file_name": "x.png", "seed": "one"}], '"seed" should be a whole number'),
         ([{"file_name": "x.png"}, {"file_name": "x.png"}], "line 2: the id 'x' appears twice"),
+        (
+            [{"file_name": f"{i}.png", "prompt_id": "p", "seed": 7} for i in range(2)],
+            "line 2: the prompt 'p' has an image with seed 7 already",
+        ),
     ],
 )
-def test_a_bad_row_is_told(tmp_path: Path, rows: list[dict[str, str]], message: str) -> None:
+def test_a_bad_row_is_told(tmp_path: Path, rows: list[dict[str, object]], message: str) -> None:
     append_rows(tmp_path / "metadata.jsonl", rows)
     with pytest.raises(UserError, match=message):
         samples.read(tmp_path)

@@ -13,7 +13,15 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from asap.bench.statistics import Paired, compare, difference_interval, holm, sign_test, wilson
+from asap.bench.statistics import (
+    Paired,
+    compare,
+    difference_interval,
+    effective_count,
+    holm,
+    sign_test,
+    wilson,
+)
 
 
 @given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -48,6 +56,32 @@ def test_sign_test_agrees_with_scipy_and_mcnemar(wins: int, losses: int) -> None
         assert p == pytest.approx(mcnemar([[7, wins], [losses, 9]], exact=True).pvalue, rel=1e-9)
     else:
         assert p == 1.0
+
+
+def test_samples_that_are_alike_within_clusters_count_less() -> None:
+    rng = np.random.default_rng(3)
+    prompts = [str(i // 8) for i in range(1600)]
+    alone = rng.random(1600) < 0.3
+    together = np.repeat(rng.random(200) < 0.3, 8)
+    assert effective_count(list(alone), [str(i) for i in range(1600)]) == 1600
+    assert effective_count(list(alone), prompts) > 1200
+    assert effective_count(list(together), prompts) == pytest.approx(199)  # m - 1 of m clusters
+    assert effective_count([True] * 1600, prompts) == 200
+    assert effective_count([True, False], ["a", "a"]) == 1 and effective_count([], []) == 0
+
+
+def test_the_clustered_interval_covers_its_truth() -> None:
+    """Prompts of beta-distributed difficulty, four seeds each: the plain interval is too narrow."""
+    clusters = [str(i // 4) for i in range(400)]
+    covered = {"plain": 0, "clustered": 0}
+    for trial in range(400):
+        rng = np.random.default_rng(trial)
+        wrong = rng.random(400) < np.repeat(rng.beta(0.6, 1.4, 100), 4)
+        effective = effective_count(list(wrong), clusters)
+        plain, clustered = wilson(wrong.sum(), 400), wilson(wrong.mean() * effective, effective)
+        covered["plain"] += plain.low <= 0.3 <= plain.high
+        covered["clustered"] += clustered.low <= 0.3 <= clustered.high
+    assert covered["clustered"] >= 370 and covered["plain"] < 345
 
 
 def test_sign_test_of_thousands_does_not_overflow() -> None:
@@ -99,6 +133,7 @@ def test_the_bootstrap_agrees_with_the_normal_approximation() -> None:
     found = difference_interval(list(base), list(method), [str(i) for i in range(2000)])
     difference = method.astype(float) - base
     half = 1.96 * difference.std() / math.sqrt(2000)
+    assert found is not None
     assert found == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.003)
 
 
@@ -113,6 +148,7 @@ def test_the_bootstrap_draws_whole_clusters() -> None:
     naive = difference_interval(
         list(np.repeat(base, 10)), list(np.repeat(method, 10)), [str(i) for i in range(1000)]
     )
+    assert once and tenfold and naive
     assert tenfold == pytest.approx(once, abs=0.02)
     assert naive.high - naive.low < 0.5 * (tenfold.high - tenfold.low)
 
@@ -123,10 +159,17 @@ def test_the_bootstrap_repeats_itself_and_covers_its_truth() -> None:
         rng = np.random.default_rng(trial)
         base, method = rng.random(150) < 0.4, rng.random(150) < 0.3
         clusters = [str(i) for i in range(150)]
-        low, high = difference_interval(list(base), list(method), clusters, resamples=1000)
-        assert (low, high) == difference_interval(list(base), list(method), clusters, resamples=1000)
-        covered += low <= -0.1 <= high
+        found = difference_interval(list(base), list(method), clusters, resamples=1000)
+        assert found == difference_interval(list(base), list(method), clusters, resamples=1000)
+        covered += found is not None and found.low <= -0.1 <= found.high
     assert 88 <= covered <= 100
+
+
+def test_the_bootstrap_has_no_interval_where_draws_say_nothing() -> None:
+    few, many = [str(i) for i in range(9)], [str(i) for i in range(10)]
+    assert difference_interval([True] * 9, [True] * 8 + [False], few) is None
+    assert difference_interval([True] * 10, [True] * 9 + [False], many) is not None
+    assert difference_interval([True] * 10, [False] * 10, many) is None
 
 
 def test_the_bootstrap_refuses_nothing_and_unequal_lengths() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image as Pillow
 from tqdm import tqdm
 
 from asap.bench.results import Key, Method
+from asap.bench.samples import read_image
 from asap.records import Box, Image, Mask
 
 PartMask = Callable[[Image, Mapping[str, Any]], Mask]
@@ -79,11 +79,7 @@ def _pairs(base: Method, method: Method) -> Iterator[tuple[Key, Image, Image]]:
 
 
 def _image(method: Method, key: Key) -> Image | None:
-    path = (method.images or Path()) / method.samples[key].file_name
-    if not path.is_file():
-        return None
-    with Pillow.open(path) as file:
-        return np.asarray(file.convert("RGB"))
+    return read_image((method.images or Path()) / method.samples[key].file_name)
 
 
 def _region(

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from PIL import Image as Pillow
 
-from asap.bench.results import Key, Method
+from asap.bench.results import Key, Method, shared
+from asap.bench.samples import read_image
 from asap.records import Judgement
 
 LARGEST = 320  # pixels a side of an image in the page
@@ -18,7 +19,7 @@ TINY = 96  # images up to this size are shown enlarged, pixel by pixel
 
 
 class Cell(NamedTuple):
-    """One image with its verdict, "" where it has none; `url` is None where the file is missing."""
+    """One image with its verdict, "" where it has none; `url` is None where it cannot be read."""
 
     name: str
     url: str | None
@@ -36,12 +37,7 @@ class GalleryRow(NamedTuple):
 
 def shared_keys(methods: Sequence[Method]) -> list[Key]:
     """The keys that every method has an image and a judgement for, in the base's order."""
-    base, *others = methods
-    return [
-        key
-        for key in base.judgements
-        if key in base.samples and all(key in m.judgements and key in m.samples for m in others)
-    ]
+    return [key for key in shared(methods) if all(key in method.samples for method in methods)]
 
 
 def first_prompts(keys: Sequence[Key], count: int) -> list[Key]:
@@ -70,7 +66,8 @@ def _caption(base: Method, key: Key) -> str:
 def _cell(method: Method, key: Key) -> Cell:
     judgement = method.judgements[key]
     path = (method.images or Path()) / method.samples[key].file_name
-    url, tiny = thumbnail(path) if path.is_file() else (None, False)
+    image = read_image(path)
+    url, tiny = (None, False) if image is None else data_url(Pillow.fromarray(image))
     return Cell(method.name, url, tiny, judgement.verdict, verdict_text(judgement))
 
 
@@ -79,12 +76,6 @@ def verdict_text(judgement: Judgement) -> str:
     if judgement.verdict == "error":
         return ", ".join(judgement.errors) or "error"
     return judgement.verdict if judgement.verdict == "correct" else judgement.reason or "unscored"
-
-
-def thumbnail(path: Path) -> tuple[str, bool]:
-    """`data_url` of an image file."""
-    with Pillow.open(path) as file:
-        return data_url(file)
 
 
 def data_url(picture: Pillow.Image) -> tuple[str, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from tqdm import tqdm
 
 from asap import command
 from asap.bench import samples as sample_files
-from asap.bench.judges.judge import Judge
+from asap.bench.judges.judge import NO_IMAGE, Judge
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
@@ -25,7 +26,7 @@ JUDGES = {
     "vlm": "asap.bench.judges.vlm:VLM",
 }
 JUDGEMENTS = "judgements.jsonl"
-RETRIED = "unreachable"
+RETRIED = ("unreachable", NO_IMAGE)
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,11 @@ def summary(judgements: Iterable[Judgement]) -> str:
 
 
 def run(config: Config) -> Path:
-    """Judge every image that has no judgement yet, or only an unreachable one; returns the folder.
+    """Judge every image that has no judgement yet, or one of `RETRIED`; returns the folder.
 
     Raises:
-        UserError: bad folder or judge, or a folder made with another judge or other images.
+        UserError: bad folder or judge, a folder made with another judge or other images, or (with what was
+            found written) not one image that could be scored.
     """
     samples = sample_files.read(config.images)
     judge = _judge(config)
@@ -103,7 +105,7 @@ def run(config: Config) -> Path:
     }
     with exclusive(config.out):
         open_run(config.out, "judge", identity, extra)
-        done = {id_ for id_, j in read(config.out).items() if j.reason != RETRIED}
+        done = {id_ for id_, j in read(config.out).items() if j.reason not in RETRIED}
         missing = [s for s in samples if s.id not in done]
         with tqdm(
             total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
@@ -111,7 +113,20 @@ def run(config: Config) -> Path:
             for judgement in judge.judge(config.images, missing):
                 append_rows(config.out / JUDGEMENTS, [judgement])
                 progress.update()
+        _check_scored(config.out)
     return config.out
+
+
+def _check_scored(out: Path) -> None:
+    judged = list(read(out).values())
+    if judged and all(j.verdict == "unscored" for j in judged):
+        raise UserError(f"nothing could be judged in {summary(judged)}{_example(judged)}")
+
+
+def _example(judged: Iterable[Judgement]) -> str:
+    """What stood in the way of the last one that is asked again, where that is known."""
+    said = [str(j.evidence["message"]) for j in judged if j.reason in RETRIED and "message" in j.evidence]
+    return f"; for example: {said[-1]}" if said else ""
 
 
 def _judge(config: Config) -> Judge:
@@ -139,4 +154,9 @@ def _images_id(images: Path) -> str:
 def main(argv: list[str]) -> None:
     """The command `asap judge`."""
     out = run(command.parse(Config, argv, "judge"))
-    print(f"judgements: {out}; {summary(read(out).values())}")
+    judged = read(out).values()
+    again = [j for j in judged if j.reason in RETRIED]
+    if again:
+        reasons = " or ".join(sorted({j.reason for j in again}))
+        print(f"asap: the same command tries again what is {reasons}{_example(again)}", file=sys.stderr)
+    print(f"judgements: {out}; {summary(judged)}")

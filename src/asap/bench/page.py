@@ -37,16 +37,25 @@ class Section:
     note: str = ""
 
 
-def render(title: str, lead: str, facts: Sequence[tuple[str, str]], sections: Sequence[Section]) -> str:
+def render(
+    title: str,
+    lead: str,
+    facts: Sequence[tuple[str, str]],
+    sections: Sequence[Section],
+    cautions: Sequence[str] = (),
+) -> str:
     """The page as HTML.
 
     Args:
         lead: the result in a sentence or two.
         facts: name and value, shown in a line under the lead.
+        cautions: sentences that stand out between the two.
     """
     folder = Path(__file__).parent / "templates"
     environment = Environment(
         loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.get_template("report.html")
-    return template.render(title=title, lead=lead, facts=facts, sections=sections, version=__version__)
+    return template.render(
+        title=title, lead=lead, facts=facts, sections=sections, cautions=cautions, version=__version__
+    )

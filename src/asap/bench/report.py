@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
 from asap import __version__, command
 from asap.bench import results, training
+from asap.bench.cautions import cautions
 from asap.bench.drift import PartMask, mean_drift
 from asap.bench.page import Section, render
 from asap.bench.results import Method, Rate
@@ -43,8 +45,13 @@ class Config:
 
 def outcomes(methods: Sequence[Method], part_mask: PartMask | None = None) -> list[Outcome]:
     """The numbers of every method, the base first."""
-    base, names = methods[0], results.categories(methods)
-    return [_outcome(base, method, names, part_mask) for method in methods]
+    base, names, common = methods[0], results.categories(methods), results.shared(methods)
+    alike = all(len(method.judgements) == len(common) for method in methods)
+    found = [_outcome(base, method, names, part_mask) for method in methods]
+    if alike:
+        return found
+    rates = [results.rate(method.judgements[key] for key in common) for method in methods]
+    return [replace(outcome, common=rate) for outcome, rate in zip(found, rates, strict=True)]
 
 
 def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: PartMask | None) -> Outcome:
@@ -79,7 +86,9 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]
-    found = outcomes(methods, _part_mask(methods[0]))
+    found, told = outcomes(methods, _part_mask(methods[0])), cautions(methods)
+    for caution in told:
+        print(f"asap: {caution}", file=sys.stderr)
     page = [
         *comparison(found),
         *sections,
@@ -89,7 +98,9 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     ]
     with exclusive(config.out):
         write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
-        write_atomic(config.out / "report.html", render(config.title, lead(found), facts(methods), page))
+        write_atomic(
+            config.out / "report.html", render(config.title, lead(found), facts(methods), page, told)
+        )
     return config.out
 
 
@@ -123,6 +134,7 @@ def as_json(methods: Sequence[Method], found: Sequence[Outcome]) -> Row:
         "judge": {"name": identity.get("judge"), "settings": identity.get("settings")},
         "prompts": len({prompt for prompt, _ in base.judgements}),
         "models": [_outcome_json(outcome) for outcome in found],
+        "cautions": cautions(methods),
     }
 
 
@@ -133,6 +145,8 @@ def _outcome_json(outcome: Outcome) -> Row:
         "categories": {name: _rate_json(rate) for name, rate in outcome.categories.items()},
         "errors_by_kind": dict(outcome.kinds),
     }
+    if outcome.common:
+        row["common"] = _rate_json(outcome.common)
     if outcome.versus:
         paired = outcome.versus.paired
         row["against_base"] = {
@@ -143,7 +157,7 @@ def _outcome_json(outcome: Outcome) -> Row:
             "broken": _number(paired.broken),
             "p": outcome.versus.p,
             "aer_difference": outcome.versus.difference,
-            "aer_difference_interval": list(outcome.versus.interval),
+            "aer_difference_interval": outcome.versus.interval,
             "category_p_holm": dict(outcome.category_p or {}),
         }
     if outcome.drift:
@@ -157,6 +171,7 @@ def _rate_json(rate: Rate) -> Row:
         "aer_interval": list(rate.interval),
         "errors": rate.errors,
         "scored": rate.scored,
+        "effective": rate.effective,
         "unscored": dict(rate.unscored),
     }
 

@@ -9,7 +9,16 @@ from pathlib import Path
 
 from asap.bench import judge as judgement_files
 from asap.bench import samples as sample_files
-from asap.bench.statistics import Interval, Paired, compare, difference_interval, holm, sign_test, wilson
+from asap.bench.statistics import (
+    Interval,
+    Paired,
+    compare,
+    difference_interval,
+    effective_count,
+    holm,
+    sign_test,
+    wilson,
+)
 from asap.errors import UserError
 from asap.records import Judgement, Sample
 from asap.store import Row, read_config
@@ -42,7 +51,7 @@ def read(spec: str) -> Method:
     """The method that `spec` names: a folder of judgements, or NAME=FOLDER.
 
     Raises:
-        UserError: no such folder, or nothing judged in it.
+        UserError: no such folder, nothing judged in it, or judgements that cannot be told apart.
     """
     name, folder = split(spec)
     config = read_config(folder)
@@ -51,12 +60,24 @@ def read(spec: str) -> Method:
         raise UserError(f"{folder}: no judgements yet; run `asap judge` first")
     images = folder / str(config.get("images", ""))
     if not (images / sample_files.METADATA).is_file():
-        ordered = sorted(found.values(), key=lambda j: j.sample_id)
-        return Method(name, {_key(j): j for j in ordered}, {}, None, config, {})
+        return Method(name, _by_key(found.values(), folder), {}, None, config, {})
     samples = sample_files.read(images)
     judged = {_key(s): found[s.id] for s in samples if s.id in found}
+    if not judged:
+        raise UserError(f"{folder} judges no image that is in {images}; run `asap judge` on these again")
     made = read_config(images) if (images / "config.json").is_file() else {}
     return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
+
+
+def _by_key(judgements: Iterable[Judgement], folder: Path) -> dict[Key, Judgement]:
+    keyed: dict[Key, Judgement] = {}
+    for judgement in sorted(judgements, key=lambda j: j.sample_id):
+        if (first := keyed.setdefault(_key(judgement), judgement)) is not judgement:
+            raise UserError(
+                f"{folder}: {first.sample_id} and {judgement.sample_id} have the same prompt_id and seed; "
+                "give the images seeds of their own in metadata.jsonl, and judge them again"
+            )
+    return keyed
 
 
 def split(spec: str) -> tuple[str, Path]:
@@ -99,12 +120,14 @@ class Rate:
 
     Attributes:
         errors, scored: AER = errors / scored; not a number where nothing was scored.
-        interval: Wilson's.
+        effective: the independent images that `scored` are worth, as several of one prompt are not.
+        interval: Wilson's, of the effective number.
         unscored: reason -> number of judgements without a verdict.
     """
 
     errors: int
     scored: int
+    effective: float
     interval: Interval
     unscored: Mapping[str, int]
 
@@ -119,14 +142,13 @@ class Rate:
 
 def rate(judgements: Iterable[Judgement]) -> Rate:
     """The error rate of `judgements`, with the unscored counted apart."""
-    verdicts, unscored = Counter[str](), Counter[str]()
-    for judgement in judgements:
-        if judgement.verdict == "unscored":
-            unscored[judgement.reason or "no reason given"] += 1
-        else:
-            verdicts[judgement.verdict] += 1
-    scored = verdicts.total()
-    return Rate(verdicts["error"], scored, wilson(verdicts["error"], scored), dict(unscored))
+    judged = list(judgements)
+    unscored = Counter(j.reason or "no reason given" for j in judged if j.verdict == "unscored")
+    scored = [j for j in judged if j.verdict != "unscored"]
+    wrong = [j.verdict == "error" for j in scored]
+    errors, effective = sum(wrong), effective_count(wrong, [j.prompt_id for j in scored])
+    share = errors / len(scored) if scored else 0.0
+    return Rate(errors, len(scored), effective, wilson(share * effective, effective), dict(unscored))
 
 
 @dataclass(frozen=True)
@@ -136,13 +158,24 @@ class Versus:
     Attributes:
         paired: wins, losses, ties.
         p: exact two-sided sign test of wins against losses, which is McNemar's exact test.
-        difference: AER(method) - AER(base) on those samples, with its interval clustered by prompt.
+        difference: AER(method) - AER(base) on those samples.
+        interval: of the difference, clustered by prompt; None where `difference_interval` has none.
+        prompts: to which the samples belong.
     """
 
     paired: Paired
     p: float
     difference: float
-    interval: Interval
+    interval: Interval | None
+    prompts: int
+
+    @property
+    def better(self) -> bool:
+        """Whether the method makes fewer errors beyond chance at the level of 5%: by the sign test and the
+        interval, or by the test alone where there is no interval and its samples are independent."""
+        if self.difference >= 0 or self.p >= 0.05:
+            return False
+        return self.interval.high < 0 if self.interval else self.paired.total == self.prompts
 
 
 def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
@@ -159,12 +192,20 @@ def versus(base: Method, method: Method, category: str | None = None) -> Versus 
     before = [base.judgements[key].verdict == "error" for key in keys]
     after = [method.judgements[key].verdict == "error" for key in keys]
     paired = compare(before, after)
+    prompts = [prompt for prompt, _ in keys]
     return Versus(
         paired=paired,
         p=sign_test(paired.wins, paired.losses),
         difference=(sum(after) - sum(before)) / len(keys),
-        interval=difference_interval(before, after, [prompt for prompt, _ in keys]),
+        interval=difference_interval(before, after, prompts),
+        prompts=len(set(prompts)),
     )
+
+
+def shared(methods: Sequence[Method]) -> list[Key]:
+    """The keys that every method has a judgement for, in the base's order."""
+    base, *others = methods
+    return [key for key in base.judgements if all(key in method.judgements for method in others)]
 
 
 def categories(methods: Sequence[Method]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from asap.bench.charts import Bar, bars, top_of
@@ -12,19 +12,21 @@ from asap.bench.drift import Drift
 from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
 from asap.bench.page import Section, Table
 from asap.bench.results import Method, Rate, Versus
-from asap.bench.statistics import Interval
+from asap.bench.statistics import FEWEST, Interval
 
 NOTHING = "–"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that the report says of one model; `versus`, `category_p` and `drift` are empty for the base."""
+    """All that the report says of one model; `versus`, `category_p` and `drift` are empty for the base, and
+    `common`, the rate over the images that all models have, where all have the same."""
 
     name: str
     rate: Rate
     categories: Mapping[str, Rate]
     kinds: Mapping[str, int]
+    common: Rate | None = None
     versus: Versus | None = None
     category_p: Mapping[str, float] | None = None
     drift: Drift | None = None
@@ -33,15 +35,26 @@ class Outcome:
 def lead(found: Sequence[Outcome]) -> str:
     """The result in words, with no claim that the intervals do not carry."""
     base, *others = found
-    sentence = f"{base.name} draws an anatomical error in {percent(base.rate.aer)} of its images."
+    sentence = f"{base.name} draws an anatomical error in {percent(_aer(base))} of its images."
     compared = [(o, o.versus) for o in others if o.versus]
     if not compared:
         return sentence
-    best, versus = min(compared, key=lambda pair: pair[0].rate.aer)
-    change = f"{points(versus.difference)} points, 95% interval {_range(versus.interval, points)}"
-    if versus.interval.high < 0:
-        return f"{sentence} {best.name} has the lowest rate, {percent(best.rate.aer)} ({change})."
-    return f"{sentence} No model is clearly better; {best.name} comes to {percent(best.rate.aer)} ({change})."
+    best, versus = min(compared, key=lambda pair: _aer(pair[0]))
+    change = f"{points(versus.difference)} points, {_certainty(versus)}"
+    if versus.better:
+        return f"{sentence} {best.name} has the lowest rate, {percent(_aer(best))} ({change})."
+    return f"{sentence} No model is clearly better; {best.name} comes to {percent(_aer(best))} ({change})."
+
+
+def _aer(outcome: Outcome) -> float:
+    """The rate to compare: over the common images where the models have others too."""
+    return (outcome.common or outcome.rate).aer
+
+
+def _certainty(versus: Versus) -> str:
+    if versus.interval:
+        return f"95% interval {_range(versus.interval, points)}"
+    return f"p = {p_value(versus.p)}, no interval from {versus.prompts} prompts"
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -50,13 +63,18 @@ def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
     identity = base.judged.get("identity", {})
     model = (identity.get("settings") or {}).get("model_name")
     judge = f"{identity.get('judge')}" + (f" ({model})" if model else "")
-    prompts = len({prompt for prompt, _ in base.judgements})
     return [
         ("Models", str(len(methods))),
-        ("Prompts", str(prompts)),
-        ("Images per model", str(len(base.judgements))),
+        ("Prompts", _span(len({prompt for prompt, _ in method.judgements}) for method in methods)),
+        ("Images per model", _span(len(method.judgements) for method in methods)),
         ("Judge", judge),
     ]
+
+
+def _span(counts: Iterable[int]) -> str:
+    """A count that the models share, or its least and most."""
+    found = sorted(set(counts))
+    return " to ".join(str(n) for n in dict.fromkeys((found[0], found[-1])))
 
 
 def comparison(found: Sequence[Outcome]) -> list[Section]:
@@ -74,27 +92,36 @@ def comparison(found: Sequence[Outcome]) -> list[Section]:
 def _rates(found: Sequence[Outcome]) -> Section:
     chart = bars([_bar(o.name, o.rate, n) for n, o in enumerate(found)])
     reasons = sorted({reason for o in found for reason in o.rate.unscored})
-    table = Table(
-        ("model", "AER", "95% interval", "errors", "scored", "unscored", *reasons),
-        [
-            (
-                o.name,
-                percent(o.rate.aer),
-                _range(o.rate.interval, percent),
-                str(o.rate.errors),
-                str(o.rate.scored),
-                percent((o.rate.judged - o.rate.scored) / o.rate.judged),
-                *(str(o.rate.unscored.get(reason, 0)) for reason in reasons),
-            )
-            for o in found
-        ],
-    )
+    header = ("model", "AER", "95% interval", "errors", "scored", "unscored", *reasons)
+    common = ("AER, common", "95% interval") if any(o.common for o in found) else ()
+    table = Table((*header, *common), [_rate_row(o, reasons) for o in found])
     text = (
         "Anatomical Error Rate (AER): the share of scored images in which the judge finds an error; lower is "
         "better. The line on each bar is Wilson's 95% interval."
     )
+    if any(o.rate.effective < o.rate.scored for o in found):
+        text += (
+            " Images of one prompt are alike, so that they count as fewer independent ones in the interval: "
+            f"{', '.join(f'{o.name} as {o.rate.effective:.0f}' for o in found)}."
+        )
     note = "Unscored images, for which the judge gave no usable verdict, are left out of the rate."
+    if common:
+        note += " Common: over the prompts and seeds that were judged for every model."
     return Section("Error rate", text, [chart], table, note=note)
+
+
+def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
+    rate, common = outcome.rate, outcome.common
+    return (
+        outcome.name,
+        percent(rate.aer),
+        _range(rate.interval, percent),
+        str(rate.errors),
+        str(rate.scored),
+        percent((rate.judged - rate.scored) / rate.judged),
+        *(str(rate.unscored.get(reason, 0)) for reason in reasons),
+        *((percent(common.aer), _range(common.interval, percent)) if common else ()),
+    )
 
 
 def _bar(label: str, rate: Rate, colour: int) -> Bar:
@@ -137,7 +164,7 @@ def _versus_row(outcome: Outcome) -> tuple[str, ...]:
         str(paired.ties),
         str(paired.losses),
         p_value(versus.p),
-        f"{points(versus.difference)} ({_range(versus.interval, points)})",
+        f"{points(versus.difference)} ({_range(versus.interval, points) if versus.interval else NOTHING})",
         percent(paired.mended),
         percent(paired.broken),
         f"{drift.mean * 100:.2f}%" if drift else NOTHING,
@@ -150,11 +177,14 @@ def _versus_note(others: Sequence[Outcome]) -> str:
     }
     where = " or ".join(sorted(places))
     drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
+    missing = ""
+    if any(o.versus and not o.versus.interval for o in others):
+        missing = f" It needs {FEWEST} prompts that do not all change alike."
     return (
         "RSI: (wins + ties) / (losses + ties). p: exact sign test of wins against losses, which for verdicts "
         "of two values is McNemar's exact test; it takes images as independent. The interval of the change "
-        "is a paired bootstrap over prompts. Mended: share of the base's faulty images that came out right. "
-        f"Broken: share of the base's right images that came out wrong.{drift}"
+        f"is a paired bootstrap over prompts.{missing} Mended: share of the base's faulty images that came "
+        f"out right. Broken: share of the base's right images that came out wrong.{drift}"
     )
 
 
@@ -176,8 +206,7 @@ def _by_category(found: Sequence[Outcome]) -> Section:
 
 def _scored(category: str, found: Sequence[Outcome]) -> str:
     """Scored images of a model in `category`; from least to most where the models differ."""
-    counts = {o.categories[category].scored for o in found}
-    return " to ".join(str(n) for n in sorted({min(counts), max(counts)}))
+    return _span(o.categories[category].scored for o in found)
 
 
 def _category_cells(name: str, found: Sequence[Outcome]) -> list[str]:

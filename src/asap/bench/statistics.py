@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+FEWEST = 10  # clusters that a bootstrap needs
 Z95 = 1.959963984540054  # the normal distribution's 97.5% quantile
 
 
@@ -19,8 +20,9 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(errors: int, count: int, z: float = Z95) -> Interval:
+def wilson(errors: float, count: float, z: float = Z95) -> Interval:
     """Wilson's score interval of the share `errors / count` (Wilson 1927); [0, 1] where nothing was counted.
+    Counts need not be whole: `effective_count` gives others.
 
     Raises:
         ValueError: not 0 <= errors <= count.
@@ -34,6 +36,26 @@ def wilson(errors: int, count: int, z: float = Z95) -> Interval:
     half = math.sqrt(share * (1 - share) * spread + spread**2 / 4) / (1 + spread)
     low = 0.0 if errors == 0 else centre - half
     return Interval(low, 1.0 if errors == count else centre + half)
+
+
+def effective_count(wrong: Sequence[bool], clusters: Sequence[str]) -> float:
+    """How many independent samples tell as much of the share of `wrong` as these do, at most len(wrong).
+
+    It is n / deff (Kish 1965): deff is the variance of the share as a ratio over clusters (prompts; Cochran
+    1977, eq. 11.12) over that of n independent samples. Where all samples are alike, the variance shows
+    nothing and a cluster counts as one sample.
+    """
+    values, count = np.asarray(wrong, dtype=np.float64), len(wrong)
+    _, member = np.unique(np.asarray(clusters), return_inverse=True)
+    sizes = np.bincount(member) if count else np.zeros(0)
+    number, share = len(sizes), float(values.mean()) if count else 0.0
+    if number == count:
+        return float(count)
+    if number == 1 or share in (0.0, 1.0):
+        return float(number)
+    residuals = np.bincount(member, values) - share * sizes
+    variance = number / (number - 1) * float(residuals @ residuals) / count**2
+    return min(float(count), share * (1 - share) / variance) if variance else float(count)
 
 
 class Paired(NamedTuple):
@@ -122,10 +144,11 @@ def difference_interval(
     *,
     resamples: int = 10_000,
     seed: int = 0,
-) -> Interval:
+) -> Interval | None:
     """Percentile bootstrap interval of AER(method) - AER(base) from paired samples.
 
-    Whole clusters (prompts) are drawn, so that several seeds of one prompt do not count as independent.
+    Whole clusters (prompts) are drawn, so that several seeds of one prompt do not count as independent. None
+    where draws say nothing of chance: fewer than `FEWEST` clusters, or all with the same difference.
 
     Raises:
         ValueError: unequal lengths, or no samples.
@@ -135,6 +158,8 @@ def difference_interval(
         raise ValueError(f"{len(base)}, {len(method)} samples and {len(clusters)} clusters")
     _, member = np.unique(np.asarray(clusters), return_inverse=True)
     sums, sizes = np.bincount(member, method - base).astype(np.float64), np.bincount(member)
+    if len(sums) < FEWEST or np.ptp(sums / sizes) == 0:
+        return None
     means = _resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(low), float(high))

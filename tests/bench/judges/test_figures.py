@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from asap.bench.judges.figures import THRESHOLD, Figures, examine
+from asap.bench.judges.judge import NO_IMAGE
 from asap.errors import UserError
 from asap.figures import hands, scenes
 from asap.records import Sample
@@ -49,6 +50,18 @@ def sample(facts: dict[str, str]) -> Sample:
     return Sample("s", "a.png", "a hand", "p", "hands", 0, facts)
 
 
+def test_an_image_that_cannot_be_read_is_unscored_and_loses_no_other(tmp_path: Path) -> None:
+    Image.new("RGB", (24, 24)).save(tmp_path / "a.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
+    facts = {"gesture": "palm"}
+    names = ("a.png", "gone.png", "cut.png")
+    samples = [Sample(name, name, "", name, "hands", 0, facts) for name in names]
+    reasons = {j.sample_id: j.reason for j in Figures().judge(tmp_path, samples)}
+    assert reasons == {"a.png": "", "gone.png": NO_IMAGE, "cut.png": NO_IMAGE}
+    (lost,) = Figures().judge(tmp_path, samples[1:2])
+    assert lost.verdict == "unscored"
+
+
 def test_judgements_carry_verdict_and_error(tmp_path: Path) -> None:
     scene = scenes.Scene("palm", "tan", "white", "red")
     pair = scenes.draw([scene], ["missing finger"], [3], size=24)
@@ -66,3 +79,5 @@ def test_pictures_that_are_no_figures_are_refused(tmp_path: Path) -> None:
         list(Figures().judge(tmp_path, [sample({"gesture": "palm"})]))
     with pytest.raises(UserError, match="no figure's gesture"):
         list(Figures().judge(tmp_path, [sample({})]))
+    with pytest.raises(UserError, match="no figure's gesture"):
+        list(Figures().judge(tmp_path, [sample({"gesture": ["palm"]})]))  # type: ignore[dict-item]

@@ -24,6 +24,10 @@ from asap.errors import UserError
 from asap.records import Judgement, Sample
 
 KEY = "sk-not-to-be-seen"
+# Azure's refusal, with its policy far behind the message
+AZURE = json.dumps(
+    {"error": {"message": "x" * 500, "code": "400", "inner_error": {"code": "ResponsibleAIPolicyViolation"}}}
+).encode()
 Reply = tuple[int, dict[str, str], bytes]
 Behaviour = Callable[[int, dict[str, Any]], Reply | None]
 """Number of the request and its body -> status, headers and body of the reply, or None to cut the line."""
@@ -182,7 +186,14 @@ def test_content_in_parts_is_read(images: Path) -> None:
         (completion(None, message={"refusal": "I cannot help with that."}), "refused"),
         (completion("", finish_reason="content_filter"), "refused"),
         ((400, {}, b'{"error": {"code": "content_policy_violation"}}'), "refused"),
-        (completion("I am sorry, but I cannot judge people."), "unreadable"),
+        ((400, {}, AZURE), "refused"),
+        ((403, {}, b'{"error": {"type": "content_filter"}}'), "refused"),
+        ((400, {}, b'{"error": {"code": "bad", "message": "content_filter is no field"}}'), "unreachable"),
+        (completion("I am sorry, but I cannot judge people."), "refused"),
+        (completion("I\u2019m unable to help with identifying people."), "refused"),
+        (completion("<think>{a hand}</think>\n\nSorry, I can't assist with that."), "refused"),
+        (completion("I cannot see any errors in this image."), "unreadable"),
+        (completion("The hand is fine. I'm sorry it took so long."), "unreadable"),
         (completion(checklist("correct") + checklist("error", "extra finger")), "unreadable"),
         (completion(None), "unreadable"),
         (completion(17), "unreadable"),
@@ -271,6 +282,19 @@ def test_nobody_listens(images: Path) -> None:
     judge = VLM("http://127.0.0.1:9/v1", "tiny-vlm", attempts=2)
     (judgement,) = judge.judge(images, some(1))
     assert judgement.reason == "unreachable" and "ConnectError" in judgement.evidence["message"]
+
+
+@pytest.mark.parametrize("status", [501, 503, 400])
+def test_a_service_that_answers_nobody_is_given_up(images: Path, status: int) -> None:
+    told = r"http://.*/v1 answered for none of the first 8 .*no such luck"
+    with serving(lambda *_: (status, {}, b"no such luck")) as service, pytest.raises(UserError, match=told):
+        list(vlm(service, attempts=2, concurrency=2).judge(images, some(50)))
+    assert len(service.requests) <= 22
+
+
+def test_a_service_that_answered_once_is_not_given_up(images: Path) -> None:
+    found = judged(first_then(completion(checklist()), (503, {}, b"busy")), images, 12, attempts=1)
+    assert [j.reason for j in found].count("unreachable") == 11
 
 
 @pytest.mark.parametrize(
@@ -374,9 +398,8 @@ def test_the_key_is_in_no_text() -> None:
     assert KEY not in repr(judge) and KEY not in str(judge.settings)
 
 
-def test_a_missing_image_is_told(images: Path) -> None:
-    with (
-        serving(lambda *_: completion(checklist())) as service,
-        pytest.raises(UserError, match=r"gone\.png: cannot read"),
-    ):
-        list(vlm(service).judge(images, [Sample("s", "gone.png", "", "p", "all", 0)]))
+def test_a_missing_image_is_unscored_and_loses_no_other(images: Path) -> None:
+    with serving(lambda *_: completion(checklist())) as service:
+        found = list(vlm(service).judge(images, [Sample("s", "gone.png", "", "p", "all", 0), *some(2)]))
+    reasons = {j.sample_id: j.reason for j in found}
+    assert reasons == {"s": "image missing or damaged", "s0": "", "s1": ""}

@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +17,8 @@ import httpx
 from asap.errors import UserError
 
 LARGEST_REPLY = 1 << 20  # bytes; a checklist takes two thousand
+KEPT_TEXT = 200  # characters of a service's message that are shown
+POLICIES = ("content_policy", "content_filter", "contentpolicy", "contentfilter", "responsibleai")
 LONGEST_WAIT = 300.0  # seconds between two tries, whatever Retry-After asks for
 FIRST_WAIT = 0.5  # seconds before the second try, doubled for each one after it
 FATAL = {
@@ -31,7 +33,11 @@ class UnreachableError(Exception):
 
 
 class RejectedError(Exception):
-    """The service understood the request and will not serve it as it stands (HTTP 400, 413, 415, 422)."""
+    """The service will not serve the request as it stands (HTTP 400, 413, 415, 422, 501)."""
+
+
+class RefusedError(Exception):
+    """The service's content policy forbids the request."""
 
 
 class UnreadableError(Exception):
@@ -64,7 +70,7 @@ class Chat:
 
         Raises:
             UserError: the key or the address is wrong, so that no other request can succeed either.
-            RejectedError, UnreadableError, UnreachableError: see there.
+            RefusedError, RejectedError, UnreadableError, UnreachableError: see there.
         """
         reason = "given up"
         for attempt in range(self.attempts):
@@ -76,6 +82,8 @@ class Chat:
                 if status == 200:
                     return _object(data)
                 reason = f"HTTP {status}: {self._clean(data.decode(errors='replace'))}"
+                if forbids(data):
+                    raise RefusedError(reason)
                 self._check(status, reason)
             if attempt + 1 < self.attempts and self.stop.wait(self._wait(attempt, headers, rng)):
                 break
@@ -99,7 +107,7 @@ class Chat:
             raise UserError(f"{FATAL[status]} ({reason})")
         if 300 <= status < 400:
             raise UserError(f"the service redirects elsewhere; check --endpoint ({reason})")
-        if status in (400, 413, 415, 422):
+        if status in (400, 413, 415, 422, 501):
             raise RejectedError(reason)
 
     def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:
@@ -109,7 +117,26 @@ class Chat:
 
     def _clean(self, text: str) -> str:
         text = text.replace(self.secret, "***") if self.secret else text
-        return " ".join(text.split())[:200]
+        return " ".join(text.split())[:KEPT_TEXT]
+
+
+def forbids(data: bytes) -> bool:
+    """Whether the body of an error names a content policy as its `code` or `type`, at any depth.
+
+    Messages are not looked at: they may repeat the request.
+    """
+    try:
+        return any(policy in code for code in _codes(json.loads(data)) for policy in POLICIES)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _codes(value: Any) -> Iterator[str]:
+    items = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
+    for key, item in items:
+        if key in ("code", "type") and isinstance(item, str):
+            yield item.lower()
+        yield from _codes(item)
 
 
 def retry_after(value: str, now: datetime) -> float | None:

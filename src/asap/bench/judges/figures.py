@@ -15,14 +15,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image as Pillow
 
+from asap.bench.judges.judge import NO_IMAGE
+from asap.bench.samples import read_image
 from asap.errors import UserError
 from asap.figures import hands, scenes
 from asap.figures.hands import Array, Hands
 from asap.figures.parts import soft_cover, stretch
 from asap.figures.render import render
-from asap.records import Box, Judgement, Sample
+from asap.records import Box, Image, Judgement, Sample
 from asap.store import seed_of
 
 SIZE = 24
@@ -58,11 +59,18 @@ class Figures:
             UserError: samples that are not of figures.
         """
         for start in range(0, len(samples), 256):
-            chunk = samples[start : start + 256]
-            gestures = [_gesture(sample) for sample in chunk]
-            pictures = np.stack([_read(images / sample.file_name) for sample in chunk])
-            for sample, finding in zip(chunk, examine(pictures, gestures), strict=True):
-                yield _judgement(sample, finding)
+            chunk = [(sample, _gesture(sample)) for sample in samples[start : start + 256]]
+            pictures = [_read(images / sample.file_name) for sample, _ in chunk]
+            yield from (_unreadable(s) for (s, _), picture in zip(chunk, pictures) if picture is None)
+            readable = [(*named, picture) for named, picture in zip(chunk, pictures) if picture is not None]
+            yield from _judged(readable)
+
+
+def _judged(chunk: Sequence[tuple[Sample, str, Image]]) -> Iterator[Judgement]:
+    if chunk:
+        samples, gestures, pictures = zip(*chunk, strict=True)
+        for sample, finding in zip(samples, examine(np.stack(pictures), gestures), strict=True):
+            yield _judgement(sample, finding)
 
 
 @dataclass(frozen=True)
@@ -141,9 +149,11 @@ def _covers(batch: Hands) -> Array:
     return stretch(cover).reshape(len(batch), -1)
 
 
-def _read(path: Path) -> Any:
-    with Pillow.open(path) as file:
-        picture = np.asarray(file.convert("RGB"))
+def _read(path: Path) -> Image | None:
+    """The picture, or None where there is none that can be read."""
+    picture = read_image(path)
+    if picture is None:
+        return None
     if picture.shape != (SIZE, SIZE, 3):
         raise UserError(f"{path} is not a {SIZE} x {SIZE} figure; judge photos with --judge vlm")
     return picture
@@ -151,11 +161,16 @@ def _read(path: Path) -> Any:
 
 def _gesture(sample: Sample) -> str:
     gesture = sample.facts.get("gesture")
-    if gesture not in hands.GESTURES:
+    if not isinstance(gesture, str) or gesture not in hands.GESTURES:
         raise UserError(
             f"{sample.file_name}: no figure's gesture in its facts; judge such images with --judge vlm"
         )
-    return str(gesture)
+    return gesture
+
+
+def _unreadable(sample: Sample) -> Judgement:
+    place = (sample.id, sample.prompt_id, sample.seed, sample.category)
+    return Judgement(*place, "unscored", reason=NO_IMAGE)
 
 
 def _judgement(sample: Sample, finding: Finding) -> Judgement:

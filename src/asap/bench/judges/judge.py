@@ -8,6 +8,9 @@ from typing import Protocol
 
 from asap.records import Judgement, Sample
 
+NO_IMAGE = "image missing or damaged"
+"""The reason of an unscored judgement whose image cannot be read."""
+
 
 class Judge(Protocol):
     """Looks at images and says of each whether its anatomy is correct.

@@ -7,6 +7,7 @@ of the asked shape and that object does not contradict itself.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple
 
 from asap.records import Verdict
@@ -30,6 +31,13 @@ FAULTS = (
 VISIBILITIES = ("clear", "partly hidden", "hidden")
 VERDICTS = ("correct", "error", "cannot judge")
 LONGEST_ANSWER = 20_000
+# how a model begins that will not look; "I cannot see any error" is no refusal
+REFUSAL = re.compile(
+    r"(unfortunately, |as an ai[^,.]*, )?"
+    r"((i'm|i am) (very |really )?sorry|sorry,|i apologi[sz]e|"
+    r"(i can't|i cannot|i can not|i won't|i will not|(i'm|i am) (unable|not able) to|i must decline)"
+    r"(?! (see|find|detect|spot|identify|tell)\b))"
+)
 
 INSTRUCTIONS = """\
 You examine one generated image for errors of human anatomy. Judge anatomy alone: not style, beauty, lighting,
@@ -98,7 +106,10 @@ def read_answer(text: str) -> Reading:
 
     "unscored" for "unreadable": no object of the asked shape, several that differ, or one whose verdict and
     faults contradict each other. "unscored" for "nothing to judge": the model sees no body it could judge.
+    "unscored" for "refused": prose without an object that begins as refusals do.
     """
+    if _refuses(text):
+        return Reading("unscored", (), "refused", None)
     found = _answers(text)
     if not found or any(other != found[0] for other in found):
         return Reading("unscored", (), "unreadable", None)
@@ -107,6 +118,11 @@ def read_answer(text: str) -> Reading:
     faults = {part["fault"] for part in answer["parts"]} | set(answer["errors"])
     faults -= {"none"} | (hidden - set(answer["errors"]))
     return _decide(answer, tuple(sorted(faults)))
+
+
+def _refuses(text: str) -> bool:
+    spoken = text.rpartition("</think>")[2].strip().lower().replace("\u2019", "'")
+    return "{" not in spoken and bool(REFUSAL.match(spoken))
 
 
 def _decide(answer: dict[str, Any], faults: tuple[str, ...]) -> Reading:

@@ -6,7 +6,7 @@ import base64
 import mimetypes
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,14 @@ from typing import Any
 
 import httpx
 
-from asap.bench.judges.chat import Chat, RejectedError, UnreachableError, UnreadableError
+from asap.bench.judges.chat import Chat, RefusedError, RejectedError, UnreachableError, UnreadableError
+from asap.bench.judges.judge import NO_IMAGE
 from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
 from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
 from asap.store import content_id, seed_of
 
+PROBED = 8  # images, at least, after which a service that never answered is given up
 KEPT_TEXT = 2000  # characters of an unreadable answer that are kept as evidence
 OPTIONS = {
     "temperature": 0,
@@ -72,7 +74,7 @@ class VLM:
         """One judgement per sample in the order in which the answers come.
 
         Raises:
-            UserError: a wrong key or address, or an image that cannot be read.
+            UserError: a wrong key or address, or nobody who answers there.
         """
         stop, structured = threading.Event(), threading.Event()
         structured.set()
@@ -80,8 +82,8 @@ class VLM:
             chat = Chat(client, self.attempts, self.timeout, stop, secret=self.key)
             asked = [pool.submit(self._ask, chat, structured, images, sample) for sample in samples]
             try:
-                for future in as_completed(asked):
-                    yield future.result()
+                answers = (future.result() for future in as_completed(asked))
+                yield from while_answered(answers, max(PROBED, self.concurrency), self.endpoint)
             finally:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -94,14 +96,16 @@ class VLM:
         )
 
     def _ask(self, chat: Chat, structured: threading.Event, images: Path, sample: Sample) -> Judgement:
-        body = self._body(images / sample.file_name, sample.text)
+        try:
+            body = self._body(images / sample.file_name, sample.text)
+        except OSError as error:
+            return _unscored(sample, NO_IMAGE, {"message": str(error.strerror)})
         rng = random.Random(seed_of("retry", sample.id))
         try:
             reply = _complete(chat, body, structured, rng)
-        except RejectedError as error:
-            refused = any(word in str(error) for word in ("content_policy", "content_filter"))
-            return _unscored(sample, "refused" if refused else "unreachable", {"message": str(error)})
-        except UnreachableError as error:
+        except RefusedError as error:
+            return _unscored(sample, "refused", {"message": str(error)})
+        except (RejectedError, UnreachableError) as error:
             return _unscored(sample, "unreachable", {"message": str(error)})
         except UnreadableError as error:
             return _unscored(sample, "unreadable", {"message": str(error)})
@@ -114,6 +118,22 @@ class VLM:
         ]
         messages = [{"role": "user", "content": content}]
         return {"model": self.model_name, "messages": messages}
+
+
+def while_answered(judgements: Iterable[Judgement], limit: int, endpoint: str) -> Iterator[Judgement]:
+    """`judgements`, until `limit` of them are through and the service was reached for none.
+
+    Raises:
+        UserError: then.
+    """
+    answered, lost = False, 0
+    for judgement in judgements:
+        yield judgement
+        lost += judgement.reason == "unreachable"
+        answered = answered or judgement.reason not in ("unreachable", NO_IMAGE)
+        if lost >= limit and not answered:
+            reason = judgement.evidence.get("message")
+            raise UserError(f"{endpoint} answered for none of the first {lost} images ({reason}); mend that")
 
 
 def _check_endpoint(endpoint: str) -> None:
@@ -145,12 +165,9 @@ def data_url(path: Path) -> str:
     """The file's bytes as a `data:` URL.
 
     Raises:
-        UserError: the file cannot be read.
+        OSError: the file cannot be read.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the image ({error.strerror}); generate it again") from None
+    data = path.read_bytes()
     kind = mimetypes.guess_type(path.name)[0] or "image/png"
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 

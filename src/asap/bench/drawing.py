@@ -1,0 +1,189 @@
+"""The images of `asap generate`, drawn into a folder that survives any kill."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from PIL import Image as Pillow
+from tqdm import tqdm
+
+from asap import command
+from asap.backbones import lora
+from asap.backbones.backbone import Backbone
+from asap.backbones.load import load
+from asap.bench.generate import Config, plan
+from asap.bench.samples import METADATA
+from asap.errors import UserError
+from asap.records import Image, Prompt, Sample
+from asap.store import (
+    Row,
+    append_rows,
+    content_id,
+    file_id,
+    open_run,
+    read_config,
+    read_rows,
+    to_json,
+    write_atomic,
+)
+
+T = TypeVar("T")
+PATCH = {"flux": 2, "mini": 4}  # latent positions a side that the denoiser takes as one
+HASHED = 1 << 26  # bytes up to which a weights file is hashed rather than measured
+
+
+def run(config: Config, prompts: Sequence[Prompt]) -> None:
+    """Draw the images that `config` asks for.
+
+    Raises:
+        UserError: a model, LoRA, device or size that cannot be had, or a folder made with other settings.
+    """
+    weights = find_lora(config.lora) if config.lora else None
+    device = _device(config.device)
+    backbone = load(config.model, device=device, dtype=dtype_for(config.dtype, device))
+    _check_size(config.size, backbone)
+    claim = partial(_claim, config, _identity(config, prompts, weights, backbone))
+    if (config.out / "config.json").exists():
+        claim()  # tells of other settings before anything is loaded
+    if weights:
+        backbone.load_lora(weights)
+    draw(
+        backbone,
+        plan(prompts, config.seeds, config.seed),
+        config.out,
+        batch=config.batch,
+        steps=config.steps,
+        guidance=config.guidance,
+        size=config.size,
+        claim=claim,
+    )
+
+
+def _claim(config: Config, identity: Row) -> None:
+    """Open the run; with more images per prompt than it was made for, its command asks for them."""
+    record = {"seeds": config.seeds, "command": command.spell(config, "generate")}
+    open_run(config.out, "generate", identity, record)
+    found = read_config(config.out)
+    if found.get("seeds", 0) < config.seeds:
+        write_atomic(config.out / "config.json", to_json({**found, **record}, indent=2) + "\n")
+
+
+def _check_size(size: int | None, backbone: Backbone) -> None:
+    multiple = backbone.latent_factor * PATCH.get(backbone.name, 1)
+    if size is not None and size % multiple:
+        near = max(1, round(size / multiple)) * multiple
+        raise UserError(f"--size is {size}; {backbone.name} draws multiples of {multiple}, such as {near}")
+
+
+def _device(name: str) -> str:
+    """The device called `name`, or for "auto" the best that is there.
+
+    Raises:
+        UserError: no such device here.
+    """
+    there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if name == "auto":
+        return there[0]
+    kind, _, number = name.partition(":")
+    last = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in there or (number and not (number.isdecimal() and int(number) < last)):
+        raise UserError(f"--device {name}: there is no such device here, only {', '.join(there)}")
+    return name
+
+
+def dtype_for(name: str, device: str) -> str:
+    """The dtype called `name`, or for "auto" the one for `device`."""
+    if name != "auto":
+        return name
+    return "bfloat16" if device.startswith("cuda") else "float32"
+
+
+def draw(
+    backbone: Backbone,
+    samples: Sequence[Sample],
+    out: Path,
+    *,
+    batch: int,
+    steps: int | None = None,
+    guidance: float | None = None,
+    size: int | None = None,
+    claim: Callable[[], object] = lambda: None,
+) -> None:
+    """Draw what is missing of `samples` into `out/images` and list it in `out/metadata.jsonl`.
+
+    An image is written whole before its row is. Batches are cut from the whole plan, not from what is left,
+    so that a sample always has the same companions and interruptions cannot change a bit of it. `claim` is
+    called before anything is written, so that a model that cannot draw the first batch leaves no trace.
+    """
+    listed = {row["id"] for row in read_rows(out / METADATA)}
+    with tqdm(total=len(samples), initial=len(listed), desc="generate", unit="image") as progress:
+        for chunk in _chunks(samples, batch):
+            missing = [s for s in chunk if not (out / s.file_name).exists()]
+            if missing:
+                texts, seeds = [s.text for s in chunk], [s.seed for s in chunk]
+                images = backbone.generate(texts, seeds, steps=steps, guidance=guidance, size=size)
+                claim()
+                _write([(s, i) for s, i in zip(chunk, images, strict=True) if s in missing], out)
+            unlisted = [s for s in chunk if s.id not in listed]
+            append_rows(out / METADATA, unlisted)
+            progress.update(len(unlisted))
+
+
+def _write(drawn: Sequence[tuple[Sample, Image]], out: Path) -> None:
+    for sample, image in drawn:
+        buffer = io.BytesIO()
+        Pillow.fromarray(image).save(buffer, "PNG")
+        write_atomic(out / sample.file_name, buffer.getvalue())
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def find_lora(path: Path) -> Path:
+    """The weights file of a LoRA given as a file or as the folder of a run.
+
+    Raises:
+        UserError: neither.
+    """
+    if path.is_file() and path.suffix == ".safetensors":
+        return path
+    if (path / lora.WEIGHTS).is_file():
+        return path / lora.WEIGHTS
+    if not path.exists():
+        raise UserError(f"{path}: no such LoRA; give an `asap train` run or a .safetensors file")
+    raise UserError(
+        f"{path}: no {lora.WEIGHTS} there; give a finished `asap train` run or a .safetensors file"
+    )
+
+
+def _identity(
+    config: Config, prompts: Sequence[Prompt], weights: Path | None, backbone: Backbone
+) -> dict[str, object]:
+    """The settings that decide the images; neither batch size, device nor number of images is
+    one."""
+    return {
+        "model": config.model,
+        "weights": _weights_id(Path(backbone.source)),
+        "backbone": {"name": backbone.name, **backbone.settings},
+        "lora": file_id(weights) if weights else None,
+        "prompts": content_id([asdict(p) for p in prompts]),
+        "seed": config.seed,
+        "steps": config.steps,
+        "guidance": config.guidance,
+        "size": config.size,
+    }
+
+
+def _weights_id(folder: Path) -> str | None:
+    """What the weights in a local folder are: their hashes, or for large files their sizes alone."""
+    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
+    facts = [(f.name, size if (size := f.stat().st_size) > HASHED else file_id(f)) for f in files]
+    return content_id(facts) if facts else None

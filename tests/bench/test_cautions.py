@@ -1,0 +1,41 @@
+"""What was unequal is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from asap.bench import results
+from asap.bench.cautions import cautions
+from bench_runs import write_run
+
+MADE = {"steps": 28, "guidance": None, "size": 512, "backbone": {"name": "flux", "dtype": "torch.bfloat16"}}
+
+
+def methods(tmp_path: Path, *verdicts: str, made: dict[str, object] | None = None) -> list[results.Method]:
+    folders = [
+        write_run(tmp_path / str(i), letters, shade=i, made=MADE if i == 0 else (made or MADE))
+        for i, letters in enumerate(verdicts)
+    ]
+    return [results.read(f"m{i}={folder}") for i, folder in enumerate(folders)]
+
+
+def test_equal_models_need_no_caution(tmp_path: Path) -> None:
+    assert cautions(methods(tmp_path, "ecu", "rcc", "ccc")) == []
+
+
+def test_other_prompts_are_counted(tmp_path: Path) -> None:
+    (text,) = cautions(methods(tmp_path, "eccc", "cc"))
+    assert "(m0 4, m1 2; 2 are common to all)" in text
+
+
+def test_other_settings_are_named(tmp_path: Path) -> None:
+    made = {**MADE, "steps": None, "backbone": {"name": "sdxl", "dtype": "torch.bfloat16"}}
+    (text,) = cautions(methods(tmp_path, "e", "c", made=made))
+    assert "steps (m0: 28, m1: the model's own); model name (m0: flux, m1: sdxl)." in text
+    assert "size" not in text and "dtype" not in text
+
+
+def test_images_from_elsewhere_have_no_settings_to_compare(tmp_path: Path) -> None:
+    found = methods(tmp_path, "e", "c")
+    (tmp_path / "1" / "images" / "config.json").unlink()
+    assert cautions([found[0], results.read(f"m1={tmp_path / '1' / 'judged'}")]) == []
