@@ -16,6 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float32]
 LIGHT = np.asarray([-0.6, -0.8], np.float32)  # where it comes from: up and the image's left
+LIT = 1.03  # brightness of what faces the viewer
+SOFT = 4.0  # pixels
 FINE = 4  # an outline's coverage is counted on a grid this much finer
 
 
@@ -45,6 +47,8 @@ class Finish:
         round: pixels from the edge over which it curves away; 0 is flat.
         edge: width in pixels of the darker outline; 0 is none.
         ink: how much of its colour the outline keeps.
+        root: (x, y, ahead x, ahead y, radius) in pixels where the shape grows out of another of its colour:
+            within the radius and behind the point it is flat and has no outline.
     """
 
     colour: tuple[float, float, float]
@@ -52,6 +56,7 @@ class Finish:
     round: float = 0.0
     edge: float = 0.0
     ink: float = 0.5
+    root: tuple[float, float, float, float, float] | None = None
 
 
 class Canvas:
@@ -67,7 +72,10 @@ class Canvas:
         if shape is None:
             return
         alpha = shape.cover if within is None else shape.cover * _cut(within, shape)
-        tint = np.asarray(finish.colour, np.float32) * _shade(shape.depth, finish)[..., None]
+        light = _shade(shape.depth, finish)
+        if finish.root is not None:
+            light = LIT + _away(shape, *finish.root) * (light - LIT)
+        tint = np.asarray(finish.colour, np.float32) * light[..., None]
         region = self.image[shape.window]
         region += alpha[..., None] * (tint - region)
         if finish.label:
@@ -158,13 +166,26 @@ def _shade(depth: Array, finish: Finish) -> Array:
     """Brightness (h, w): darker where the body curves away, lighter towards the light, inked at the edge."""
     light = np.ones_like(depth)
     if finish.round > 0 and min(depth.shape) > 1:
-        slope = 1 - np.clip(depth / finish.round, 0, 1)
-        gy, gx = np.gradient(depth)
+        body = np.clip(depth / finish.round, 0, 1)
+        if finish.round > SOFT:  # the ridges of a large body's depth would show as creases
+            body = cv2.GaussianBlur(body, (0, 0), 0.3 * finish.round, borderType=cv2.BORDER_REPLICATE)
+        slope = 1 - body
+        gy, gx = np.gradient(body * finish.round)
         facing = -(gx * LIGHT[0] + gy * LIGHT[1]).clip(-1, 1)
-        light = 1.03 - 0.17 * slope * slope + 0.15 * slope * facing
+        light = LIT - 0.17 * slope * slope + 0.15 * slope * facing
     if finish.edge > 0:
         light = light * (1 - (1 - finish.ink) * np.clip(1.15 - depth / finish.edge, 0, 1))
     return np.asarray(light, np.float32)
+
+
+def _away(shape: Shape, x: float, y: float, ahead_x: float, ahead_y: float, radius: float) -> Array:
+    """0 behind a root, rising to 1 ahead of it or more than its radius away, (h, w)."""
+    rows, columns = shape.cover.shape
+    px = np.arange(shape.left, shape.left + columns, dtype=np.float32)[None] + np.float32(0.5 - x)
+    py = np.arange(shape.top, shape.top + rows, dtype=np.float32)[:, None] + np.float32(0.5 - y)
+    ahead = (px * ahead_x + py * ahead_y) / radius
+    far = np.sqrt(px * px + py * py) / radius
+    return np.asarray(np.clip(np.maximum(2 * ahead + 0.2, 2.5 * far - 2.2), 0, 1), np.float32)
 
 
 def _cut(shape: Shape, onto: Shape) -> Array:

@@ -11,9 +11,10 @@ from asap.records import Points
 
 RAYS = tuple((0, *range(first, first + 4)) for first in range(1, 21, 4))
 PALM = (0, 1, 5, 9, 13, 17)
-WIDTHS = (0.068, 0.058, 0.059, 0.056, 0.048)  # half-widths of thumb to little finger in hand lengths
-TAPER = (1.05, 1.0, 0.94, 0.84)
+WIDTHS = (0.076, 0.068, 0.070, 0.066, 0.057)  # half-widths of thumb to little finger in hand lengths
+TAPER = (1.02, 1.0, 0.95, 0.86)
 HAND = 0.130
+FINE_DETAIL = 60.0  # pixels of a hand from which creases are drawn
 
 
 def paint_hand(brush: Brush, side: str, points: Points, depth: Points) -> None:
@@ -59,18 +60,33 @@ def _back_shown(points: Points, side: str) -> bool:
     """Whether the viewer sees the back of the hand, from the turn between its index and little knuckles."""
     a, b = points[5] - points[0], points[17] - points[0]
     turn = float(a[0] * b[1] - a[1] * b[0])
-    return turn > 0 if side == "left" else turn < 0
+    return turn < 0 if side == "left" else turn > 0
 
 
 def _paint_palm(brush: Brush, side: str, points: Points, size: float, *, dorsal: bool) -> None:
     unit = brush.unit * size
     corners = points[list(PALM)]
-    corners[0] = corners[0] + 0.04 * (corners[3] - corners[0])
-    wrist = corners[0]
-    wider = [wrist + 0.25 * (corners[k] - corners[0]) for k in (2, 5)]
-    shape = brush.canvas.outline(hull([*corners, *wider]), smooth=False, grow=0.06 * unit)
-    colour = brush.skin if dorsal else shaded(brush.skin, 1.02)
-    brush.canvas.paint(shape, brush.finish(colour, f"{side}_hand", 0.9 * size * 0.16, 0.6))
+    wrist, ahead = corners[0], corners[3] - corners[0]
+    across = 0.27 * (corners[2] - corners[5])
+    heel = [wrist + 0.16 * ahead + sign * across for sign in (1, -1)]
+    shape = brush.canvas.outline(hull([*corners, *heel]), smooth=False, grow=0.072 * unit)
+    finish = brush.finish(brush.skin, f"{side}_hand", 0.14 * size, 0.6)
+    brush.canvas.paint(shape, brush.rooted(finish, wrist + 0.02 * ahead, ahead, 0.14 * size))
+    if unit > FINE_DETAIL and not dorsal:
+        _paint_creases(brush, corners, unit)
+
+
+def _paint_creases(brush: Brush, corners: Points, unit: float) -> None:
+    """The two long creases of a palm."""
+    wrist, thumb, index, middle, _, little = corners
+    line = Finish(shaded(brush.skin, 0.84))
+    width = np.asarray([0.006, 0.012, 0.010, 0.004]) * unit
+    heart = np.stack([little + 0.16 * (wrist - little), 0.5 * (little + middle) + 0.22 * (wrist - middle),
+                      middle + 0.16 * (wrist - middle), 0.5 * (index + middle)])  # fmt: skip
+    life = np.stack([index + 0.22 * (wrist - index), 0.6 * middle + 0.4 * wrist + 0.1 * (index - little),
+                     0.36 * middle + 0.64 * wrist, wrist + 0.12 * (middle - wrist) + 0.25 * (thumb - wrist)])  # fmt: skip
+    for crease in (heart, life):
+        brush.canvas.paint(brush.canvas.chain(crease, width), line)
 
 
 def _paint_run(
@@ -80,28 +96,25 @@ def _paint_run(
     widths = tuple(WIDTHS[finger] * TAPER[j - first] * size for j in joints)
     places = points[joints]
     shape = brush.chain(places, widths)
-    brush.canvas.paint(shape, brush.finish(brush.skin, f"{side}_hand", widths[0]))
+    finish = brush.finish(brush.skin, f"{side}_hand", widths[0])
     if joints[0] == first and len(joints) > 2:
-        _open_root(brush, side, points, finger, widths[0], size)
+        finish = brush.rooted(finish, places[0], places[1] - places[0], 1.7 * widths[0])
+    brush.canvas.paint(shape, finish)
+    if size * brush.unit > FINE_DETAIL:
+        _paint_joints(brush, places[1:-1], places, widths)
     folded = _cosine(points[joints[-1]] - points[joints[-2]], points[first] - points[0]) < -0.2
     if joints[-1] == first + 3 and dorsal != folded:
         _paint_nail(brush, points[joints[-2]], points[joints[-1]], widths[-1])
 
 
-def _open_root(brush: Brush, side: str, points: Points, finger: int, width: float, size: float) -> None:
-    """Let a stretched finger grow out of the palm: no outline across its root."""
-    first = RAYS[finger][1]
-    root, after = points[first], points[first + 1]
-    step = after - root
-    length = max(float(np.linalg.norm(step)), 1e-6)
-    if length < 0.5 * size * brush.unit * 0.15 or not np.isfinite(points[0]).all():
-        return
-    inner = root + step / length * 0.012 * brush.unit
-    outer = root - step / length * 0.4 * width * brush.unit
-    slim = max(width - max(0.9, 0.0042 * brush.unit) / brush.unit, 0.001)
-    finish = brush.finish(brush.skin, f"{side}_hand", width)
-    smooth = type(finish)(finish.colour, finish.label, 0.0, 0.0)
-    brush.canvas.paint(brush.chain(np.stack([outer, inner]), (slim, slim)), smooth)
+def _paint_joints(brush: Brush, inner: Points, places: Points, widths: tuple[float, ...]) -> None:
+    """A crease across a finger at each of its inner joints."""
+    for i, joint in enumerate(inner, start=1):
+        step = places[i + 1] - places[i - 1]
+        normal = np.asarray([-step[1], step[0]]) / max(float(np.linalg.norm(step)), 1e-6)
+        reach = 0.55 * widths[i] * brush.unit * normal
+        crease = brush.canvas.chain(np.stack([joint - reach, joint + reach]), np.full(2, 0.0011 * brush.unit))
+        brush.canvas.paint(crease, Finish(shaded(brush.skin, 0.82)))
 
 
 def _paint_nail(brush: Brush, before: Points, tip: Points, width: float) -> None:

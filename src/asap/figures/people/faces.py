@@ -12,8 +12,8 @@ from asap.records import Points
 
 EXPRESSIONS: dict[str, tuple[float, float, float, float]] = {
     "neutral": (0.20, 0.00, 0.0, 0.0),
-    "smiling": (0.27, 0.085, 0.0, -0.02),
-    "laughing": (0.28, 0.080, 0.15, -0.06),
+    "smiling": (0.31, 0.13, 0.0, -0.02),
+    "laughing": (0.31, 0.12, 0.15, -0.05),
     "open mouth": (0.15, -0.01, 0.20, -0.10),
 }
 """Half-width of the mouth, lift of its corners, opening, and lift of the brows (negative is up)."""
@@ -65,15 +65,15 @@ def _eye(side: int) -> Points:
 def _mouth(width: float, lift: float, opening: float) -> Points:
     top, lip = 0.66 - 0.3 * opening, 0.055
     upper = np.asarray([0.0, -0.75, -1.15, -0.9, -1.15, -0.75, 0.0]) * lip
-    lower = np.asarray([0.9, 1.35, 1.5, 1.35, 0.9]) * lip
+    lower = np.asarray([0.85, 1.3, 1.4, 1.3, 0.85]) * lip
     x = np.asarray([-1, -0.62, -0.22, 0, 0.22, 0.62, 1])
-    rise = lift * (1.1 * np.abs(x) ** 1.6 - 0.35)
+    rise = lift * (1.1 * np.abs(x) ** 2 - 0.35)
     outer = np.concatenate([np.stack([x * width, top + upper - rise], axis=1),
         np.stack([x[5:0:-1] * width, top + lower + opening * (1 - x[5:0:-1] ** 2) - rise[5:0:-1]], axis=1),
     ])  # fmt: skip
     inner_x = np.asarray([-0.9, -0.45, 0, 0.45, 0.9, 0.45, 0, -0.45])
     gap = np.asarray([0, 0, 0, 0, 0, 1, 1, 1]) * opening * (1 - 0.5 * inner_x**2)
-    inner_y = top + gap - lift * (1.1 * np.abs(inner_x) ** 1.6 - 0.35)
+    inner_y = top + gap - lift * (1.1 * np.abs(inner_x) ** 2 - 0.35)
     points = np.concatenate([outer, np.stack([inner_x * width, inner_y], axis=1)])
     return np.concatenate([points, (0.1 - 0.5 * points[:, :1] ** 2)], axis=1)
 

@@ -12,25 +12,28 @@ import numpy as np
 
 from asap.records import Points
 
-KNUCKLES = ((0.175, 0.50), (0.06, 0.53), (-0.055, 0.50), (-0.16, 0.44))
+KNUCKLES = ((0.19, 0.50), (0.065, 0.53), (-0.06, 0.51), (-0.18, 0.45))
 LENGTHS = (0.42, 0.47, 0.43, 0.34)
 SPREAD = (9.0, 2.0, -6.0, -15.0)  # degrees towards the thumb, of fingers spread apart
 SHARES = (0.45, 0.31, 0.24)  # of a finger's bones in its length
-THUMB_BASE = (0.11, 0.10, 0.02)
+THUMB_BASE = (0.13, 0.12, 0.02)
 THUMB = (0.23, 0.19, 0.16)
 
 STRAIGHT = (4.0, 4.0, 2.0)
 CURLED = (78.0, 96.0, 50.0)
 HALF = (38.0, 48.0, 28.0)  # as around a cup
+RELAXED = (16.0, 24.0, 12.0)
+PINCH_TWIST = 55.0  # degrees by which the pinching index finger bends towards the thumb
 PINCH = (52.0, 58.0, 28.0)
 # directions of the thumb's bones in hand axes
 OUT = ((0.72, 0.66, 0.2), (0.66, 0.75, 0.1), (0.60, 0.80, 0.05))
 UP = ((0.90, 0.30, 0.3), (1.0, 0.05, 0.05), (1.0, -0.05, -0.1))
 ACROSS = ((0.55, 0.62, 0.55), (-0.35, 0.75, 0.55), (-0.90, 0.25, 0.35))
-PINCHING = ((0.50, 0.60, 0.62), (0.20, 0.85, 0.50), (0.0, 0.90, 0.43))
+PINCHING = ((0.86, 0.46, 0.20), (0.62, 0.72, 0.31), (0.24, 0.90, 0.38))
+RESTING = ((0.50, 0.80, 0.30), (0.35, 0.90, 0.25), (0.15, 0.95, 0.25))
 AROUND = ((0.55, 0.45, 0.70), (0.10, 0.60, 0.80), (-0.25, 0.70, 0.65))
 
-_BENT = {"s": STRAIGHT, "c": CURLED, "h": HALF, "p": PINCH}
+_BENT = {"s": STRAIGHT, "c": CURLED, "h": HALF, "p": PINCH, "r": RELAXED}
 # thumb, flexion of index to little (a letter of `_BENT` each), share of the full spread
 GESTURES: dict[str, tuple[Sequence[Sequence[float]], str, float]] = {
     "open palm": (OUT, "ssss", 1.0),
@@ -43,7 +46,7 @@ GESTURES: dict[str, tuple[Sequence[Sequence[float]], str, float]] = {
     "call sign": (UP, "cccs", 1.3),
     "three fingers": (ACROSS, "sssc", 1.3),
     "four fingers": (ACROSS, "ssss", 1.2),
-    "relaxed hand": (OUT, "hhhh", 0.1),
+    "relaxed hand": (RESTING, "rrrr", 0.1),
     "grip": (AROUND, "hhhh", 0.0),
     "flat hand": (((0.5, 0.8, 0.2), (0.25, 0.95, 0.1), (0.1, 1.0, 0.0)), "ssss", -0.15),
 }
@@ -61,8 +64,10 @@ def gesture(name: str, rng: np.random.Generator | None = None) -> Points:
     for i, letter in enumerate(letters):
         side = np.radians(SPREAD[i] * spread + 0.6 * jitter[i, 3])
         flexion = np.radians(np.cumsum(np.asarray(_BENT[letter]) + jitter[i, :3]))
-        ahead = np.cos(flexion)
-        bones = np.stack([ahead * np.sin(side), ahead * np.cos(side), np.sin(flexion)], axis=1)
+        ahead, bent = np.cos(flexion), np.sin(flexion)
+        twist = np.radians(PINCH_TWIST if letter == "p" else 0.0)
+        across = ahead * np.sin(side) + bent * np.sin(twist)
+        bones = np.stack([across, ahead * np.cos(side), bent * np.cos(twist)], axis=1)
         rays.append(_chain((*KNUCKLES[i], 0.0), bones, np.multiply(SHARES, LENGTHS[i])))
     return np.concatenate([np.zeros((1, 3)), *rays])
 

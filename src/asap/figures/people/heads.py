@@ -98,7 +98,7 @@ def _paint_features(brush: Brush, face: Points, head: Head) -> None:
 
 
 def _paint_nose(brush: Brush, face: Points, head: Head) -> None:
-    dark = Finish(shaded(brush.skin, 0.74), NUMBER["face"])
+    dark = Finish(shaded(brush.skin, 0.80), NUMBER["face"])
     light = Finish(mixed(brush.skin, (255, 255, 255), 0.12), NUMBER["face"])
     brush.canvas.paint(brush.canvas.chain(face[31:36], np.full(5, 0.035) * head.unit), dark)
     side = face[27:31] + 0.055 * head.across

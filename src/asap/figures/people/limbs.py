@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,18 +32,23 @@ class Brush:
         edge = max(0.9, 0.0042 * self.unit)
         return Finish(colour, NUMBER[label], max(1.0, 0.95 * thickness * self.unit), edge, ink)
 
+    def rooted(self, finish: Finish, root: Points, ahead: Points, radius: float) -> Finish:
+        """`finish` without outline around a root, except `ahead` of it; `radius` in statures."""
+        x, y = ahead / max(float(np.linalg.norm(ahead)), 1e-6)
+        return replace(finish, root=(float(root[0]), float(root[1]), float(x), float(y), radius * self.unit))
+
     def chain(self, points: Points, widths: tuple[float, ...]) -> Shape | None:
         """`Canvas.chain` with half-widths in statures."""
         return self.canvas.chain(points, np.maximum(np.asarray(widths) * self.unit, 0.4))
 
 
-def paint_arm(brush: Brush, side: str, arm: Points) -> None:
-    """An arm from its shoulder, elbow and wrist (3, 2): skin, then the sleeve."""
+def paint_arm(brush: Brush, side: str, arm: Points, out: Points) -> None:
+    """An arm from its shoulder, elbow and wrist (3, 2): skin, then the sleeve; `out` points off the torso."""
     slim = 0.9 if brush.look.gender == "woman" else 1.08
     widths = (SHOULDER * slim, ELBOW * slim, WRIST * slim)
     label = f"{side}_arm"
     brush.canvas.paint(brush.chain(arm, widths), brush.finish(brush.skin, label, ELBOW))
-    cloth = brush.finish(CLOTHES[brush.look.top], label, SHOULDER)
+    cloth = brush.rooted(brush.finish(CLOTHES[brush.look.top], label, SHOULDER), arm[0], out, 1.5 * SHOULDER)
     if brush.look.sleeves == "long":
         end = between(arm[1:], 0.94)
         loose = tuple(w + 0.005 for w in widths)
@@ -99,8 +104,11 @@ def paint_hips(brush: Brush, body: Points) -> None:
     left, right = body[11], body[12]
     across, down = _axes(body)
     finish = brush.finish(colour, "torso", 0.06)
-    seat = brush.chain(np.stack([left - 0.01 * down, right - 0.01 * down]), (0.05, 0.05))
-    brush.canvas.paint(seat, finish)
+    middle = (left + right) / 2
+    half = [(middle + sign * 0.086 * across - 0.04 * down, middle + sign * 0.088 * across + 0.02 * down,
+             middle + sign * 0.052 * across + 0.055 * down) for sign in (1, -1)]  # fmt: skip
+    seat = np.stack([*half[0], middle + 0.062 * down, *half[1][::-1]])
+    brush.canvas.paint(brush.canvas.outline(seat), Finish(colour, NUMBER["torso"]))
     if brush.look.bottom != "skirt":
         return
     hems = [body[11 + i] + 0.86 * (body[13 + i] - body[11 + i]) for i in (0, 1)]
@@ -123,15 +131,15 @@ def paint_torso(brush: Brush, body: Points) -> None:
     """The top, from shoulders to hips, with a waist."""
     across, down = _axes(body)
     woman = brush.look.gender == "woman"
-    waist, hip, shoulder = (0.066, 0.083, 0.022) if woman else (0.083, 0.085, 0.028)
+    waist, hip, shoulder = (0.068, 0.102, 0.022) if woman else (0.088, 0.104, 0.028)
     neck = (body[5] + body[6]) / 2
     middle = (body[11] + body[12]) / 2
     half = []
     for sign, joint in ((1, body[5]), (-1, body[6])):
         out = sign * across
         tip = joint + shoulder * out
-        rows = (neck + 0.030 * out - 0.026 * down, joint - 0.022 * down - 0.01 * out, tip + 0.008 * down,
-                joint + 0.004 * out + 0.075 * down, middle + waist * out - 0.105 * down,
+        rows = (neck + 0.034 * out - 0.042 * down, joint - 0.028 * down - 0.012 * out, tip + 0.004 * down,
+                joint + 0.002 * out + 0.075 * down, middle + waist * out - 0.105 * down,
                 middle + hip * out - 0.01 * down, middle + (hip - 0.004) * out + 0.022 * down)  # fmt: skip
         half.append(rows)
     outline = np.stack([*half[0], *half[1][::-1]])
@@ -146,9 +154,9 @@ def paint_neck(brush: Brush, body: Points, face: Points) -> None:
     chin = face[8]
     top = head + 0.75 * (chin - head)
     width = 0.026 if brush.look.gender == "woman" else 0.032
-    neckline = np.stack([base - 0.018 * down - 0.036 * across, base - 0.03 * down, base - 0.018 * down + 0.036 * across,
+    neckline = np.stack([base - 0.036 * down - 0.037 * across, base - 0.05 * down, base - 0.036 * down + 0.037 * across,
                          base + 0.012 * down + 0.02 * across, base + 0.02 * down, base + 0.012 * down - 0.02 * across])  # fmt: skip
     flat = Finish(brush.skin, NUMBER["neck"])
     brush.canvas.paint(brush.canvas.outline(neckline), flat)
-    neck = brush.chain(np.stack([top, base - 0.004 * down]), (width, width))
+    neck = brush.chain(np.stack([top, base - 0.018 * down]), (width, width))
     brush.canvas.paint(neck, Finish(shaded(brush.skin, 0.86), NUMBER["neck"], 0.02 * brush.unit))

@@ -52,7 +52,7 @@ def _body_layers(brush: Brush, figure: Figure, size: int) -> list[Layer]:
     for first, side in enumerate(("left", "right")):
         arm, leg = [5 + first, 7 + first, 9 + first], [11 + first, 13 + first, 15 + first]
         foot = body[17 + 3 * first : 20 + 3 * first]
-        layers.append((float(depth[arm[1:]].mean()), lambda s=side, a=arm: paint_arm(brush, s, body[a])))
+        layers.append((float(depth[arm[1:]].mean()), lambda s=side, a=arm: paint_arm(brush, s, body[a], body[a[0]] - body[5:7].mean(axis=0))))
         layers.append((float(depth[leg].mean()) - 0.03, lambda s=side, g=leg, f=foot: paint_leg(brush, s, body[g], f)))
     layers += [
         (-0.5, lambda: paint_back_hair(brush, face)),
