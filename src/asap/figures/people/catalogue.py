@@ -1,0 +1,164 @@
+"""The poses by name, in the five categories of HAF-Bench, each with the words that caption it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from asap.figures.people.poses import Arm, Leg, Pose, both
+
+CATEGORIES = (
+    "basic anatomy", "semantic gestures", "self-interaction", "object interaction", "full body",
+)  # fmt: skip
+VIEWER, INWARDS, BACK = (0.0, 0.0, 1.0), (-1.0, 0.0, 0.4), (0.1, 0.0, -1.0)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pose: what it belongs to, the framings it suits, the words for it, and the object held, if any."""
+
+    category: str
+    pose: Pose
+    words: str
+    framings: tuple[str, ...] = ("half body", "full body")
+    object: str = "none"
+
+
+RELAXED = Arm()
+STANDING = both()
+WAVING = Arm(upper=(62, 10), fore=(168, 12), gesture="open palm", palm=VIEWER)
+SHOWING = Arm(upper=(24, 8), fore=(160, 30), gesture="open palm", palm=VIEWER, bend=(176, 12))
+THUMB_UP = Arm(upper=(22, -5), fore=(-58, 42), gesture="thumbs up", palm=(-0.5, 0, -0.8), bend=(-86, 12))
+CALLING = Arm(upper=(30, 0), fore=(158, 20), gesture="call sign", palm=BACK, bend=(160, 10))
+
+
+def _one(arm: Arm, **other: object) -> Pose:
+    return replace(STANDING, left_arm=arm, **other)  # type: ignore[arg-type]
+
+
+def _two(arm: Arm, leg: Leg | None = None, **other: object) -> Pose:
+    return both(arm, leg, **other)
+
+
+def _showing(gesture: str, **other: object) -> Pose:
+    return _one(replace(SHOWING, gesture=gesture), **other)
+
+
+_HIPS = Arm(reach=(0.118, -0.015, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed hand", palm=(-1, 0, 0.5),
+            bend=(-38, 25))  # fmt: skip
+_PRAYER = Arm(reach=(0.02, -0.135, 0.15), elbow=(1, 0.6, 0), gesture="flat hand", palm=(-1, 0, 0.25), bend=(178, 8))
+_HEAD = Arm(reach=(0.10, -0.43, 0.0), elbow=(1, -0.1, 0.1), gesture="relaxed hand", palm=(-1, 0.4, 0.3), bend=(218, 12))
+_HEART = Arm(reach=(0.055, -0.165, 0.10), elbow=(0.7, 1, 0), gesture="flat hand", palm=(0, 0, -1), bend=(-112, 5))
+_CHEEK = Arm(reach=(0.075, -0.295, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
+             bend=(184, 8))  # fmt: skip
+_UP = Arm(upper=(158, 0), fore=(168, 0), gesture="open palm", palm=VIEWER)
+_WIDE = Arm(upper=(90, 0), fore=(90, 0), gesture="flat hand", palm=(0, 1, 0.7))
+_HELD = Arm(upper=(14, 5), fore=(-28, 62), gesture="grip", palm=(-0.8, 0, -0.6), bend=(-50, 20))
+_SIT = Leg(upper=(16, 66), lower=(2, -8), out=18)
+_LAP = Arm(reach=(0.075, 0.055, 0.20), elbow=(1, 0.4, 0), gesture="relaxed hand", palm=(0, 1, -0.8), bend=(-8, 30))
+
+POSES: dict[str, Entry] = {
+    "standing": Entry("basic anatomy", STANDING, "stands with arms at the sides"),
+    "portrait": Entry("basic anatomy", STANDING, "looks at the viewer", ("portrait",)),
+    "turned portrait": Entry(
+        "basic anatomy", replace(STANDING, yaw=24, tilt=5), "looks to one side", ("portrait",)
+    ),
+    "open palm": Entry("basic anatomy", _showing("open palm"), "shows an open palm"),
+    "both palms": Entry(
+        "basic anatomy", _two(replace(SHOWING, upper=(30, 5), fore=(150, 30))), "shows both open palms"
+    ),
+    "waving": Entry("semantic gestures", _one(WAVING, tilt=4), "waves"),
+    **{
+        name.removeprefix("a "): Entry("semantic gestures", _showing(name.removeprefix("a ")), f"shows {name}")
+        for name in ("a fist", "a peace sign", "a rock sign", "three fingers", "four fingers")
+    },
+    "okay sign": Entry("semantic gestures", _showing("okay sign"), "shows an okay sign"),
+    "pointing up": Entry("semantic gestures", _showing("pointing finger"), "points up with one finger"),
+    "thumbs up": Entry("semantic gestures", _one(THUMB_UP), "gives a thumbs up"),
+    "call sign": Entry("semantic gestures", _one(CALLING, tilt=3), "makes a call sign"),
+    "two peace signs": Entry(
+        "semantic gestures",
+        _two(replace(SHOWING, upper=(34, 5), fore=(152, 30), gesture="peace sign")),
+        "shows two peace signs",
+    ),
+    "hands on hips": Entry("self-interaction", _two(_HIPS), "stands with hands on hips"),
+    "arms crossed": Entry(
+        "self-interaction",
+        Pose(
+            left_arm=Arm(reach=(-0.075, -0.135, 0.125), elbow=(1, 0.7, 0), gesture="flat hand",
+                         palm=(0, 0, -1), bend=(-106, 0)),
+            right_arm=Arm(reach=(-0.055, -0.115, 0.085), elbow=(1, 0.7, 0), gesture="relaxed hand",
+                          palm=(0, 0, -1), bend=(-118, -10)),
+        ),
+        "stands with arms crossed",
+    ),  # fmt: skip
+    "praying": Entry("self-interaction", _two(_PRAYER), "presses both palms together"),
+    "hands on head": Entry("self-interaction", _two(_HEAD), "holds both hands on the head"),
+    "hand on heart": Entry("self-interaction", _one(_HEART), "lays a hand on the heart"),
+    "hand on cheek": Entry("self-interaction", _one(_CHEEK, tilt=8), "rests a cheek on a hand"),
+    **{
+        f"holding {name}": Entry("object interaction", _one(arm), f"holds {words}", object=name)
+        for name, words, arm in (
+            ("cup", "a cup", _HELD), ("phone", "a phone", replace(_HELD, bend=(-150, 20), palm=(-0.3, 0, -1))),
+            ("ball", "a ball", replace(_HELD, gesture="relaxed hand", palm=(0, -1, 0.4), bend=(-60, 45))),
+            ("apple", "an apple", replace(_HELD, bend=(190, 20), fore=(-150, 40), palm=(-0.4, 0, 1))),
+            ("balloon", "a balloon", replace(WAVING, upper=(38, 5), fore=(150, 25), gesture="fist")),
+            ("umbrella", "an umbrella", replace(_HELD, upper=(16, 5), fore=(150, 40), gesture="fist",
+                                               palm=(-0.3, 0, -1))),
+        )
+    },
+    "arms raised": Entry("full body", _two(_UP), "raises both arms", ("full body",)),
+    "arms wide": Entry("full body", _two(_WIDE), "stretches both arms out", ("full body",)),
+    "walking": Entry(
+        "full body",
+        Pose(
+            left_arm=Arm(upper=(14, 22), fore=(-4, 46)), right_arm=Arm(upper=(16, -20), fore=(12, 8)),
+            left_leg=Leg(upper=(4, -12), lower=(5, -42), out=12, drop=0.9),
+            right_leg=Leg(upper=(-2, 22), lower=(-1, 2), out=12),
+        ),
+        "walks towards the viewer",
+        ("full body",),
+    ),
+    "jumping": Entry(
+        "full body",
+        both(Arm(upper=(132, 0), fore=(150, 0), gesture="open palm", palm=VIEWER),
+             Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0), expression="laughing"),
+        "jumps with arms up",
+        ("full body",),
+    ),
+    "jumping jack": Entry(
+        "full body",
+        both(replace(_UP, upper=(135, 0), fore=(140, 0)), Leg(upper=(28, 0), lower=(26, 0), out=55)),
+        "does a jumping jack",
+        ("full body",),
+    ),
+    "warrior": Entry(
+        "full body",
+        Pose(left_arm=_WIDE, right_arm=_WIDE, left_leg=Leg(upper=(66, 10), lower=(0, 0), out=80),
+             right_leg=Leg(upper=(46, 0), lower=(44, 0), out=30), yaw=18),
+        "holds the warrior pose",
+        ("full body",),
+    ),
+    "tree pose": Entry(
+        "full body",
+        both(replace(_PRAYER), right_leg=Leg(upper=(62, 20), lower=(-66, -6), out=-10, drop=1.0)),
+        "holds the tree pose on one leg",
+        ("full body",),
+    ),
+    "sitting": Entry("full body", both(_LAP, _SIT), "sits on a stool", ("full body",), "stool"),
+    "dancing": Entry(
+        "full body",
+        Pose(left_arm=Arm(upper=(140, 0), fore=(200, 0), gesture="flat hand", palm=VIEWER),
+             right_arm=Arm(upper=(82, 0), fore=(52, 10), gesture="flat hand", palm=(0, 1, 0.6)),
+             left_leg=Leg(upper=(6, 0), lower=(4, 0)), right_leg=Leg(upper=(40, 12), lower=(2, -25), out=45, drop=0.8),
+             lean=-8, tilt=-6),
+        "dances",
+        ("full body",),
+    ),
+    "kneeling": Entry(
+        "full body",
+        Pose(left_leg=Leg(upper=(22, 72), lower=(4, -4), out=15), right_leg=Leg(upper=(6, 4), lower=(2, -76), out=10, drop=0.9),
+             left_arm=Arm(reach=(0.10, -0.01, 0.2), elbow=(1, 0.4, 0), palm=(0, 1, -0.8), bend=(-10, 30))),
+        "kneels on one knee",
+        ("full body",),
+    ),
+}  # fmt: skip
