@@ -43,8 +43,8 @@ def _showing(gesture: str, **other: object) -> Pose:
     return _one(replace(SHOWING, gesture=gesture), **other)
 
 
-_HIPS = Arm(reach=(0.118, -0.015, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed hand", palm=(-1, 0, 0.5),
-            bend=(-38, 25))  # fmt: skip
+_HIPS = Arm(reach=(0.125, -0.05, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed hand", palm=(-1, 0, -0.6),
+            bend=(-40, 25))  # fmt: skip
 _PRAYER = Arm(reach=(0.02, -0.135, 0.15), elbow=(1, 0.6, 0), gesture="flat hand", palm=(-1, 0, 0.25), bend=(178, 8))
 _HEAD = Arm(reach=(0.10, -0.43, 0.0), elbow=(1, -0.1, 0.1), gesture="relaxed hand", palm=(-1, 0.4, 0.3), bend=(218, 12))
 _HEART = Arm(reach=(0.055, -0.165, 0.10), elbow=(0.7, 1, 0), gesture="flat hand", palm=(0, 0, -1), bend=(-112, 5))
@@ -52,9 +52,12 @@ _CHEEK = Arm(reach=(0.075, -0.295, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed
              bend=(184, 8))  # fmt: skip
 _UP = Arm(upper=(158, 0), fore=(168, 0), gesture="open palm", palm=VIEWER)
 _WIDE = Arm(upper=(90, 0), fore=(90, 0), gesture="flat hand", palm=(0, 1, 0.7))
-_HELD = Arm(upper=(14, 5), fore=(-28, 62), gesture="grip", palm=(-0.8, 0, -0.6), bend=(-50, 20))
-_SIT = Leg(upper=(16, 66), lower=(2, -8), out=18)
-_LAP = Arm(reach=(0.075, 0.055, 0.20), elbow=(1, 0.4, 0), gesture="relaxed hand", palm=(0, 1, -0.8), bend=(-8, 30))
+_HELD = Arm(upper=(26, 0), fore=(120, 50), gesture="grip", palm=(-1, 0, -0.3), bend=(-90, 45))
+_AT_EAR = Arm(reach=(0.085, -0.375, 0.07), elbow=(0.6, 1, 0.2), gesture="grip", palm=(-0.8, 0, -0.7), bend=(190, 5))
+_AROUND_BALL = Arm(reach=(0.095, -0.07, 0.13), elbow=(1, 0.5, 0), gesture="relaxed hand", palm=(-1, 0.1, 0.2),
+                   bend=(194, 35))  # fmt: skip
+_SIT = Leg(upper=(26, 48), lower=(0, -6), out=22)
+_LAP = Arm(reach=(0.095, 0.06, 0.16), elbow=(1, 0.4, 0), gesture="relaxed hand", palm=(0, 1, -0.8), bend=(-8, 30))
 
 POSES: dict[str, Entry] = {
     "standing": Entry("basic anatomy", STANDING, "stands with arms at the sides"),
@@ -84,10 +87,10 @@ POSES: dict[str, Entry] = {
     "arms crossed": Entry(
         "self-interaction",
         Pose(
-            left_arm=Arm(reach=(-0.075, -0.135, 0.125), elbow=(1, 0.7, 0), gesture="flat hand",
+            left_arm=Arm(reach=(-0.07, -0.145, 0.125), elbow=(1, 0.7, 0), gesture="flat hand",
                          palm=(0, 0, -1), bend=(-106, 0)),
-            right_arm=Arm(reach=(-0.055, -0.115, 0.085), elbow=(1, 0.7, 0), gesture="relaxed hand",
-                          palm=(0, 0, -1), bend=(-118, -10)),
+            right_arm=Arm(reach=(-0.06, -0.15, 0.085), elbow=(1, 0.7, 0), gesture="flat hand",
+                          palm=(0, 0, -1), bend=(-122, -10)),
         ),
         "stands with arms crossed",
     ),  # fmt: skip
@@ -98,14 +101,13 @@ POSES: dict[str, Entry] = {
     **{
         f"holding {name}": Entry("object interaction", _one(arm), f"holds {words}", object=name)
         for name, words, arm in (
-            ("cup", "a cup", _HELD), ("phone", "a phone", replace(_HELD, bend=(-150, 20), palm=(-0.3, 0, -1))),
-            ("ball", "a ball", replace(_HELD, gesture="relaxed hand", palm=(0, -1, 0.4), bend=(-60, 45))),
-            ("apple", "an apple", replace(_HELD, bend=(190, 20), fore=(-150, 40), palm=(-0.4, 0, 1))),
-            ("balloon", "a balloon", replace(WAVING, upper=(38, 5), fore=(150, 25), gesture="fist")),
-            ("umbrella", "an umbrella", replace(_HELD, upper=(16, 5), fore=(150, 40), gesture="fist",
-                                               palm=(-0.3, 0, -1))),
+            ("cup", "a cup", _HELD), ("flower", "a flower", _HELD),
+            ("apple", "an apple", replace(SHOWING, gesture="grip")),
+            ("balloon", "a balloon", _HELD), ("umbrella", "an umbrella", _HELD),
         )
     },
+    "phone call": Entry("object interaction", _one(_AT_EAR, tilt=4), "talks on a phone", object="phone"),
+    "holding ball": Entry("object interaction", _two(_AROUND_BALL), "holds a ball with both hands", object="ball"),
     "arms raised": Entry("full body", _two(_UP), "raises both arms", ("full body",)),
     "arms wide": Entry("full body", _two(_WIDE), "stretches both arms out", ("full body",)),
     "walking": Entry(

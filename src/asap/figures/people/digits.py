@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 
 from asap.figures.people.canvas import Finish, hull
 from asap.figures.people.limbs import Brush
 from asap.figures.people.looks import shaded
+from asap.figures.people.objects import paint_held
 from asap.records import Points
 
 RAYS = tuple((0, *range(first, first + 4)) for first in range(1, 21, 4))
@@ -18,22 +22,23 @@ FINE_DETAIL = 60.0  # pixels of a hand from which creases are drawn
 
 
 def paint_hand(brush: Brush, side: str, points: Points, depth: Points) -> None:
-    """A hand's 21 points (21, 2) with depths (21,); whatever of it is NaN is left out."""
+    """A hand's 21 points (21, 2) with depths (21,), around what it holds; whatever of it is NaN is left out."""
     size = HAND * (0.94 if brush.look.gender == "woman" else 1.0)
     dorsal = _back_shown(points, side)
-    layers = []
+    layers: list[tuple[float, Callable[[], None]]] = []
     if np.isfinite(points[list(PALM)]).all():
-        layers.append((float(depth[[0, 5, 17]].mean()), None))
+        palm = float(depth[[0, 5, 17]].mean())
+        layers.append((palm, lambda: _paint_palm(brush, side, points, size, dorsal=dorsal)))
+        if brush.look.holder == side:
+            held = (palm + float(depth[[8, 12, 16]].mean())) / 2
+            layers.append((held, lambda: paint_held(brush, points)))
     for finger, ray in enumerate(RAYS):
         for run in _runs(points[list(ray[1:])]):
             joints = [ray[1 + k] for k in run]
             over = float(depth[joints[1:]].mean() + depth[joints[-1]]) / 2
-            layers.append((over, (finger, joints)))
-    for _, layer in sorted(layers, key=lambda each: each[0]):
-        if layer is None:
-            _paint_palm(brush, side, points, size, dorsal=dorsal)
-        else:
-            _paint_run(brush, side, points, layer[0], layer[1], size, dorsal=dorsal)
+            layers.append((over, partial(_paint_run, brush, side, points, finger, joints, size, dorsal=dorsal)))
+    for _, paint in sorted(layers, key=lambda each: each[0]):
+        paint()
 
 
 def _runs(joints: Points) -> list[list[int]]:

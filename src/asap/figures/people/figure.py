@@ -34,6 +34,7 @@ class Look:
     background: str = "gray"
     scenery: str = "plain"
     object: str = "none"
+    holder: str = "left"
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from asap.figures.people.figure import Figure, Look
 from asap.records import Points
 
 FRAMINGS = ("full body", "half body", "portrait", "left hand", "right hand")
-MARGIN = 0.05
+MARGIN = 0.025
 
 
 def framed(parts: Mapping[str, Points], framing: str, look: Look) -> Figure:
@@ -34,7 +34,7 @@ def _window(parts: Mapping[str, Points], framing: str) -> tuple[float, float, fl
     hands = [parts["left_hand"], parts["right_hand"]]
     seen = {
         "full body": [body, face, crown[None], *hands],
-        "half body": [body[:13], face, crown[None], body[11:13] + [0, 0.12, 0], *hands],
+        "half body": [body[:13], face, crown[None], body[11:13] + [0, 0.06, 0], *hands],
         "portrait": [face, crown[None] - [0, 0.02, 0], body[5:7] + [0, 0.06, 0]],
         "left hand": [hands[0], 0.4 * body[7:8] + 0.6 * body[9:10]],
         "right hand": [hands[1], 0.4 * body[8:9] + 0.6 * body[10:11]],

@@ -113,9 +113,9 @@ def paint_hips(brush: Brush, body: Points) -> None:
         return
     hems = [body[11 + i] + 0.86 * (body[13 + i] - body[11 + i]) for i in (0, 1)]
     flare = 0.052 * across
-    corners = [right - 0.045 * across - 0.045 * down, left + 0.045 * across - 0.045 * down,
-               left + 0.058 * across + 0.02 * down, hems[0] + flare, (hems[0] + hems[1]) / 2 + 0.012 * down,
-               hems[1] - flare, right - 0.058 * across + 0.02 * down]  # fmt: skip
+    corners = [right - 0.026 * across - 0.045 * down, left + 0.026 * across - 0.045 * down,
+               left + 0.05 * across + 0.03 * down, hems[0] + flare, (hems[0] + hems[1]) / 2 + 0.012 * down,
+               hems[1] - flare, right - 0.05 * across + 0.03 * down]  # fmt: skip
     brush.canvas.paint(brush.canvas.outline(np.stack(corners)), finish)
 
 

@@ -12,6 +12,7 @@ from asap.figures.people.digits import paint_hand
 from asap.figures.people.figure import Figure
 from asap.figures.people.heads import paint_back_hair, paint_head
 from asap.figures.people.limbs import Brush, paint_arm, paint_hips, paint_leg, paint_neck, paint_torso
+from asap.figures.people.objects import paint_ball, paint_stool
 from asap.figures.people.looks import BACKGROUNDS
 
 Layer = tuple[float, Callable[[], None]]
@@ -53,7 +54,7 @@ def _body_layers(brush: Brush, figure: Figure, size: int) -> list[Layer]:
         arm, leg = [5 + first, 7 + first, 9 + first], [11 + first, 13 + first, 15 + first]
         foot = body[17 + 3 * first : 20 + 3 * first]
         layers.append((float(depth[arm[1:]].mean()), lambda s=side, a=arm: paint_arm(brush, s, body[a], body[a[0]] - body[5:7].mean(axis=0))))
-        layers.append((float(depth[leg].mean()) - 0.03, lambda s=side, g=leg, f=foot: paint_leg(brush, s, body[g], f)))
+        layers.append((float(depth[leg].mean()) - 0.08, lambda s=side, g=leg, f=foot: paint_leg(brush, s, body[g], f)))
     layers += [
         (-0.5, lambda: paint_back_hair(brush, face)),
         (-0.020, lambda: paint_hips(brush, body)),
@@ -61,6 +62,10 @@ def _body_layers(brush: Brush, figure: Figure, size: int) -> list[Layer]:
         (-0.005, lambda: paint_neck(brush, body, face)),
         (0.004, lambda: paint_head(brush, face)),
     ]
+    if figure.look.object == "stool":
+        layers.append((-0.4, lambda: paint_stool(brush, body)))
+    if figure.look.object == "ball":
+        layers.append((0.06, lambda: paint_ball(brush, (figure.left_hand * size, figure.right_hand * size))))
     return layers
 
 
