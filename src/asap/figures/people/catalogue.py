@@ -48,12 +48,12 @@ _HIPS = Arm(reach=(0.125, -0.05, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed 
 _PRAYER = Arm(reach=(0.02, -0.135, 0.15), elbow=(1, 0.6, 0), gesture="flat hand", palm=(-1, 0, 0.25), bend=(178, 8))
 _HEAD = Arm(reach=(0.10, -0.43, 0.0), elbow=(1, -0.1, 0.1), gesture="relaxed hand", palm=(-1, 0.4, 0.3), bend=(218, 12))
 _HEART = Arm(reach=(0.055, -0.165, 0.10), elbow=(0.7, 1, 0), gesture="flat hand", palm=(0, 0, -1), bend=(-112, 5))
-_CHEEK = Arm(reach=(0.075, -0.295, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
+_CHEEK = Arm(reach=(0.088, -0.262, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
              bend=(184, 8))  # fmt: skip
 _UP = Arm(upper=(158, 0), fore=(168, 0), gesture="open palm", palm=VIEWER)
 _WIDE = Arm(upper=(90, 0), fore=(90, 0), gesture="flat hand", palm=(0, 1, 0.7))
 _HELD = Arm(upper=(26, 0), fore=(120, 50), gesture="grip", palm=(-1, 0, -0.3), bend=(-90, 45))
-_AT_EAR = Arm(reach=(0.085, -0.375, 0.07), elbow=(0.6, 1, 0.2), gesture="grip", palm=(-0.8, 0, -0.7), bend=(190, 5))
+_AT_EAR = Arm(reach=(0.105, -0.365, 0.07), elbow=(0.6, 1, 0.2), gesture="grip", palm=(-0.8, 0, -0.7), bend=(184, 5))
 _AROUND_BALL = Arm(reach=(0.095, -0.07, 0.13), elbow=(1, 0.5, 0), gesture="relaxed hand", palm=(-1, 0.1, 0.2),
                    bend=(194, 35))  # fmt: skip
 _SIT = Leg(upper=(26, 48), lower=(0, -6), out=22)
@@ -123,7 +123,7 @@ POSES: dict[str, Entry] = {
     "jumping": Entry(
         "full body",
         both(Arm(upper=(132, 0), fore=(150, 0), gesture="open palm", palm=VIEWER),
-             Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0), expression="laughing"),
+             Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0), expression="laughing", height=0.09),
         "jumps with arms up",
         ("full body",),
     ),
@@ -146,7 +146,14 @@ POSES: dict[str, Entry] = {
         "holds the tree pose on one leg",
         ("full body",),
     ),
-    "sitting": Entry("full body", both(_LAP, _SIT), "sits on a stool", ("full body",), "stool"),
+    "sitting": Entry("full body", both(_LAP, _SIT), "sits on a bench", ("full body",), "bench"),
+    "cross-legged": Entry(
+        "full body",
+        both(Arm(reach=(0.16, -0.015, 0.12), elbow=(1, 0.6, -0.3), gesture="okay sign", palm=(0, -0.6, 1), bend=(40, 55)),
+             Leg(upper=(76, 42), lower=(-78, 12), out=-70, drop=0.2)),
+        "sits cross-legged on the floor",
+        ("full body",),
+    ),
     "dancing": Entry(
         "full body",
         Pose(left_arm=Arm(upper=(140, 0), fore=(200, 0), gesture="flat hand", palm=VIEWER),

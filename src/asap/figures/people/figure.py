@@ -47,6 +47,7 @@ class Figure:
         left_hand, right_hand: (21, 2).
         depths: (K,) by part; a part without an entry is painted at depth 0.
         scale: the person's stature in picture heights; widths follow it, so that no moved joint changes them.
+        ground: (x, y) of the ground under them; beyond 1 it is not seen.
         look: what they wear.
         extras: (part, points) drawn on top of those above, such as a second thumb; points that are not of
             the extra are NaN.
@@ -58,6 +59,7 @@ class Figure:
     right_hand: Points
     depths: Mapping[str, Points]
     scale: float
+    ground: tuple[float, float] = (0.5, 2.0)
     look: Look = field(default_factory=Look)
     extras: tuple[tuple[str, Points], ...] = ()
 

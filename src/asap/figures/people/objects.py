@@ -135,14 +135,17 @@ def paint_ball(brush: Brush, hands: tuple[Points, Points]) -> None:
     brush.canvas.paint(brush.chain(line, (0.0028,) * 2), seam)
 
 
-def paint_stool(brush: Brush, body: Points) -> None:
-    """A stool under the hips, its feet at the height of the heels."""
+def paint_bench(brush: Brush, body: Points) -> None:
+    """A bench under the hips, its feet at the height of the heels."""
     u = brush.unit
-    seat = body[11:13].mean(axis=0) + np.asarray([0, 0.062 * u])
-    floor = float(np.nanmax(body[[19, 22], 1])) if np.isfinite(body[[19, 22], 1]).any() else seat[1] + 0.4 * u
-    wood: RGB = (168, 120, 76)
-    for x in (-0.125, 0.125):
-        leg = np.asarray([[seat[0] + 0.8 * x * u, seat[1]], [seat[0] + 1.1 * x * u, floor - 0.02 * u]])
-        brush.canvas.paint(brush.chain(leg, (0.014, 0.012)), _finish(brush, shaded(wood, 0.85), 0.012))
-    top = np.stack([seat - 0.125 * u * RIGHT, seat + 0.125 * u * RIGHT])
-    brush.canvas.paint(brush.chain(top, (0.022, 0.022)), _finish(brush, wood, 0.02))
+    hips = body[11:13].mean(axis=0)
+    heels = body[[19, 22], 1]
+    floor = float(np.nanmax(heels)) if np.isfinite(heels).any() else hips[1] + 0.4 * u
+    wood: RGB = (176, 128, 84)
+    for x in (-0.22, 0.22):
+        leg = np.asarray([[hips[0] + x * u, hips[1] + 0.12 * u], [hips[0] + x * u, floor]])
+        brush.canvas.paint(brush.chain(leg, (0.016, 0.014)), _finish(brush, shaded(wood, 0.8), 0.012))
+    top = [hips + u * np.asarray(p) for p in ((-0.23, 0.035), (0.23, 0.035), (0.27, 0.125), (-0.27, 0.125))]
+    brush.canvas.paint(brush.canvas.outline(np.stack(top), smooth=False), _finish(brush, shaded(wood, 1.12), 0.01))
+    front = [hips + u * np.asarray(p) for p in ((-0.27, 0.12), (0.27, 0.12), (0.27, 0.155), (-0.27, 0.155))]
+    brush.canvas.paint(brush.canvas.outline(np.stack(front), smooth=False), _finish(brush, wood, 0.01))

@@ -48,7 +48,11 @@ class Leg:
 
 @dataclass(frozen=True)
 class Pose:
-    """A whole person; angles in degrees, `lean` and `tilt` clockwise as seen, `yaw` to the image's right."""
+    """A whole person.
+
+    Angles are in degrees: `lean` and `tilt` clockwise as seen, `yaw` to the image's right, `pitch` down; `height`
+    is how far the lower foot is off the ground, in statures.
+    """
 
     left_arm: Arm = field(default_factory=Arm)
     right_arm: Arm = field(default_factory=Arm)
@@ -60,6 +64,15 @@ class Pose:
     pitch: float = 0.0
     expression: str = "neutral"
     woman: bool = False
+    height: float = 0.0
+
+
+def mirrored(pose: Pose) -> Pose:
+    """`pose` as in a mirror: left and right change places."""
+    return replace(
+        pose, left_arm=pose.right_arm, right_arm=pose.left_arm, left_leg=pose.right_leg, right_leg=pose.left_leg,
+        lean=-pose.lean, tilt=-pose.tilt, yaw=-pose.yaw,
+    )  # fmt: skip
 
 
 def both(arm: Arm | None = None, leg: Leg | None = None, **other: object) -> Pose:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.figures.people.canvas import Array, Canvas
+from asap.figures.people.backdrops import backdrop
+from asap.figures.people.canvas import Canvas
 from asap.figures.people.digits import paint_hand
 from asap.figures.people.figure import Figure
 from asap.figures.people.heads import paint_back_hair, paint_head
 from asap.figures.people.limbs import Brush, paint_arm, paint_hips, paint_leg, paint_neck, paint_torso
-from asap.figures.people.objects import paint_ball, paint_stool
-from asap.figures.people.looks import BACKGROUNDS
+from asap.figures.people.objects import paint_ball, paint_bench
 
 Layer = tuple[float, Callable[[], None]]
 
@@ -33,18 +33,12 @@ def render_people(figures: Sequence[Figure], size: int) -> tuple[NDArray[np.uint
 
 
 def _painted(figure: Figure, size: int) -> Canvas:
-    canvas = Canvas(_backdrop(figure, size))
+    canvas = Canvas(backdrop(figure, size))
     brush = Brush(canvas, figure.look, figure.scale * size)
     layers = _body_layers(brush, figure, size) + _hand_layers(brush, figure, size)
     for _, paint in sorted(layers, key=lambda layer: layer[0]):
         paint()
     return canvas
-
-
-def _backdrop(figure: Figure, size: int) -> Array:
-    plain = np.asarray(BACKGROUNDS[figure.look.background], np.float32)
-    fade = np.linspace(1.05, 0.93, size, dtype=np.float32)[:, None, None]
-    return np.asarray(np.broadcast_to(plain * fade, (size, size, 3)).clip(0, 255).copy(), np.float32)
 
 
 def _body_layers(brush: Brush, figure: Figure, size: int) -> list[Layer]:
@@ -62,8 +56,8 @@ def _body_layers(brush: Brush, figure: Figure, size: int) -> list[Layer]:
         (-0.005, lambda: paint_neck(brush, body, face)),
         (0.004, lambda: paint_head(brush, face)),
     ]
-    if figure.look.object == "stool":
-        layers.append((-0.4, lambda: paint_stool(brush, body)))
+    if figure.look.object == "bench":
+        layers.append((-0.4, lambda: paint_bench(brush, body)))
     if figure.look.object == "ball":
         layers.append((0.06, lambda: paint_ball(brush, (figure.left_hand * size, figure.right_hand * size))))
     return layers
