@@ -20,7 +20,7 @@ def backdrop(figure: Figure, size: int) -> Array:
     x = (np.arange(size, dtype=np.float32)[None] + 0.5) / size
     colour = BACKGROUNDS[figure.look.background]
     wall = _faded(colour, y, 1.05, 0.93)
-    horizon = figure.ground[1] - HORIZON * figure.scale
+    horizon = min(figure.ground[1] - HORIZON * figure.scale, 0.8 if figure.ground[1] < 1.2 else 0.6)
     if figure.look.scenery == "park":
         image = _park(x, y, horizon, figure.scale)
     else:

@@ -48,7 +48,7 @@ _HIPS = Arm(reach=(0.125, -0.05, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed 
 _PRAYER = Arm(reach=(0.02, -0.135, 0.15), elbow=(1, 0.6, 0), gesture="flat hand", palm=(-1, 0, 0.25), bend=(178, 8))
 _HEAD = Arm(reach=(0.10, -0.43, 0.0), elbow=(1, -0.1, 0.1), gesture="relaxed hand", palm=(-1, 0.4, 0.3), bend=(218, 12))
 _HEART = Arm(reach=(0.055, -0.165, 0.10), elbow=(0.7, 1, 0), gesture="flat hand", palm=(0, 0, -1), bend=(-112, 5))
-_CHEEK = Arm(reach=(0.088, -0.262, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
+_CHEEK = Arm(reach=(0.10, -0.252, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
              bend=(184, 8))  # fmt: skip
 _UP = Arm(upper=(158, 0), fore=(168, 0), gesture="open palm", palm=VIEWER)
 _WIDE = Arm(upper=(90, 0), fore=(90, 0), gesture="flat hand", palm=(0, 1, 0.7))

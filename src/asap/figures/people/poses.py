@@ -75,6 +75,20 @@ def mirrored(pose: Pose) -> Pose:
     )  # fmt: skip
 
 
+def varied(pose: Pose, rng: np.random.Generator) -> Pose:
+    """`pose` with its head and limbs turned by a few degrees; hands that reach for a place stay there."""
+    turn = rng.normal(0, 1, 11)
+    limbs: dict[str, Arm | Leg] = {}
+    for i, side in enumerate(("left", "right")):
+        arm, leg = getattr(pose, f"{side}_arm"), getattr(pose, f"{side}_leg")
+        upper = (arm.upper[0] + 3 * turn[4 * i], arm.upper[1])
+        limbs[f"{side}_arm"] = replace(arm, upper=upper, fore=(arm.fore[0] + 3 * turn[4 * i + 1], arm.fore[1]))
+        swing = 1.5 * turn[4 * i + 2]
+        limbs[f"{side}_leg"] = replace(leg, upper=(leg.upper[0] + swing, leg.upper[1]), out=leg.out + 4 * turn[4 * i + 3])
+    head = {"tilt": pose.tilt + 2.5 * turn[8], "yaw": pose.yaw + 5 * turn[9], "pitch": pose.pitch + 2 * turn[10]}
+    return replace(pose, **limbs, **head)  # type: ignore[arg-type]
+
+
 def both(arm: Arm | None = None, leg: Leg | None = None, **other: object) -> Pose:
     """A symmetrical pose."""
     arm, leg = arm or Arm(), leg or Leg()
