@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from asap.figures.people.canvas import Array
 from asap.figures.people.figure import Figure
 from asap.figures.people.looks import BACKGROUNDS, RGB, mixed, shaded
+from asap.figures.people.shading import Array
 
 HORIZON = 0.10  # statures from the ground under the person's feet up to the far end of the floor
 SKY: RGB = (168, 206, 236)
@@ -15,9 +15,9 @@ WOODS: RGB = (92, 142, 96)
 
 
 def backdrop(figure: Figure, size: int) -> Array:
-    """The picture (size, size, 3) before the person is painted into it; it does not depend on their points."""
-    y = (np.arange(size, dtype=np.float32)[:, None] + 0.5) / size
-    x = (np.arange(size, dtype=np.float32)[None] + 0.5) / size
+    """The picture (size, size, 3) before the person is painted; it does not depend on their points."""
+    line = np.asarray((np.arange(size) + 0.5) / size, np.float32)
+    x, y = line[None], line[:, None]
     colour = BACKGROUNDS[figure.look.background]
     wall = _faded(colour, y, 1.05, 0.93)
     horizon = min(figure.ground[1] - HORIZON * figure.scale, 0.8 if figure.ground[1] < 1.2 else 0.6)
@@ -26,8 +26,16 @@ def backdrop(figure: Figure, size: int) -> Array:
     else:
         image = np.broadcast_to(wall, (size, size, 3)).copy()
     if figure.look.scenery == "room":
-        _lay(image, np.clip((y - horizon) * size + 0.5, 0, 1) + 0 * x, _faded(mixed(colour, (150, 116, 88), 0.55), y, 0.9, 1.0))
-        _lay(image, np.clip(0.012 * figure.scale * size - np.abs(y - horizon) * size, 0, 1) + 0 * x, shaded(colour, 1.12))
+        _lay(
+            image,
+            np.clip((y - horizon) * size + 0.5, 0, 1) + 0 * x,
+            _faded(mixed(colour, (150, 116, 88), 0.55), y, 0.9, 1.0),
+        )
+        _lay(
+            image,
+            np.clip(0.012 * figure.scale * size - np.abs(y - horizon) * size, 0, 1) + 0 * x,
+            shaded(colour, 1.12),
+        )
     _shadow(image, x, y, figure)
     return np.asarray(image.clip(0, 255), np.float32)
 

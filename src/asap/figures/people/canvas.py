@@ -1,62 +1,21 @@
 """Antialiased shapes, shaded like rounded bodies: chains of tapered bones, smooth outlines, strokes.
 
 The distance from p to a tapered bone from a to b is |p - a - s (b - a)| - r(s) with
-s = clamp((p - a).(b - a) / |b - a|^2, 0, 1) (Quilez, "2D distance functions"). A shape is evaluated in its own
-bounding box only. Coordinates here are pixels, pixel centres at halves.
+s = clamp((p - a).(b - a) / |b - a|^2, 0, 1) (Quilez, "2D distance functions"). A shape is evaluated in
+its own bounding box only. Coordinates here are pixels, pixel centres at halves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float32]
-LIGHT = np.asarray([-0.6, -0.8], np.float32)  # where it comes from: up and the image's left
-LIT = 1.03  # brightness of what faces the viewer
-SOFT = 4.0  # pixels
+from asap.figures.people.shading import Array, Finish, Shape, light_on
+
 FINE = 4  # an outline's coverage is counted on a grid this much finer
-
-
-@dataclass(frozen=True, eq=False)
-class Shape:
-    """Coverage in [0, 1] and depth below the edge in pixels, both (h, w), at (left, top) of a picture."""
-
-    left: int
-    top: int
-    cover: Array
-    depth: Array
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Rows and columns of the shape in the picture."""
-        rows, columns = self.cover.shape
-        return slice(self.top, self.top + rows), slice(self.left, self.left + columns)
-
-
-@dataclass(frozen=True)
-class Finish:
-    """How a shape is painted.
-
-    Attributes:
-        colour: RGB in 0 to 255.
-        label: its number in the label picture; 0 leaves what was there.
-        round: pixels from the edge over which it curves away; 0 is flat.
-        edge: width in pixels of the darker outline; 0 is none.
-        ink: how much of its colour the outline keeps.
-        root: (x, y, ahead x, ahead y, radius) in pixels where the shape grows out of another of its colour:
-            within the radius and behind the point it is flat and has no outline.
-    """
-
-    colour: tuple[float, float, float]
-    label: int = 0
-    round: float = 0.0
-    edge: float = 0.0
-    ink: float = 0.5
-    root: tuple[float, float, float, float, float] | None = None
 
 
 class Canvas:
@@ -72,10 +31,7 @@ class Canvas:
         if shape is None:
             return
         alpha = shape.cover if within is None else shape.cover * _cut(within, shape)
-        light = _shade(shape.depth, finish)
-        if finish.root is not None:
-            light = LIT + _away(shape, *finish.root) * (light - LIT)
-        tint = np.asarray(finish.colour, np.float32) * light[..., None]
+        tint = np.asarray(finish.colour, np.float32) * light_on(shape, finish)[..., None]
         region = self.image[shape.window]
         region += alpha[..., None] * (tint - region)
         if finish.label:
@@ -90,13 +46,15 @@ class Canvas:
         left, top, right, bottom = box
         x = np.arange(left, right, dtype=np.float32)[None] + np.float32(0.5)
         y = np.arange(top, bottom, dtype=np.float32)[:, None] + np.float32(0.5)
-        inside = _bone(x, y, knots[0], knots[min(1, len(knots) - 1)], widths[0], widths[min(1, len(knots) - 1)])
+        inside = _bone(
+            x, y, knots[0], knots[min(1, len(knots) - 1)], widths[0], widths[min(1, len(knots) - 1)]
+        )
         for i in range(1, len(knots) - 1):
             inside = np.maximum(inside, _bone(x, y, knots[i], knots[i + 1], widths[i], widths[i + 1]))
         return Shape(left, top, np.clip(inside + np.float32(0.5), 0, 1), np.maximum(inside, 0))
 
     def outline(self, points: ArrayLike, *, smooth: bool = True, grow: float = 0.0) -> Shape | None:
-        """The inside of a closed outline (K, 2), rounded through its points if `smooth`, `grow` pixels wider."""
+        """The inside of a closed outline (K, 2), through its points smoothly or not, `grow` pixels wider."""
         knots = np.asarray(points, np.float64)
         knots = closed_curve(knots) if smooth else knots
         box = self._box(knots, grow + 1)
@@ -110,14 +68,16 @@ class Canvas:
         if grow > 0:
             reach = cv2.distanceTransform(1 - mask, cv2.DIST_L2, 3)
             mask = (reach <= grow * FINE).astype(np.uint8)
-        depth = cv2.distanceTransform(cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 3)
+        depth = cv2.distanceTransform(
+            cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_REPLICATE), cv2.DIST_L2, 3
+        )
         cells = (bottom - top, FINE, right - left, FINE)
         cover = mask.reshape(cells).mean(axis=(1, 3), dtype=np.float32)
         middle = depth[1 + FINE // 2 : -1 : FINE, 1 + FINE // 2 : -1 : FINE] / FINE
         return Shape(left, top, cover, np.asarray(middle, np.float32))
 
     def _box(self, knots: NDArray[np.floating], margin: float) -> tuple[int, int, int, int] | None:
-        """The pixels that `knots` widened by `margin` can touch; None outside the picture or for NaN points."""
+        """The pixels that `knots` widened by `margin` can touch; None outside the picture or for NaN."""
         if not np.isfinite(knots).all():
             return None
         low = np.floor(knots.min(axis=0) - margin - 1).clip(0, self.size).astype(int)
@@ -160,32 +120,6 @@ def _bone(x: Array, y: Array, a: Array, b: Array, start: float, end: float) -> A
     qx, qy = px - share * dx, py - share * dy
     depth: Array = start + share * (end - start) - np.sqrt(qx * qx + qy * qy)
     return depth
-
-
-def _shade(depth: Array, finish: Finish) -> Array:
-    """Brightness (h, w): darker where the body curves away, lighter towards the light, inked at the edge."""
-    light = np.ones_like(depth)
-    if finish.round > 0 and min(depth.shape) > 1:
-        body = np.clip(depth / finish.round, 0, 1)
-        if finish.round > SOFT:  # the ridges of a large body's depth would show as creases
-            body = cv2.GaussianBlur(body, (0, 0), 0.3 * finish.round, borderType=cv2.BORDER_REPLICATE)
-        slope = 1 - body
-        gy, gx = np.gradient(body * finish.round)
-        facing = -(gx * LIGHT[0] + gy * LIGHT[1]).clip(-1, 1)
-        light = LIT - 0.17 * slope * slope + 0.15 * slope * facing
-    if finish.edge > 0:
-        light = light * (1 - (1 - finish.ink) * np.clip(1.15 - depth / finish.edge, 0, 1))
-    return np.asarray(light, np.float32)
-
-
-def _away(shape: Shape, x: float, y: float, ahead_x: float, ahead_y: float, radius: float) -> Array:
-    """0 behind a root, rising to 1 ahead of it or more than its radius away, (h, w)."""
-    rows, columns = shape.cover.shape
-    px = np.arange(shape.left, shape.left + columns, dtype=np.float32)[None] + np.float32(0.5 - x)
-    py = np.arange(shape.top, shape.top + rows, dtype=np.float32)[:, None] + np.float32(0.5 - y)
-    ahead = (px * ahead_x + py * ahead_y) / radius
-    far = np.sqrt(px * px + py * py) / radius
-    return np.asarray(np.clip(np.maximum(2 * ahead + 0.2, 2.5 * far - 2.2), 0, 1), np.float32)
 
 
 def _cut(shape: Shape, onto: Shape) -> Array:

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from asap.figures.people.arms import (
+    AROUND_BALL,
+    AT_EAR,
+    CALLING,
+    HOLDING,
+    IN_LAP,
+    IN_PRAYER,
+    ON_CHEEK,
+    ON_HEAD,
+    ON_HEART,
+    ON_HIPS,
+    RAISED,
+    SEATED,
+    SHOWING,
+    STRETCHED,
+    THUMB_UP,
+    VIEWER,
+    WAVING,
+)
 from asap.figures.people.poses import Arm, Leg, Pose, both
 
 CATEGORIES = (
     "basic anatomy", "semantic gestures", "self-interaction", "object interaction", "full body",
 )  # fmt: skip
-VIEWER, INWARDS, BACK = (0.0, 0.0, 1.0), (-1.0, 0.0, 0.4), (0.1, 0.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -23,12 +41,7 @@ class Entry:
     object: str = "none"
 
 
-RELAXED = Arm()
 STANDING = both()
-WAVING = Arm(upper=(62, 10), fore=(168, 12), gesture="open palm", palm=VIEWER)
-SHOWING = Arm(upper=(24, 8), fore=(160, 30), gesture="open palm", palm=VIEWER, bend=(176, 12))
-THUMB_UP = Arm(upper=(22, -5), fore=(-58, 42), gesture="thumbs up", palm=(-0.5, 0, -0.8), bend=(-86, 12))
-CALLING = Arm(upper=(30, 0), fore=(158, 20), gesture="call sign", palm=BACK, bend=(160, 10))
 
 
 def _one(arm: Arm, **other: object) -> Pose:
@@ -43,22 +56,6 @@ def _showing(gesture: str, **other: object) -> Pose:
     return _one(replace(SHOWING, gesture=gesture), **other)
 
 
-_HIPS = Arm(reach=(0.125, -0.05, 0.02), elbow=(1, 0.05, -0.2), gesture="relaxed hand", palm=(-1, 0, -0.6),
-            bend=(-40, 25))  # fmt: skip
-_PRAYER = Arm(reach=(0.02, -0.135, 0.15), elbow=(1, 0.6, 0), gesture="flat hand", palm=(-1, 0, 0.25), bend=(178, 8))
-_HEAD = Arm(reach=(0.10, -0.43, 0.0), elbow=(1, -0.1, 0.1), gesture="relaxed hand", palm=(-1, 0.4, 0.3), bend=(218, 12))
-_HEART = Arm(reach=(0.055, -0.165, 0.10), elbow=(0.7, 1, 0), gesture="flat hand", palm=(0, 0, -1), bend=(-112, 5))
-_CHEEK = Arm(reach=(0.10, -0.252, 0.10), elbow=(0.35, 1, 0.2), gesture="relaxed hand", palm=(-0.6, 0, -0.8),
-             bend=(184, 8))  # fmt: skip
-_UP = Arm(upper=(158, 0), fore=(168, 0), gesture="open palm", palm=VIEWER)
-_WIDE = Arm(upper=(90, 0), fore=(90, 0), gesture="flat hand", palm=(0, 1, 0.7))
-_HELD = Arm(upper=(26, 0), fore=(120, 50), gesture="grip", palm=(-1, 0, -0.3), bend=(-90, 45))
-_AT_EAR = Arm(reach=(0.105, -0.365, 0.07), elbow=(0.6, 1, 0.2), gesture="grip", palm=(-0.8, 0, -0.7), bend=(184, 5))
-_AROUND_BALL = Arm(reach=(0.095, -0.07, 0.13), elbow=(1, 0.5, 0), gesture="relaxed hand", palm=(-1, 0.1, 0.2),
-                   bend=(194, 35))  # fmt: skip
-_SIT = Leg(upper=(26, 48), lower=(0, -6), out=22)
-_LAP = Arm(reach=(0.095, 0.06, 0.16), elbow=(1, 0.4, 0), gesture="relaxed hand", palm=(0, 1, -0.8), bend=(-8, 30))
-
 POSES: dict[str, Entry] = {
     "standing": Entry("basic anatomy", STANDING, "stands with arms at the sides"),
     "portrait": Entry("basic anatomy", STANDING, "looks at the viewer", ("portrait",)),
@@ -71,10 +68,16 @@ POSES: dict[str, Entry] = {
     ),
     "waving": Entry("semantic gestures", _one(WAVING, tilt=4), "waves"),
     **{
-        name.removeprefix("a "): Entry("semantic gestures", _showing(name.removeprefix("a ")), f"shows {name}")
-        for name in ("a fist", "a peace sign", "a rock sign", "three fingers", "four fingers")
+        name: Entry("semantic gestures", _showing(name), f"shows {article}{name}")
+        for article, name in (
+            ("a ", "fist"),
+            ("a ", "peace sign"),
+            ("a ", "rock sign"),
+            ("", "three fingers"),
+            ("", "four fingers"),
+            ("an ", "okay sign"),
+        )
     },
-    "okay sign": Entry("semantic gestures", _showing("okay sign"), "shows an okay sign"),
     "pointing up": Entry("semantic gestures", _showing("pointing finger"), "points up with one finger"),
     "thumbs up": Entry("semantic gestures", _one(THUMB_UP), "gives a thumbs up"),
     "call sign": Entry("semantic gestures", _one(CALLING, tilt=3), "makes a call sign"),
@@ -83,37 +86,52 @@ POSES: dict[str, Entry] = {
         _two(replace(SHOWING, upper=(34, 5), fore=(152, 30), gesture="peace sign")),
         "shows two peace signs",
     ),
-    "hands on hips": Entry("self-interaction", _two(_HIPS), "stands with hands on hips"),
+    "hands on hips": Entry("self-interaction", _two(ON_HIPS), "stands with hands on hips"),
     "arms crossed": Entry(
         "self-interaction",
         Pose(
-            left_arm=Arm(reach=(-0.07, -0.145, 0.125), elbow=(1, 0.7, 0), gesture="flat hand",
-                         palm=(0, 0, -1), bend=(-106, 0)),
-            right_arm=Arm(reach=(-0.06, -0.15, 0.085), elbow=(1, 0.7, 0), gesture="flat hand",
-                          palm=(0, 0, -1), bend=(-122, -10)),
+            left_arm=Arm(
+                reach=(-0.07, -0.145, 0.125),
+                elbow=(1, 0.7, 0),
+                gesture="flat hand",
+                palm=(0, 0, -1),
+                bend=(-106, 0),
+            ),
+            right_arm=Arm(
+                reach=(-0.06, -0.15, 0.085),
+                elbow=(1, 0.7, 0),
+                gesture="flat hand",
+                palm=(0, 0, -1),
+                bend=(-122, -10),
+            ),
         ),
         "stands with arms crossed",
-    ),  # fmt: skip
-    "praying": Entry("self-interaction", _two(_PRAYER), "presses both palms together"),
-    "hands on head": Entry("self-interaction", _two(_HEAD), "holds both hands on the head"),
-    "hand on heart": Entry("self-interaction", _one(_HEART), "lays a hand on the heart"),
-    "hand on cheek": Entry("self-interaction", _one(_CHEEK, tilt=8), "rests a cheek on a hand"),
+    ),
+    "praying": Entry("self-interaction", _two(IN_PRAYER), "presses both palms together"),
+    "hands on head": Entry("self-interaction", _two(ON_HEAD), "holds both hands on the head"),
+    "hand on heart": Entry("self-interaction", _one(ON_HEART), "lays a hand on the heart"),
+    "hand on cheek": Entry("self-interaction", _one(ON_CHEEK, tilt=8), "rests a cheek on a hand"),
     **{
         f"holding {name}": Entry("object interaction", _one(arm), f"holds {words}", object=name)
         for name, words, arm in (
-            ("cup", "a cup", _HELD), ("flower", "a flower", _HELD),
+            ("cup", "a cup", HOLDING),
+            ("flower", "a flower", HOLDING),
             ("apple", "an apple", replace(SHOWING, gesture="grip")),
-            ("balloon", "a balloon", _HELD), ("umbrella", "an umbrella", _HELD),
+            ("balloon", "a balloon", HOLDING),
+            ("umbrella", "an umbrella", HOLDING),
         )
     },
-    "phone call": Entry("object interaction", _one(_AT_EAR, tilt=4), "talks on a phone", object="phone"),
-    "holding ball": Entry("object interaction", _two(_AROUND_BALL), "holds a ball with both hands", object="ball"),
-    "arms raised": Entry("full body", _two(_UP), "raises both arms", ("full body",)),
-    "arms wide": Entry("full body", _two(_WIDE), "stretches both arms out", ("full body",)),
+    "phone call": Entry("object interaction", _one(AT_EAR, tilt=4), "talks on a phone", object="phone"),
+    "holding ball": Entry(
+        "object interaction", _two(AROUND_BALL), "holds a ball with both hands", object="ball"
+    ),
+    "arms raised": Entry("full body", _two(RAISED), "raises both arms", ("full body",)),
+    "arms wide": Entry("full body", _two(STRETCHED), "stretches both arms out", ("full body",)),
     "walking": Entry(
         "full body",
         Pose(
-            left_arm=Arm(upper=(14, 22), fore=(-4, 46)), right_arm=Arm(upper=(16, -20), fore=(12, 8)),
+            left_arm=Arm(upper=(14, 22), fore=(-4, 46)),
+            right_arm=Arm(upper=(16, -20), fore=(12, 8)),
             left_leg=Leg(upper=(4, -12), lower=(5, -42), out=12, drop=0.9),
             right_leg=Leg(upper=(-2, 22), lower=(-1, 2), out=12),
         ),
@@ -122,52 +140,75 @@ POSES: dict[str, Entry] = {
     ),
     "jumping": Entry(
         "full body",
-        both(Arm(upper=(132, 0), fore=(150, 0), gesture="open palm", palm=VIEWER),
-             Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0), expression="laughing", height=0.09),
+        both(
+            Arm(upper=(132, 0), fore=(150, 0), gesture="open palm", palm=VIEWER),
+            Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0),
+            height=0.09,
+        ),
         "jumps with arms up",
         ("full body",),
     ),
     "jumping jack": Entry(
         "full body",
-        both(replace(_UP, upper=(135, 0), fore=(140, 0)), Leg(upper=(28, 0), lower=(26, 0), out=55)),
+        both(replace(RAISED, upper=(135, 0), fore=(140, 0)), Leg(upper=(28, 0), lower=(26, 0), out=55)),
         "does a jumping jack",
         ("full body",),
     ),
     "warrior": Entry(
         "full body",
-        Pose(left_arm=_WIDE, right_arm=_WIDE, left_leg=Leg(upper=(66, 10), lower=(0, 0), out=80),
-             right_leg=Leg(upper=(46, 0), lower=(44, 0), out=30), yaw=18),
+        Pose(
+            left_arm=STRETCHED,
+            right_arm=STRETCHED,
+            left_leg=Leg(upper=(66, 10), lower=(0, 0), out=80),
+            right_leg=Leg(upper=(46, 0), lower=(44, 0), out=30),
+            yaw=18,
+        ),
         "holds the warrior pose",
         ("full body",),
     ),
     "tree pose": Entry(
         "full body",
-        both(replace(_PRAYER), right_leg=Leg(upper=(62, 20), lower=(-66, -6), out=-10, drop=1.0)),
+        both(replace(IN_PRAYER), right_leg=Leg(upper=(62, 20), lower=(-66, -6), out=-10, drop=1.0)),
         "holds the tree pose on one leg",
         ("full body",),
     ),
-    "sitting": Entry("full body", both(_LAP, _SIT), "sits on a bench", ("full body",), "bench"),
+    "sitting": Entry("full body", both(IN_LAP, SEATED), "sits on a bench", ("full body",), "bench"),
     "cross-legged": Entry(
         "full body",
-        both(Arm(reach=(0.16, -0.015, 0.12), elbow=(1, 0.6, -0.3), gesture="okay sign", palm=(0, -0.6, 1), bend=(40, 55)),
-             Leg(upper=(76, 42), lower=(-78, 12), out=-70, drop=0.2)),
+        both(
+            Arm(
+                reach=(0.16, -0.015, 0.12),
+                elbow=(1, 0.6, -0.3),
+                gesture="okay sign",
+                palm=(0, -0.6, 1),
+                bend=(40, 55),
+            ),
+            Leg(upper=(76, 42), lower=(-78, 12), out=-70, drop=0.2),
+        ),
         "sits cross-legged on the floor",
         ("full body",),
     ),
     "dancing": Entry(
         "full body",
-        Pose(left_arm=Arm(upper=(140, 0), fore=(200, 0), gesture="flat hand", palm=VIEWER),
-             right_arm=Arm(upper=(82, 0), fore=(52, 10), gesture="flat hand", palm=(0, 1, 0.6)),
-             left_leg=Leg(upper=(6, 0), lower=(4, 0)), right_leg=Leg(upper=(40, 12), lower=(2, -25), out=45, drop=0.8),
-             lean=-8, tilt=-6),
+        Pose(
+            left_arm=Arm(upper=(140, 0), fore=(200, 0), gesture="flat hand", palm=VIEWER),
+            right_arm=Arm(upper=(82, 0), fore=(52, 10), gesture="flat hand", palm=(0, 1, 0.6)),
+            left_leg=Leg(upper=(6, 0), lower=(4, 0)),
+            right_leg=Leg(upper=(40, 12), lower=(2, -25), out=45, drop=0.8),
+            lean=-8,
+            tilt=-6,
+        ),
         "dances",
         ("full body",),
     ),
     "kneeling": Entry(
         "full body",
-        Pose(left_leg=Leg(upper=(22, 72), lower=(4, -4), out=15), right_leg=Leg(upper=(6, 4), lower=(2, -76), out=10, drop=0.9),
-             left_arm=Arm(reach=(0.10, -0.01, 0.2), elbow=(1, 0.4, 0), palm=(0, 1, -0.8), bend=(-10, 30))),
+        Pose(
+            left_leg=Leg(upper=(22, 72), lower=(4, -4), out=15),
+            right_leg=Leg(upper=(6, 4), lower=(2, -76), out=10, drop=0.9),
+            left_arm=Arm(reach=(0.10, -0.01, 0.2), elbow=(1, 0.4, 0), palm=(0, 1, -0.8), bend=(-10, 30)),
+        ),
         "kneels on one knee",
         ("full body",),
     ),
-}  # fmt: skip
+}

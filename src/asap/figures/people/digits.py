@@ -7,10 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from asap.figures.people.canvas import Finish, hull
+from asap.figures.people.canvas import hull
 from asap.figures.people.limbs import Brush
 from asap.figures.people.looks import shaded
 from asap.figures.people.objects import paint_held
+from asap.figures.people.shading import Finish
 from asap.records import Points
 
 RAYS = tuple((0, *range(first, first + 4)) for first in range(1, 21, 4))
@@ -18,15 +19,16 @@ PALM = (0, 1, 5, 9, 13, 17)
 WIDTHS = (0.076, 0.068, 0.070, 0.066, 0.057)  # half-widths of thumb to little finger in hand lengths
 TAPER = (1.02, 1.0, 0.95, 0.86)
 HAND = 0.130
+MIN_CORNERS = 2  # a palm is drawn from more of its points than these
 FINE_DETAIL = 60.0  # pixels of a hand from which creases are drawn
 
 
 def paint_hand(brush: Brush, side: str, points: Points, depth: Points) -> None:
-    """A hand's 21 points (21, 2) with depths (21,), around what it holds; whatever of it is NaN is left out."""
+    """A hand's 21 points (21, 2) with depths (21,), around what it holds; what is NaN is left out."""
     size = HAND * (0.94 if brush.look.gender == "woman" else 1.0)
     dorsal = _back_shown(points, side)
     layers: list[tuple[float, Callable[[], None]]] = []
-    if np.isfinite(points[list(PALM)]).all():
+    if np.isfinite(points[0]).all() and np.isfinite(points[list(PALM)]).all(axis=1).sum() > MIN_CORNERS:
         palm = float(depth[[0, 5, 17]].mean())
         layers.append((palm, lambda: _paint_palm(brush, side, points, size, dorsal=dorsal)))
         if brush.look.holder == side:
@@ -36,13 +38,15 @@ def paint_hand(brush: Brush, side: str, points: Points, depth: Points) -> None:
         for run in _runs(points[list(ray[1:])]):
             joints = [ray[1 + k] for k in run]
             over = float(depth[joints[1:]].mean() + depth[joints[-1]]) / 2
-            layers.append((over, partial(_paint_run, brush, side, points, finger, joints, size, dorsal=dorsal)))
+            layers.append(
+                (over, partial(_paint_run, brush, side, points, finger, joints, size, dorsal=dorsal))
+            )
     for _, paint in sorted(layers, key=lambda each: each[0]):
         paint()
 
 
 def _runs(joints: Points) -> list[list[int]]:
-    """Stretches of a finger's joints (4, 2), split where it folds back on itself, so that the fold is seen."""
+    """Stretches of a finger's joints (4, 2), split where it folds back, so that the fold is seen."""
     bones = np.diff(joints, axis=0)
     runs, current = [], [0]
     for i, bone in enumerate(bones):
@@ -69,15 +73,17 @@ def _back_shown(points: Points, side: str) -> bool:
 
 
 def _paint_palm(brush: Brush, side: str, points: Points, size: float, *, dorsal: bool) -> None:
+    """The palm through its known points; a hand without one knuckle still has a palm."""
     unit = brush.unit * size
     corners = points[list(PALM)]
-    wrist, ahead = corners[0], corners[3] - corners[0]
-    across = 0.27 * (corners[2] - corners[5])
+    known = corners[np.isfinite(corners).all(axis=1)]
+    wrist, ahead = points[0], known[1:].mean(axis=0) - points[0]
+    across = 0.27 * (known[-1] - known[min(2, len(known) - 1)])
     heel = [wrist + 0.16 * ahead + sign * across for sign in (1, -1)]
-    shape = brush.canvas.outline(hull([*corners, *heel]), smooth=False, grow=0.072 * unit)
+    shape = brush.canvas.outline(hull([*known, *heel]), smooth=False, grow=0.072 * unit)
     finish = brush.finish(brush.skin, f"{side}_hand", 0.14 * size, 0.6)
     brush.canvas.paint(shape, brush.rooted(finish, wrist + 0.02 * ahead, ahead, 0.14 * size))
-    if unit > FINE_DETAIL and not dorsal:
+    if unit > FINE_DETAIL and not dorsal and len(known) == len(PALM):
         _paint_creases(brush, corners, unit)
 
 
@@ -89,7 +95,7 @@ def _paint_creases(brush: Brush, corners: Points, unit: float) -> None:
     heart = np.stack([little + 0.16 * (wrist - little), 0.5 * (little + middle) + 0.22 * (wrist - middle),
                       middle + 0.16 * (wrist - middle), 0.5 * (index + middle)])  # fmt: skip
     life = np.stack([index + 0.22 * (wrist - index), 0.6 * middle + 0.4 * wrist + 0.1 * (index - little),
-                     0.36 * middle + 0.64 * wrist, wrist + 0.12 * (middle - wrist) + 0.25 * (thumb - wrist)])  # fmt: skip
+                     0.36 * middle + 0.64 * wrist, 0.63 * wrist + 0.12 * middle + 0.25 * thumb])  # fmt: skip
     for crease in (heart, life):
         brush.canvas.paint(brush.canvas.chain(crease, width), line)
 
@@ -127,7 +133,14 @@ def _paint_nail(brush: Brush, before: Points, tip: Points, width: float) -> None
         return
     step = tip - before
     length = max(float(np.linalg.norm(step)), 1e-6)
-    base, end = tip - step / length * 0.2 * width * brush.unit, tip + step / length * 0.35 * width * brush.unit
-    colour = (min(255.0, brush.skin[0] * 1.06 + 14), min(255.0, brush.skin[1] * 1.04 + 8), brush.skin[2] * 1.05 + 10)
+    base, end = (
+        tip - step / length * 0.2 * width * brush.unit,
+        tip + step / length * 0.35 * width * brush.unit,
+    )
+    colour = (
+        min(255.0, brush.skin[0] * 1.06 + 14),
+        min(255.0, brush.skin[1] * 1.04 + 8),
+        brush.skin[2] * 1.05 + 10,
+    )
     finish = Finish(colour, 0, width * brush.unit, max(0.8, 0.002 * brush.unit), 0.75)
     brush.canvas.paint(brush.chain(np.stack([base, end]), (width * 0.55, width * 0.5)), finish)

@@ -79,7 +79,7 @@ def _mouth(width: float, lift: float, opening: float) -> Points:
 
 
 def turn(points: Points, tilt: float, yaw: float, pitch: float = 0.0) -> Points:
-    """`points` (K, 3) turned by degrees: `tilt` clockwise as seen, `yaw` to the image's right, `pitch` down."""
+    """`points` (K, 3) turned by degrees: `tilt` clockwise, `yaw` to the image's right, `pitch` down."""
     a, b, c = np.radians([tilt, yaw, pitch])
     roll = np.asarray([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     turn_ = np.asarray([[np.cos(b), 0, np.sin(b)], [0, 1, 0], [-np.sin(b), 0, np.cos(b)]])

@@ -16,7 +16,7 @@ TALL = {"balloon": ((-0.08, -0.44), (0.1, -0.44)), "umbrella": ((-0.26, -0.44), 
 
 
 def framed(parts: Mapping[str, Points], framing: str, look: Look, *, height: float = 0.0) -> Figure:
-    """The figure of a solved pose (`poses.solve`), seen whole, to the thighs, head and shoulders, or one hand.
+    """The figure of a solved pose (`poses.solve`), framed by name (`FRAMINGS`).
 
     `height` is how far they are above the ground, in statures.
 
@@ -40,10 +40,17 @@ def _window(parts: Mapping[str, Points], framing: str, look: Look) -> tuple[floa
     hands = [parts["left_hand"], parts["right_hand"]]
     seen = {
         "full body": [*_held(parts, look), body, face, crown[None], *hands],
-        "half body": [*_held(parts, look), body[:13], face, crown[None], body[11:13] + [0, 0.06, 0], *hands],
-        "portrait": [face, crown[None] - [0, 0.02, 0], body[5:7] + [0, 0.06, 0]],
-        "left hand": [hands[0], 0.4 * body[7:8] + 0.6 * body[9:10]],
-        "right hand": [hands[1], 0.4 * body[8:9] + 0.6 * body[10:11]],
+        "half body": [
+            *_held(parts, look),
+            body[:13],
+            face,
+            crown[None],
+            np.add(body[11:13], [0, 0.06, 0]),
+            *hands,
+        ],
+        "portrait": [face, crown[None] - [0, 0.02, 0], np.add(body[5:7], [0, 0.06, 0])],
+        "left hand": [hands[0], 0.25 * body[7:8] + 0.75 * body[9:10]],
+        "right hand": [hands[1], 0.25 * body[8:9] + 0.75 * body[10:11]],
     }[framing]
     points = np.concatenate(seen)[:, :2]
     grow = 0.02 if framing != "full body" else 0.03
@@ -54,4 +61,4 @@ def _window(parts: Mapping[str, Points], framing: str, look: Look) -> tuple[floa
 def _held(parts: Mapping[str, Points], look: Look) -> list[Points]:
     """The farthest points of a tall object that the look's hand holds."""
     grip = parts[f"{look.holder}_hand"][9]
-    return [(grip + [*place, 0.0])[None] for place in TALL.get(look.object, ())]
+    return [np.add(grip, (*place, 0.0))[None] for place in TALL.get(look.object, ())]

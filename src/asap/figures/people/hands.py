@@ -78,8 +78,10 @@ def _chain(start: Sequence[float], directions: Points, lengths: Sequence[float] 
     return np.concatenate([[start], np.asarray(start) + np.cumsum(steps, axis=0)])
 
 
-def placed(points: Points, wrist: Points, along: Points, palm: Points, *, left: bool, length: float) -> Points:
-    """A hand's points (21, 3) moved to `wrist`, its fingers `along`, its palm facing `palm` as nearly as can be.
+def placed(
+    points: Points, wrist: Points, along: Points, palm: Points, *, left: bool, length: float
+) -> Points:
+    """A hand's points (21, 3) moved to `wrist`, its fingers `along`, its palm facing `palm` as far as it can.
 
     World axes: x right, y down, z towards the viewer; `length` is the hand's in world units.
     """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from asap.figures.people.canvas import Finish, closed_curve
+from asap.figures.people.canvas import closed_curve
 from asap.figures.people.limbs import Brush
 from asap.figures.people.looks import HAIRS, NUMBER, RGB, mixed, shaded
+from asap.figures.people.shading import Finish
 from asap.records import Points
 
 IRISES: dict[str, RGB] = {"pale": (70, 110, 140), "fair": (84, 104, 70)}
@@ -57,7 +58,7 @@ def paint_head(brush: Brush, face: Points) -> None:
     outline = np.concatenate([face[:17], skull])
     shape = brush.canvas.outline(outline)
     brush.canvas.paint(shape, brush.finish(brush.skin, "face", 0.05, 0.62))
-    _paint_features(brush, face, head)
+    paint_features(brush, face, face)
     _paint_front_hair(brush, head)
 
 
@@ -79,13 +80,16 @@ def _paint_front_hair(brush: Brush, head: Head) -> None:
     }
     line = [(x + t, y) for x, y in lines[brush.look.hair]]
     crown = 1.16 if brush.look.gender == "woman" else 1.13
-    outline = head.path((-side, low), (-side - 0.02, -0.42), (-0.68, -0.86), (-0.34, -crown + 0.05), (0, -crown),
-                        (0.34, -crown + 0.05), (0.68, -0.86), (side + 0.02, -0.42), (side, low), (side - 0.1, low),
-                        *line, (0.1 - side, low))  # fmt: skip
+    outline = head.path((-side, low), (-side - 0.02, -0.42), (-0.68, -0.86),
+                        (-0.34, -crown + 0.05), (0, -crown), (0.34, -crown + 0.05), (0.68, -0.86),
+                        (side + 0.02, -0.42), (side, low), (side - 0.1, low), *line,
+                        (0.1 - side, low))  # fmt: skip
     brush.canvas.paint(brush.canvas.outline(outline), _hair_finish(brush))
 
 
-def _paint_features(brush: Brush, face: Points, head: Head) -> None:
+def paint_features(brush: Brush, face: Points, own: Points) -> None:
+    """Nose, eyes, brows and mouth of a `face` (68, 2), as far as known, on the head of the face `own`."""
+    head = Head(own)
     _paint_nose(brush, face, head)
     for first in (36, 42):
         _paint_eye(brush, face[first : first + 6], head)
@@ -124,15 +128,19 @@ def _paint_eye(brush: Brush, eye: Points, head: Head) -> None:
 
 def _paint_mouth(brush: Brush, face: Points, head: Head) -> None:
     rosy = (196, 84, 88) if brush.look.gender == "woman" else (176, 92, 84)
-    lips = Finish(mixed(brush.skin, rosy, 0.65), NUMBER["face"], 0.08 * head.unit, 0.05 * head.unit, 0.8)
+    lips = Finish(mixed(brush.skin, rosy, 0.65), NUMBER["face"], 0.08 * head.unit, 0.04 * head.unit, 0.88)
     brush.canvas.paint(brush.canvas.outline(face[48:60]), lips)
     inner = face[60:68]
     gap = float(np.abs((inner[6] - inner[2]) @ head.down)) / head.unit**2
     if gap < 0.04:
         line = np.stack([face[48], *inner[:5], face[54]])
-        brush.canvas.paint(brush.canvas.chain(line, np.full(7, 0.016) * head.unit), Finish(shaded(rosy, 0.45)))
+        brush.canvas.paint(
+            brush.canvas.chain(line, np.full(7, 0.016) * head.unit), Finish(shaded(rosy, 0.45))
+        )
         return
     hole = brush.canvas.outline(inner)
     brush.canvas.paint(hole, Finish((92, 28, 34)))
     teeth = np.stack([inner[0], *inner[1:5]]) + 0.05 * head.down
-    brush.canvas.paint(brush.canvas.chain(teeth, np.full(5, 0.05) * head.unit), Finish((246, 244, 238)), within=hole)
+    brush.canvas.paint(
+        brush.canvas.chain(teeth, np.full(5, 0.05) * head.unit), Finish((246, 244, 238)), within=hole
+    )

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from asap.figures.people.canvas import Canvas, Finish, Shape, between
+from asap.figures.people.canvas import Canvas, between
 from asap.figures.people.figure import Look
 from asap.figures.people.looks import BOTTOMS, CLOTHES, NUMBER, RGB, SHOES, SKINS, shaded
+from asap.figures.people.shading import Finish, Shape
 from asap.records import Points
 
 SHOULDER, ELBOW, WRIST = 0.033, 0.026, 0.0185  # half-widths in statures
+NECKLINE = ((-0.037, -0.036), (0, -0.05), (0.037, -0.036), (0.02, 0.012), (0, 0.02), (-0.02, 0.012))
 THIGH, KNEE, ANKLE = 0.047, 0.034, 0.021
 
 
@@ -38,8 +40,11 @@ class Brush:
         return replace(finish, root=(float(root[0]), float(root[1]), float(x), float(y), radius * self.unit))
 
     def chain(self, points: Points, widths: tuple[float, ...]) -> Shape | None:
-        """`Canvas.chain` with half-widths in statures."""
-        return self.canvas.chain(points, np.maximum(np.asarray(widths) * self.unit, 0.4))
+        """`Canvas.chain` with half-widths in statures, through the known points; None for fewer than two."""
+        known = np.isfinite(points).all(axis=1)
+        if known.sum() < 2:
+            return None
+        return self.canvas.chain(points[known], np.maximum(np.asarray(widths)[known] * self.unit, 0.4))
 
 
 def paint_arm(brush: Brush, side: str, arm: Points, out: Points) -> None:
@@ -51,11 +56,11 @@ def paint_arm(brush: Brush, side: str, arm: Points, out: Points) -> None:
     cloth = brush.rooted(brush.finish(CLOTHES[brush.look.top], label, SHOULDER), arm[0], out, 1.5 * SHOULDER)
     if brush.look.sleeves == "long":
         end = between(arm[1:], 0.94)
-        loose = tuple(w + 0.005 for w in widths)
+        loose = tuple(w + 0.004 for w in widths)
         brush.canvas.paint(brush.chain(np.stack([arm[0], arm[1], end]), loose), cloth)
     else:
         end = between(arm[:2], 0.62)
-        sleeve = brush.chain(np.stack([arm[0], end]), (widths[0] + 0.006, widths[1] + 0.012))
+        sleeve = brush.chain(np.stack([arm[0], end]), (widths[0] + 0.004, widths[1] + 0.012))
         brush.canvas.paint(sleeve, cloth)
 
 
@@ -91,7 +96,7 @@ def paint_foot(brush: Brush, side: str, ankle: Points, foot: Points) -> None:
         brush.canvas.paint(brush.chain(np.stack([ankle, heel + 0.5 * (ball - heel)]), (ANKLE, 0.02)), finish)
         return
     finish = brush.finish(SHOES[brush.look.shoe_colour], label, 0.028)
-    sole = np.stack([heel, ball]) + [0, 0.007 * brush.unit]
+    sole = np.add(np.stack([heel, ball]), [0, 0.007 * brush.unit])
     under = brush.finish(shaded(SHOES[brush.look.shoe_colour], 0.45), label, 0.03)
     brush.canvas.paint(brush.chain(sole, (0.023, 0.030)), under)
     brush.canvas.paint(brush.chain(np.stack([heel, ball]), (0.023, 0.029)), finish)
@@ -138,7 +143,7 @@ def paint_torso(brush: Brush, body: Points) -> None:
     for sign, joint in ((1, body[5]), (-1, body[6])):
         out = sign * across
         tip = joint + shoulder * out
-        rows = (neck + 0.034 * out - 0.042 * down, joint - 0.028 * down - 0.012 * out, tip + 0.004 * down,
+        rows = (neck + 0.034 * out - 0.052 * down, joint - 0.038 * down - 0.004 * out, tip + 0.004 * down,
                 joint + 0.002 * out + 0.075 * down, middle + waist * out - 0.105 * down,
                 middle + hip * out - 0.01 * down, middle + (hip - 0.004) * out + 0.022 * down)  # fmt: skip
         half.append(rows)
@@ -154,8 +159,7 @@ def paint_neck(brush: Brush, body: Points, face: Points) -> None:
     chin = face[8]
     top = head + 0.75 * (chin - head)
     width = 0.026 if brush.look.gender == "woman" else 0.032
-    neckline = np.stack([base - 0.036 * down - 0.037 * across, base - 0.05 * down, base - 0.036 * down + 0.037 * across,
-                         base + 0.012 * down + 0.02 * across, base + 0.02 * down, base + 0.012 * down - 0.02 * across])  # fmt: skip
+    neckline = np.stack([base + x * across + y * down for x, y in NECKLINE])  # fmt: skip
     flat = Finish(brush.skin, NUMBER["neck"])
     brush.canvas.paint(brush.canvas.outline(neckline), flat)
     neck = brush.chain(np.stack([top, base - 0.018 * down]), (width, width))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from asap.figures.people.canvas import Finish
 from asap.figures.people.limbs import Brush
 from asap.figures.people.looks import NUMBER, RGB, shaded
+from asap.figures.people.shading import Finish
 from asap.records import Points
 
 UP = np.asarray([0.0, -1.0])
@@ -34,7 +34,12 @@ def _finish(brush: Brush, colour: RGB, thickness: float) -> Finish:
 
 def _cup(brush: Brush, grip: Points, _: Points) -> None:
     u = brush.unit
-    handle = np.stack([grip + u * (0.034 * s * RIGHT + y * UP) for s, y in ((-1, 0.05), (-1.9, 0.045), (-1.9, 0.0), (-1, -0.01))])
+    handle = np.stack(
+        [
+            grip + u * (0.034 * s * RIGHT + y * UP)
+            for s, y in ((-1, 0.05), (-1.9, 0.045), (-1.9, 0.0), (-1, -0.01))
+        ]
+    )
     colour: RGB = (244, 240, 232)
     brush.canvas.paint(brush.chain(handle, (0.007,) * 4), _finish(brush, shaded(colour, 0.9), 0.007))
     corners = np.stack([grip + u * (x * RIGHT + y * UP) for x, y in
@@ -51,9 +56,13 @@ def _phone(brush: Brush, grip: Points, hand: Points) -> None:
     side = np.asarray([ahead[1], -ahead[0]]) * 0.026 * brush.unit
     corners = np.stack([ends[0] - side, ends[0] + side, ends[1] + side, ends[1] - side])
     colour: RGB = (40, 42, 50)
-    brush.canvas.paint(brush.canvas.outline(corners, smooth=False, grow=0.008 * brush.unit), _finish(brush, colour, 0.01))
+    brush.canvas.paint(
+        brush.canvas.outline(corners, smooth=False, grow=0.008 * brush.unit), _finish(brush, colour, 0.01)
+    )
     lens = ends[1] + 0.4 * side - 0.006 * brush.unit * ahead
-    brush.canvas.paint(brush.chain(np.stack([lens, lens]), (0.008, 0.008)), Finish((150, 160, 176), NUMBER["object"]))
+    brush.canvas.paint(
+        brush.chain(np.stack([lens, lens]), (0.008, 0.008)), Finish((150, 160, 176), NUMBER["object"])
+    )
 
 
 def _apple(brush: Brush, grip: Points, _: Points) -> None:
@@ -73,7 +82,9 @@ def _balloon(brush: Brush, grip: Points, _: Points) -> None:
     string = np.stack([grip - 0.03 * u * UP, grip, grip + u * (0.1 * UP - 0.004 * RIGHT), knot])
     brush.canvas.paint(brush.chain(string, (0.0022,) * 4), Finish((90, 90, 96), NUMBER["object"]))
     colour: RGB = (226, 62, 84)
-    brush.canvas.paint(brush.chain(np.stack([knot, knot + 0.03 * u * UP]), (0.010, 0.03)), _finish(brush, colour, 0.02))
+    brush.canvas.paint(
+        brush.chain(np.stack([knot, knot + 0.03 * u * UP]), (0.010, 0.03)), _finish(brush, colour, 0.02)
+    )
     body = np.stack([knot + 0.085 * u * UP, knot + 0.115 * u * UP])
     brush.canvas.paint(brush.chain(body, (0.07, 0.082)), _finish(brush, colour, 0.07))
     shine = np.stack([body[1] + u * (0.03 * UP - 0.035 * RIGHT), body[1] + u * (0.012 * UP - 0.045 * RIGHT)])
@@ -91,11 +102,16 @@ def _umbrella(brush: Brush, grip: Points, _: Points) -> None:
     wave = 0.016 * np.abs(np.sin(np.linspace(0, 4 * np.pi, 17)))
     hem = top - 0.15 * u * UP + u * np.stack([x, -wave], axis=1)
     colour: RGB = (232, 150, 44)
-    brush.canvas.paint(brush.canvas.outline(np.concatenate([dome, hem[1:-1]]), smooth=False), _finish(brush, colour, 0.05))
+    brush.canvas.paint(
+        brush.canvas.outline(np.concatenate([dome, hem[1:-1]]), smooth=False), _finish(brush, colour, 0.05)
+    )
     for k in (4, 8, 12):
         rib = np.stack([dome[6], 0.5 * (dome[6] + hem[k]) + 0.06 * (hem[k] - hem[8]), hem[k]])
         brush.canvas.paint(brush.chain(rib, (0.002,) * 3), Finish(shaded(colour, 0.7), NUMBER["object"]))
-    brush.canvas.paint(brush.chain(np.stack([dome[6], dome[6] + 0.02 * u * UP]), (0.006, 0.003)), _finish(brush, (96, 72, 52), 0.005))
+    brush.canvas.paint(
+        brush.chain(np.stack([dome[6], dome[6] + 0.02 * u * UP]), (0.006, 0.003)),
+        _finish(brush, (96, 72, 52), 0.005),
+    )
 
 
 def _flower(brush: Brush, grip: Points, _: Points) -> None:
@@ -108,8 +124,12 @@ def _flower(brush: Brush, grip: Points, _: Points) -> None:
     for k in range(7):
         turn = 2 * np.pi * k / 7
         petal = head + 0.03 * u * np.asarray([np.cos(turn), np.sin(turn)])
-        brush.canvas.paint(brush.chain(np.stack([petal, petal]), (0.021, 0.021)), _finish(brush, (244, 208, 72), 0.02))
-    brush.canvas.paint(brush.chain(np.stack([head, head]), (0.018, 0.018)), _finish(brush, (128, 80, 40), 0.018))
+        brush.canvas.paint(
+            brush.chain(np.stack([petal, petal]), (0.021, 0.021)), _finish(brush, (244, 208, 72), 0.02)
+        )
+    brush.canvas.paint(
+        brush.chain(np.stack([head, head]), (0.018, 0.018)), _finish(brush, (128, 80, 40), 0.018)
+    )
 
 
 HELD: dict[str, Callable[[Brush, Points, Points], None]] = {
@@ -129,7 +149,12 @@ def paint_ball(brush: Brush, hands: tuple[Points, Points]) -> None:
     brush.canvas.paint(brush.chain(place, (0.088, 0.088)), _finish(brush, (236, 122, 48), 0.088))
     seam = Finish((120, 58, 30), NUMBER["object"])
     for bend in (-0.03, 0.03):
-        arc = np.stack([middle + brush.unit * np.asarray(p) for p in ((2.1 * bend, -0.06), (bend, 0.0), (2.1 * bend, 0.06))])
+        arc = np.stack(
+            [
+                middle + brush.unit * np.asarray(p)
+                for p in ((2.1 * bend, -0.06), (bend, 0.0), (2.1 * bend, 0.06))
+            ]
+        )
         brush.canvas.paint(brush.chain(arc, (0.0028,) * 3), seam)
     line = middle + brush.unit * np.asarray([[-0.084, 0], [0.084, 0]])
     brush.canvas.paint(brush.chain(line, (0.0028,) * 2), seam)
@@ -146,6 +171,8 @@ def paint_bench(brush: Brush, body: Points) -> None:
         leg = np.asarray([[hips[0] + x * u, hips[1] + 0.12 * u], [hips[0] + x * u, floor]])
         brush.canvas.paint(brush.chain(leg, (0.016, 0.014)), _finish(brush, shaded(wood, 0.8), 0.012))
     top = [hips + u * np.asarray(p) for p in ((-0.23, 0.035), (0.23, 0.035), (0.27, 0.125), (-0.27, 0.125))]
-    brush.canvas.paint(brush.canvas.outline(np.stack(top), smooth=False), _finish(brush, shaded(wood, 1.12), 0.01))
+    brush.canvas.paint(
+        brush.canvas.outline(np.stack(top), smooth=False), _finish(brush, shaded(wood, 1.12), 0.01)
+    )
     front = [hips + u * np.asarray(p) for p in ((-0.27, 0.12), (0.27, 0.12), (0.27, 0.155), (-0.27, 0.155))]
     brush.canvas.paint(brush.canvas.outline(np.stack(front), smooth=False), _finish(brush, wood, 0.01))

@@ -50,8 +50,8 @@ class Leg:
 class Pose:
     """A whole person.
 
-    Angles are in degrees: `lean` and `tilt` clockwise as seen, `yaw` to the image's right, `pitch` down; `height`
-    is how far the lower foot is off the ground, in statures.
+    Angles are in degrees: `lean` and `tilt` clockwise as seen, `yaw` to the image's right, `pitch` down.
+    `height` is how far the lower foot is off the ground, in statures.
     """
 
     left_arm: Arm = field(default_factory=Arm)
@@ -70,7 +70,8 @@ class Pose:
 def mirrored(pose: Pose) -> Pose:
     """`pose` as in a mirror: left and right change places."""
     return replace(
-        pose, left_arm=pose.right_arm, right_arm=pose.left_arm, left_leg=pose.right_leg, right_leg=pose.left_leg,
+        pose, left_arm=pose.right_arm, right_arm=pose.left_arm,
+        left_leg=pose.right_leg, right_leg=pose.left_leg,
         lean=-pose.lean, tilt=-pose.tilt, yaw=-pose.yaw,
     )  # fmt: skip
 
@@ -82,10 +83,18 @@ def varied(pose: Pose, rng: np.random.Generator) -> Pose:
     for i, side in enumerate(("left", "right")):
         arm, leg = getattr(pose, f"{side}_arm"), getattr(pose, f"{side}_leg")
         upper = (arm.upper[0] + 3 * turn[4 * i], arm.upper[1])
-        limbs[f"{side}_arm"] = replace(arm, upper=upper, fore=(arm.fore[0] + 3 * turn[4 * i + 1], arm.fore[1]))
+        limbs[f"{side}_arm"] = replace(
+            arm, upper=upper, fore=(arm.fore[0] + 3 * turn[4 * i + 1], arm.fore[1])
+        )
         swing = 1.5 * turn[4 * i + 2]
-        limbs[f"{side}_leg"] = replace(leg, upper=(leg.upper[0] + swing, leg.upper[1]), out=leg.out + 4 * turn[4 * i + 3])
-    head = {"tilt": pose.tilt + 2.5 * turn[8], "yaw": pose.yaw + 5 * turn[9], "pitch": pose.pitch + 2 * turn[10]}
+        limbs[f"{side}_leg"] = replace(
+            leg, upper=(leg.upper[0] + swing, leg.upper[1]), out=leg.out + 4 * turn[4 * i + 3]
+        )
+    head = {
+        "tilt": pose.tilt + 2.5 * turn[8],
+        "yaw": pose.yaw + 5 * turn[9],
+        "pitch": pose.pitch + 2 * turn[10],
+    }
     return replace(pose, **limbs, **head)  # type: ignore[arg-type]
 
 
@@ -131,7 +140,7 @@ def _arm(arm: Arm, shoulder: Points, sign: int) -> tuple[Points, Points, Points]
         wrist = elbow + FOREARM * direction(*arm.fore, sign)
     else:
         mirror = np.asarray([sign, 1, 1])
-        elbow, wrist = _reach(shoulder, arm.reach * mirror, arm.elbow * mirror)
+        elbow, wrist = _reach(shoulder, np.multiply(arm.reach, mirror), np.multiply(arm.elbow, mirror))
     along = wrist - elbow if arm.bend is None else direction(*arm.bend, sign)
     return elbow, wrist, along
 
@@ -157,7 +166,7 @@ def _leg(leg: Leg, body: Points, first: int, sign: int) -> None:
     slope = 0.40 + 0.5 * leg.drop
     ahead = np.asarray([sign * np.sin(out), slope * (0.45 + 0.55 * np.cos(out)), np.cos(out)])
     across = np.asarray([sign * np.cos(out), -slope * 0.8 * np.sin(out), -np.sin(out)])
-    sole = ankle + [0, 0.026, 0]
+    sole = np.add(ankle, [0, 0.026, 0])
     body[17 + 3 * first] = sole + FOOT * 0.72 * ahead - FOOT * 0.16 * across
     body[18 + 3 * first] = sole + FOOT * 0.58 * ahead + FOOT * 0.22 * across
     body[19 + 3 * first] = sole - FOOT * 0.22 * ahead

@@ -58,21 +58,27 @@ class Scene:
     @property
     def facts(self) -> dict[str, object]:
         """All that a judge may check."""
-        facts: dict[str, object] = {name: getattr(self, name) for name in ("category", "pose", "framing", "expression", "side")}
+        facts: dict[str, object] = {
+            name: getattr(self, name) for name in ("category", "pose", "framing", "expression", "side")
+        }
         return {**facts, **asdict(self.look)}
 
 
 def _hair(look: Look) -> str:
     if look.hair == "bald":
         return "a bald head"
-    return f"{look.hair_colour} hair in a bun" if look.hair == "bun" else f"{look.hair} {look.hair_colour} hair"
+    return (
+        f"{look.hair_colour} hair in a bun" if look.hair == "bun" else f"{look.hair} {look.hair_colour} hair"
+    )
 
 
 def _clothes(look: Look, framing: str) -> str:
     top = f"a {look.sleeves}-sleeved {look.top} shirt"
     if framing == "portrait":
         return top
-    lower = f"a {look.bottom_colour} skirt" if look.bottom == "skirt" else f"{look.bottom_colour} {look.bottom}"
+    lower = (
+        f"a {look.bottom_colour} skirt" if look.bottom == "skirt" else f"{look.bottom_colour} {look.bottom}"
+    )
     if framing != "full body":
         return f"{top} and {lower}"
     return f"{top}, {lower} and " + ("bare feet" if look.feet == "bare" else f"{look.shoe_colour} shoes")
@@ -106,8 +112,9 @@ def _look(rng: np.random.Generator, pose: str) -> Look:
     bottom = STYLES["bottom"] if gender == "woman" and pose not in WITHOUT_SKIRT else ("trousers", "shorts")
     names = {
         "skin": list(SKINS), "hair": hair, "hair_colour": list(HAIRS), "top": list(CLOTHES),
-        "sleeves": STYLES["sleeves"], "bottom": bottom, "bottom_colour": list(BOTTOMS), "feet": STYLES["feet"],
-        "shoe_colour": list(SHOES), "background": list(BACKGROUNDS), "scenery": STYLES["scenery"],
+        "sleeves": STYLES["sleeves"], "bottom": bottom, "bottom_colour": list(BOTTOMS),
+        "feet": STYLES["feet"], "shoe_colour": list(SHOES), "background": list(BACKGROUNDS),
+        "scenery": STYLES["scenery"],
     }  # fmt: skip
     return Look(gender=gender, **{name: str(rng.choice(choices)) for name, choices in names.items()})
 
@@ -121,8 +128,7 @@ def figure(scene: Scene) -> Figure:
 
 def _posed(scene: Scene) -> Pose:
     pose = POSES[scene.pose].pose
-    expression = "laughing" if scene.pose == "jumping" else scene.expression
-    pose = replace(pose, woman=scene.look.gender == "woman", expression=expression)
+    pose = replace(pose, woman=scene.look.gender == "woman", expression=scene.expression)
     return mirrored(pose) if scene.side == "right" else pose
 
 
