@@ -58,7 +58,7 @@ def light_on(shape: Shape, finish: Finish) -> Array:
     if finish.round > 0 and min(shape.depth.shape) > 1:
         light = _rounded(shape.depth, finish.round)
     if finish.edge > 0:
-        light = light * (1 - (1 - finish.ink) * np.clip(1.15 - shape.depth / finish.edge, 0, 1))
+        light *= 1 - (1 - finish.ink) * np.clip(1.15 - shape.depth / finish.edge, 0, 1)
     if finish.root is not None:
         light = LIT + _away(shape, *finish.root) * (light - LIT)
     return np.asarray(light, np.float32)
@@ -66,10 +66,10 @@ def light_on(shape: Shape, finish: Finish) -> Array:
 
 def _rounded(depth: Array, reach: float) -> Array:
     """The light on a body that curves away over `reach` pixels from its edge."""
-    body = np.clip(depth / reach, 0, 1)
+    slope: Array = np.asarray(1 - np.clip(depth / reach, 0, 1), np.float32)
     if reach > SOFT:  # the ridges of a large body's depth would show as creases
-        body = cv2.GaussianBlur(body, (0, 0), 0.3 * reach, borderType=cv2.BORDER_REPLICATE)
-    slope = 1 - np.asarray(body, np.float32)
+        blurred = cv2.GaussianBlur(slope, (0, 0), 0.3 * reach, borderType=cv2.BORDER_REPLICATE)
+        slope = np.asarray(blurred, np.float32)
     gy, gx = np.gradient(slope * reach)
     facing = (gx * LIGHT[0] + gy * LIGHT[1]).clip(-1, 1)
     return np.asarray(LIT - 0.17 * slope * slope + 0.15 * slope * facing, np.float32)
