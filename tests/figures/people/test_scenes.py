@@ -49,3 +49,11 @@ def test_left_and_right_are_the_persons_own() -> None:
     assert figure.left_hand[:, 0].min() > figure.right_hand[:, 0].max()
     assert figure.body[5, 0] > figure.body[6, 0]
     assert figure.face[45, 0] > figure.face[36, 0]
+
+
+def test_the_hand_that_shows_is_the_one_of_the_scenes_side() -> None:
+    for seed in range(6):
+        scene = scenes.scene(seed, "open palm", "half body")
+        figure = scenes.figure(scene)
+        higher = "left" if figure.body[9, 1] < figure.body[10, 1] else "right"
+        assert higher == scene.side

@@ -54,14 +54,15 @@ class Finish:
 
 def light_on(shape: Shape, finish: Finish) -> Array:
     """Brightness (h, w): darker where the body curves away, lighter towards the light, inked at the edge."""
-    light = np.ones_like(shape.depth)
+    light: Array = np.ones_like(shape.depth)
     if finish.round > 0 and min(shape.depth.shape) > 1:
         light = _rounded(shape.depth, finish.round)
     if finish.edge > 0:
-        light *= 1 - (1 - finish.ink) * np.clip(1.15 - shape.depth / finish.edge, 0, 1)
-    if finish.root is not None:
-        light = LIT + _away(shape, *finish.root) * (light - LIT)
-    return np.asarray(light, np.float32)
+        near = np.clip(1.15 - shape.depth / finish.edge, 0, 1)
+        light = np.asarray(light * (1 - (1 - finish.ink) * near), np.float32)
+    if finish.root is None:
+        return light
+    return np.asarray(LIT + _away(shape, *finish.root) * (light - LIT), np.float32)
 
 
 def _rounded(depth: Array, reach: float) -> Array:
