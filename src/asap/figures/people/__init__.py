@@ -1,0 +1,1 @@
+"""Whole people drawn from exact COCO-WholeBody skeletons: poses, gestures, looks, pictures, captions."""
