@@ -95,6 +95,22 @@ def test_an_interrupted_cache_is_finished_without_touching_what_exists(
         assert torch.equal(getattr(again.batch(range(6)), name), getattr(whole.batch(range(6)), name))
 
 
+def test_processes_share_the_work_and_make_the_same_cache(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents, "SHARD", 1)
+    cached(flux, pairs, tmp_path / "whole")
+    for process in (1, 0):
+        latents.prepare(
+            load(str(flux)), str(pairs), tmp_path / "shared", resolution=32, mask_dilation=1,
+            share=latents.Share(process, 2),
+        )  # fmt: skip
+        made = sorted(path.stem for path in (tmp_path / "shared").glob("pairs-*"))
+        assert made == [f"pairs-{i:05}" for i in range(process, 6, 1 + process)]
+    for path in (tmp_path / "whole").glob("*.*"):
+        assert path.read_bytes() == (tmp_path / "shared" / path.name).read_bytes(), path
+
+
 def test_a_cache_of_other_data_or_resolution_is_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:
     cached(flux, pairs, tmp_path / "cache")
     with pytest.raises(UserError, match="resolution was 32, now 16"):

@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file
 
-from asap.align import loop, train
+from asap.align import latents, loop, train
 from asap.align.objectives import PairErrors, preference_gap
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
@@ -59,7 +59,6 @@ def test_asap_drives_the_gap_to_its_margin(flux: Path, pairs: Path, tmp_path: Pa
 
 def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_path: Path) -> None:
     """The adapter starts as the identity, so policy and reference agree exactly."""
-    from asap.align import latents
     from asap.backbones import lora
 
     backbone = load(str(flux))
@@ -101,6 +100,33 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Pa
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert (out / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
     assert [row["step"] for row in read_rows(out / loop.LOG)] == list(range(40))
+
+
+def test_two_processes_train_one_lora(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    """Under torchrun, on gloo: one log of means, and a batch of one each is a batch of two."""
+    out = tmp_path / "run"
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "asap",
+        "train", "--model", str(flux), "--data", str(pairs), "--out", str(out), "--steps", "2",
+        "--resolution", "32", "--batch-size", "1", "--rank", "4", "--tracker", "none", "--objective", "sft",
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    rows = list(read_rows(out / loop.LOG))
+    assert [row["step"] for row in rows] == [0, 1]
+    config_of = json.loads((out / "config.json").read_text())
+    assert config_of["identity"]["processes"] == 2
+    data = latents.CachedPairs(out / "latents", 6)
+    backbone = load(str(flux))
+    losses = []
+    for rank, index in enumerate(loop.shuffled(6, 0, range(2))):
+        batch = data.batch([index])
+        t, eps = loop.draw(backbone, batch.winner, 0, 0, rank)
+        z_t = backbone.noise(batch.winner, eps, t)
+        error = backbone.predict(z_t, t, batch.condition) - backbone.target(batch.winner, eps, t)
+        losses.append(error.square().mean().item())
+    assert rows[0]["loss"] == pytest.approx(sum(losses) / 2, rel=1e-4)
 
 
 def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:

@@ -22,9 +22,8 @@ from PIL import Image as PILImage
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
-from tqdm import tqdm
 
-from asap import store
+from asap import progress, store
 from asap.backbones import hub, load
 from asap.backbones.backbone import Backbone, Condition, Frame
 from asap.errors import UserError
@@ -72,10 +71,28 @@ class CachedPairs:
         return {name: file.get_slice(name)[index % SHARD] for name in file.keys()}  # noqa: SIM118
 
 
+class Share(NamedTuple):
+    """Which of the files a process makes: those whose number leaves `process` when divided by `processes`."""
+
+    process: int
+    processes: int
+
+
+ALONE = Share(0, 1)
+
+
 def prepare(
-    backbone: Backbone, data: str, folder: Path, *, resolution: int, mask_dilation: int
+    backbone: Backbone,
+    data: str,
+    folder: Path,
+    *,
+    resolution: int,
+    mask_dilation: int,
+    share: Share = ALONE,
 ) -> CachedPairs:
     """Build or continue the cache of the HAP dataset `data` for `backbone` in `folder`, and open it.
+
+    Of several processes each makes its `share`; the cache can be read when all have returned.
 
     Images are scaled so that their short side is `resolution` and cropped to a square around the region;
     the region's mask is reduced to the latent grid and grown by `mask_dilation` positions.
@@ -96,8 +113,11 @@ def prepare(
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
     prompts = sorted({prompt for _, prompt in keys})
-    _cache_prompts(backbone, prompts, folder)
-    _cache_pairs(backbone, rows, len(keys), prompts, folder, resolution, mask_dilation)
+    _cache_prompts(backbone, prompts, folder, share)
+    numbers = {prompt: i for i, prompt in enumerate(prompts)}
+    for shard, chunk in _shards(rows, _todo(folder, "pairs", len(keys), share), share):
+        parts = [_encode(backbone, row, numbers, resolution, mask_dilation) for row in chunk]
+        _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
     return CachedPairs(folder, len(keys))
 
 
@@ -140,49 +160,39 @@ def dataset_id(data: str) -> str:
     return store.folder_id(folder, "*.parquet") if folder.exists() else hub.revision("dataset", data)
 
 
-def _todo(folder: Path, kind: str, count: int) -> list[int]:
-    shards = range(-(-count // SHARD))
+def _todo(folder: Path, kind: str, count: int, share: Share) -> list[int]:
+    shards = range(share.process, -(-count // SHARD), share.processes)
     return [s for s in shards if not (folder / f"{kind}-{s:05}.safetensors").exists()]
 
 
-def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path) -> None:
-    for shard in tqdm(_todo(folder, "prompts", len(prompts)), desc="captions", unit="shard", leave=False):
+def _bar(todo: Sequence[int], share: Share, name: str) -> Any:
+    return progress.bar(todo, desc=name, unit="shard", leave=False, disable=share.process > 0 or not todo)
+
+
+def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path, share: Share) -> None:
+    for shard in _bar(_todo(folder, "prompts", len(prompts), share), share, "captions"):
         chunk = prompts[shard * SHARD : (shard + 1) * SHARD]
         parts = [backbone.condition([prompt]) for prompt in chunk]
         _save(folder / f"prompts-{shard:05}.safetensors", _join(parts))
 
 
-def _cache_pairs(
-    backbone: Backbone,
-    rows: Any,
-    count: int,
-    prompts: Sequence[str],
-    folder: Path,
-    resolution: int,
-    dilation: int,
-) -> None:
-    numbers = {prompt: i for i, prompt in enumerate(prompts)}
-    for shard, chunk in _shards(rows, set(_todo(folder, "pairs", count)), count):
-        parts = [_encode(backbone, row, numbers, resolution, dilation) for row in chunk]
-        _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
-
-
-def _shards(rows: Any, todo: set[int], count: int) -> Iterator[tuple[int, Iterable[Any]]]:
-    if not todo:
-        return
-    first = min(todo)
-    remaining = iter(rows.skip(first * SHARD))
-    for shard in tqdm(range(first, -(-count // SHARD)), desc="latents", unit="shard", leave=False):
-        chunk = list(islice(remaining, SHARD))
-        if shard in todo:
-            yield shard, chunk
+def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int, Iterable[Any]]]:
+    """The rows of each shard in `todo`, in one pass; the pictures of others are not decoded."""
+    position, remaining = 0, iter(())
+    for shard in _bar(todo, share, "latents"):
+        if position == 0:
+            position = shard * SHARD
+            remaining = iter(rows.skip(position).decode(False))
+        skipped = islice(remaining, shard * SHARD - position, None)
+        yield shard, list(islice(skipped, SHARD))
+        position = (shard + 1) * SHARD
 
 
 def _encode(
     backbone: Backbone, row: Any, numbers: dict[str, int], resolution: int, dilation: int
 ) -> dict[str, Tensor]:
-    chosen, rejected = (np.asarray(row[name].convert("RGB")) for name in ("chosen", "rejected"))
-    mask = np.asarray(row["mask"].convert("L")) > 127
+    chosen, rejected = (_decoded(row[name], "RGB") for name in ("chosen", "rejected"))
+    mask = _decoded(row["mask"], "L") > 127
     if not (chosen.shape == rejected.shape and chosen.shape[:2] == mask.shape):
         raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
     if not mask.any():
@@ -193,6 +203,12 @@ def _encode(
     weight = latent_mask(mask, backbone.latent_factor, dilation)
     number = torch.tensor([numbers[row["prompt"]]])
     return {"winner": winner[None], "loser": loser[None], "weight": weight[None], "prompt": number, **fields}
+
+
+def _decoded(picture: Any, mode: str) -> Image:
+    import datasets
+
+    return np.asarray(datasets.Image().decode_example(picture).convert(mode))
 
 
 def _tensor(image: Image) -> Tensor:

@@ -6,16 +6,16 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from asap import command, store
+from asap import command, progress, store
 from asap.align import checkpoint, latents, objectives
 from asap.align.objectives import Objective, PairErrors
 from asap.align.train import Config, complete
@@ -34,6 +34,7 @@ def run(config: Config) -> None:
 
     Raises:
         UserError: data, model or folder that cannot work; a loss that is no longer finite.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; the steps done are kept.
     """
     accelerator = _accelerator(config)
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
@@ -42,6 +43,7 @@ def run(config: Config) -> None:
     config = complete(config, backbone.name, backbone.native_size)
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
+        accelerator.wait_for_everyone()
         _train(config, backbone, accelerator, spelled)
 
 
@@ -61,27 +63,32 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
 
 
 def _accelerator(config: Config) -> Accelerator:
+    # the caches of several processes are not finished at the same time
+    patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
     precision = "bf16" if config.dtype == "bfloat16" else "no"
     log_with = None if config.tracker == "none" else config.tracker
-    return Accelerator(mixed_precision=precision, log_with=log_with, project_dir=str(config.out))
+    return Accelerator(
+        mixed_precision=precision, log_with=log_with, project_dir=str(config.out), kwargs_handlers=[patience]
+    )
 
 
 def _cached(
     config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
 ) -> latents.CachedPairs:
-    """The main process builds the cache while the others wait, then all open it."""
+    """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["processes"] = accelerator.num_processes
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    with accelerator.main_process_first():
-        store.open_run(config.out, "train", identity, {"command": spelled})
-        pairs = latents.prepare(
-            backbone,
-            config.data,
-            config.out / "latents",
-            resolution=config.resolution or backbone.native_size,
-            mask_dilation=config.mask_dilation or 0,
-        )
+    store.open_run(config.out, "train", identity, {"command": spelled})
+    pairs = latents.prepare(
+        backbone,
+        config.data,
+        config.out / "latents",
+        resolution=config.resolution or backbone.native_size,
+        mask_dilation=config.mask_dilation or 0,
+        share=latents.Share(accelerator.process_index, accelerator.num_processes),
+    )
+    accelerator.wait_for_everyone()
     backbone.free_encoders()
     return pairs
 
@@ -115,9 +122,7 @@ def loop(
         config.objective, alpha=config.alpha or 0.0, tau=config.tau or 0.0, beta=config.beta or 0.0
     )
     rows: list[store.Row] = []
-    bar = tqdm(
-        range(start, config.steps), initial=start, total=config.steps, desc=config.objective, unit="step"
-    )
+    bar = _bar(config, start, accelerator)
     for step in bar:
         first = (step * accelerator.num_processes + accelerator.process_index) * (config.batch_size or 1)
         indices = shuffled(len(pairs), config.seed, range(first, first + (config.batch_size or 1)))
@@ -128,9 +133,22 @@ def loop(
         row = update(config, objective, errors, parameters, optimizer, accelerator, step)
         rows.append(row)
         accelerator.log({k: v for k, v in row.items() if k != "step"}, step=step)
-        bar.set_postfix({k: f"{row[k]:.3g}" for k in ("loss", "delta_mean", "winner_rise")})
+        bar.set_postfix(_shown(row), refresh=False)
         if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
             _save(config, step + 1, rows, parameters, optimizer, accelerator)
+
+
+def _bar(config: Config, start: int, accelerator: Accelerator) -> Any:
+    return progress.bar(
+        range(start, config.steps), initial=start, total=config.steps, desc=config.objective,
+        disable=not accelerator.is_main_process,
+        bar_format="{desc} {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]",  # fits into 80 columns
+    )  # fmt: skip
+
+
+def _shown(row: store.Row) -> dict[str, str]:
+    names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
+    return {short: f"{row[name]:.3g}" for name, short in names.items()}
 
 
 def shuffled(count: int, seed: int, positions: Iterable[int]) -> list[int]:
