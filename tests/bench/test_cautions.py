@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from asap.bench import results
@@ -33,6 +34,17 @@ def test_other_settings_are_named(tmp_path: Path) -> None:
     (text,) = cautions(methods(tmp_path, "e", "c", made=made))
     assert "steps (m0: 28, m1: the model's own); model name (m0: flux, m1: sdxl)." in text
     assert "size" not in text and "dtype" not in text
+
+
+def test_a_judge_asked_in_two_ways_is_told(tmp_path: Path) -> None:
+    found = methods(tmp_path, "ec", "cc")
+    asked = [["schema", "temperature"], ["temperature"]]
+    for method, options in zip(found, asked):
+        for key, judgement in method.judgements.items():
+            method.judgements[key] = replace(judgement, evidence={"options": options})  # type: ignore[index]
+    (text,) = cautions(found)
+    assert "(m0: 2 with schema and temperature; m1: 2 with temperature)" in text
+    assert cautions(found[:1]) == []
 
 
 def test_images_from_elsewhere_have_no_settings_to_compare(tmp_path: Path) -> None:

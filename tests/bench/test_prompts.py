@@ -57,8 +57,13 @@ def test_a_derived_id_depends_on_the_text_alone(tmp_path: Path) -> None:
         ('{"text": "a", "id": ""}\n', 'line 1: "id" should be a text'),
         ('{"text": "a", "category": 3}\n', 'line 1: "category" should be a text'),
         ('{"text": "a", "facts": [3]}\n', '"facts" should be an object'),
-        ('{"text": "a", "id": "x"}\n\n{"text": "b", "id": "X"}\n', "line 3: the same prompt or id as line 1"),
-        ('{"text": "a"}\n{"text": "a"}\n', "line 2: the same prompt or id as line 1"),
+        (
+            '{"text": "a", "id": "x"}\n\n{"text": "b", "id": "X"}\n',
+            "line 3: another prompt with the id of line",
+        ),
+        ('{"text": "a"}\n{"text": "a", "category": "b"}\n', "line 2: another prompt with the id of line 1"),
+        ('{"text": 1}\n{"text": "a"}\n[]\n', 'line 1: "text" should be a text that is not empty | line 3: e'),
+        ("[]\n" * 9, 'line 5: expected an object such as {"text": "a waving hand"} | and 4 lines more'),
         (b'{"text": "a"}\n{"text": "\xff"}\n', "line 2: not UTF-8"),
     ],
 )
@@ -68,6 +73,14 @@ def test_a_bad_file_is_named_with_its_line(tmp_path: Path, text: str | bytes, me
         prompts.read(path)
     assert message in str(raised.value) and str(path) in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_prompt_given_twice_is_drawn_once_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "a fist\na palm\na fist\n\na fist\n", "prompts.txt")
+    assert [p.text for p in prompts.read(path)] == ["a fist", "a palm"]
+    assert "2 prompts given twice are drawn once (lines 3, 5)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])

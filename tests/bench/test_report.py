@@ -17,8 +17,8 @@ from asap.bench import gallery, report, results
 from asap.bench.charts import Bar, bars, top_of
 from asap.bench.curves import Curve, curves
 from asap.bench.page import Section, Table, render
-from asap.bench.sections import p_value, percent, points
 from asap.bench.statistics import wilson
+from asap.bench.wording import p_value, percent, points
 from asap.errors import UserError
 from bench_runs import write_run, write_training
 
@@ -175,7 +175,32 @@ def test_nothing_scored_is_no_zero(tmp_path: Path) -> None:
     config = report.Config((f"a={base}", f"b={method}"), tmp_path / "report")
     written = json.loads((report.run(config) / "report.json").read_text())
     assert [model["aer"] for model in written["models"]] == [None, None]
-    assert "0.0%" not in page_of(config.out).text.replace("100.0%", "")
+    page = page_of(config.out)
+    assert "0.0%" not in page.text.replace("100.0%", "") and "svg" not in dict(page.tags)
+    assert "Nothing could be judged of a: 2 refused." in page.text
+    assert "Nothing could be judged of b: 1 refused, 1 unreachable." in page.text
+
+
+def test_the_best_is_held_against_the_next(tmp_path: Path) -> None:
+    verdicts = {"base": "e" * 40, "dpo": "c" * 20 + "e" * 20, "asap": "c" * 21 + "e" * 19}
+    specs = [f"{name}={write_run(tmp_path / name, letters)}" for name, letters in verdicts.items()]
+    report.run(report.Config(tuple(specs), tmp_path / "report"))
+    text = page_of(tmp_path / "report").text
+    assert "asap has the lowest rate, 47.5%" in text
+    assert "asap and dpo, the next lowest, cannot be told apart (−2.5 points, 95% interval" in text
+    written = json.loads((tmp_path / "report" / "report.json").read_text())["best_against_next"]
+    assert (written["best"], written["next"], written["wins"], written["p"]) == ("asap", "dpo", 1, 1.0)
+    more = write_run(tmp_path / "more", "c" * 39 + "e")
+    report.run(report.Config((*specs, f"more={more}"), tmp_path / "report"))
+    assert "Against asap, the next lowest, more is better, too" in page_of(tmp_path / "report").text
+
+
+def test_an_error_that_became_more_frequent_is_pointed_out(tmp_path: Path) -> None:
+    base, method = write_run(tmp_path / "a", "c" * 20), write_run(tmp_path / "b", "e" * 12 + "c" * 8)
+    report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
+    text = page_of(tmp_path / "report").text
+    assert "It makes more of some errors than the base: extra finger (0 to 12 images)." in text
+    assert "b: extra finger (p = 0.00049)" in text
 
 
 def test_no_difference_is_claimed_where_there_is_none(tmp_path: Path) -> None:

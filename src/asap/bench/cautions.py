@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from asap.bench.results import Method, shared
@@ -12,7 +13,8 @@ DECISIVE = ("steps", "guidance", "size")  # settings of `asap generate` beside t
 
 def cautions(methods: Sequence[Method]) -> list[str]:
     """One sentence for everything that was unequal; none where all models had the same chances."""
-    return [text for text in (_other_images(methods), _other_settings(methods)) if text]
+    found = (_other_images(methods), _other_settings(methods), _other_options(methods))
+    return [text for text in found if text]
 
 
 def _other_images(methods: Sequence[Method]) -> str:
@@ -35,6 +37,26 @@ def _other_settings(methods: Sequence[Method]) -> str:
         return ""
     told = (f"{name} ({', '.join(f'{m}: {_told(s.get(name))}' for m, s in known)})" for name in unequal)
     return f"The images were made with unequal settings, which may explain a difference: {'; '.join(told)}."
+
+
+def _other_options(methods: Sequence[Method]) -> str:
+    """Of a judge that asks a service: whether all images were asked about with the same options."""
+    counts = {method.name: _options(method) for method in methods}
+    if len({options for counted in counts.values() for options in counted}) < 2:
+        return ""
+    told = (
+        f"{name}: {', '.join(f'{n} with {options}' for options, n in sorted(counted.items()))}"
+        for name, counted in counts.items()
+    )
+    return (
+        "The judge's service did not take the same options for all images, which may shift its verdicts "
+        f"({'; '.join(told)})."
+    )
+
+
+def _options(method: Method) -> Counter[str]:
+    asked = (j.evidence["options"] for j in method.judgements.values() if "options" in j.evidence)
+    return Counter(" and ".join(map(str, options)) or "none" for options in asked)
 
 
 def _settings(made: Row) -> Row:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from asap.errors import UserError
 from asap.records import Prompt
 from asap.store import Row, content_id
 
+TOLD = 5  # lines named in one message
 _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
@@ -21,73 +23,99 @@ def read(path: Path) -> list[Prompt]:
     `category` and `facts`; other keys are left alone. Any other file holds one prompt per line. Blank lines
     are skipped. A prompt without an id gets one from its text.
 
+    A prompt that repeats an earlier one in all its parts is dropped, and stderr says so.
+
     Raises:
-        UserError: no such file, not UTF-8, a line that is no prompt, two prompts with one id, or no prompt.
+        UserError: no such file, lines that are no prompts (up to `TOLD` are named), two different prompts
+            with one id, or no prompt.
     """
     parse = _from_json if path.suffix == ".jsonl" else _from_text
-    prompts: list[Prompt] = []
-    first_line: dict[str, int] = {}
+    found: dict[str, tuple[int, Prompt]] = {}
+    mistakes, repeated = [], []
     for number, line in _lines(path):
-        prompt = parse(line, f"{path} line {number}")
+        try:
+            prompt = parse(_decoded(line))
+        except ValueError as error:
+            mistakes.append(f"line {number}: {error}")
+            continue
         # Ids become file names, and some file systems do not tell A from a.
-        before = first_line.setdefault(prompt.id.casefold(), number)
-        if before != number:
-            raise UserError(f"{path} line {number}: the same prompt or id as line {before}; remove one")
-        prompts.append(prompt)
-    if not prompts:
+        before, first = found.setdefault(prompt.id.casefold(), (number, prompt))
+        if before != number and first == prompt:
+            repeated.append(number)
+        elif before != number:
+            mistakes.append(f"line {number}: another prompt with the id of line {before}; rename one")
+    _tell(path, mistakes, repeated)
+    if not found:
         raise UserError(f"{path} holds no prompts; write one per line")
-    return prompts
+    return [prompt for _, prompt in found.values()]
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _tell(path: Path, mistakes: Sequence[str], repeated: Sequence[int]) -> None:
+    if mistakes:
+        more = f" | and {len(mistakes) - TOLD} lines more" if len(mistakes) > TOLD else ""
+        raise UserError(f"{path} {' | '.join(mistakes[:TOLD])}{more}")
+    if repeated:
+        lines = ", ".join(map(str, repeated[:TOLD])) + (", ..." if len(repeated) > TOLD else "")
+        twice = f"{len(repeated)} prompts given twice are drawn once (lines {lines})"
+        print(f"asap: {path}: {twice}", file=sys.stderr)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, with their numbers."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot read the prompts ({error.strerror}); check --prompts") from None
-    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
-        try:
-            line = raw.decode("utf-8").strip()
-        except UnicodeDecodeError:
-            raise UserError(f"{path} line {number}: not UTF-8; save the file as UTF-8") from None
-        if line:
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
+        if line.strip():
             yield number, line
 
 
-def _from_text(line: str, _where: str) -> Prompt:
+# What follows raises a plain ValueError that says what is wrong; `read` adds the place.
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError("not UTF-8; save the file as UTF-8") from None
+
+
+def _from_text(line: str) -> Prompt:
     return Prompt(content_id(line), line)
 
 
-def _from_json(line: str, where: str) -> Prompt:
-    row = _object(line, where)
+def _from_json(line: str) -> Prompt:
+    row = _object(line)
     key = next((key for key in ("text", "prompt") if row.get(key) is not None), None)
     if key is None:
         found = f", only {', '.join(row)}" if row else ""
-        raise UserError(f'{where}: no "text" (or "prompt") in it{found}; write the prompt as "text"')
-    text = _string(row, key, where)
-    identity = _string(row, "id", where) if row.get("id") is not None else content_id(text)
+        raise ValueError(f'no "text" (or "prompt") in it{found}; write the prompt as "text"')
+    text = _string(row, key)
+    identity = _string(row, "id") if row.get("id") is not None else content_id(text)
     if not _SAFE_ID.fullmatch(identity):
-        raise UserError(f"{where}: the id {identity!r} cannot name a file; use letters, digits, . _ -")
-    category = _string(row, "category", where) if row.get("category") is not None else "all"
+        raise ValueError(f"the id {identity!r} cannot name a file; use letters, digits, . _ -")
+    category = _string(row, "category") if row.get("category") is not None else "all"
     facts = row.get("facts") or {}
     if not isinstance(facts, dict):
-        raise UserError(f'{where}: "facts" should be an object such as {{"fingers": 3}}')
+        raise ValueError('"facts" should be an object such as {"fingers": 3}')
     return Prompt(identity, text, category, facts)
 
 
-def _object(line: str, where: str) -> Row:
+def _object(line: str) -> Row:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where}: not JSON ({error}); mend that line") from None
+        raise ValueError(f"not JSON ({error}); mend that line") from None
     if not isinstance(row, dict):
-        raise UserError(f'{where}: expected an object such as {{"text": "a waving hand"}}')
+        raise ValueError('expected an object such as {"text": "a waving hand"}')
     return row
 
 
-def _string(row: Row, key: str, where: str) -> str:
+def _string(row: Row, key: str) -> str:
     value = row.get(key)
     if isinstance(value, int) and not isinstance(value, bool) and key == "id":
         return str(value)
     if not isinstance(value, str) or not value.strip():
-        raise UserError(f'{where}: "{key}" should be a text that is not empty')
+        raise ValueError(f'"{key}" should be a text that is not empty')
     return value.strip()

@@ -14,9 +14,10 @@ from asap import __version__, command
 from asap.bench import results, training
 from asap.bench.cautions import cautions
 from asap.bench.drift import PartMask, mean_drift
+from asap.bench.headline import Contest, Outcome, lead, ranked
 from asap.bench.page import Section, render
-from asap.bench.results import Method, Rate
-from asap.bench.sections import Outcome, comparison, facts, lead, pictures
+from asap.bench.results import Method, Rate, Versus
+from asap.bench.sections import comparison, facts, pictures
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.store import Row, exclusive, to_json, write_atomic
@@ -66,9 +67,21 @@ def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: Part
         categories=by_category,
         kinds=kinds,
         versus=results.versus(base, method),
+        kind_changes=results.kind_changes(base, method),
         category_p=results.category_tests(base, method, names),
         drift=mean_drift(base, method, part_mask),
     )
+
+
+def contest(methods: Sequence[Method], found: Sequence[Outcome]) -> Contest | None:
+    """The two lowest rates against each other; None where one is the base's or nothing can be paired."""
+    named = {method.name: method for method in methods}
+    first = ranked(found)[:2]
+    if len(first) < 2 or methods[0].name in (first[0].name, first[1].name):
+        return None
+    best, second = first
+    versus = results.versus(named[second.name], named[best.name])
+    return Contest(best.name, second.name, versus) if versus else None
 
 
 def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str] = ()) -> Path:
@@ -98,9 +111,8 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     ]
     with exclusive(config.out):
         write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
-        write_atomic(
-            config.out / "report.html", render(config.title, lead(found), facts(methods), page, told)
-        )
+        words = lead(found, contest(methods, found))
+        write_atomic(config.out / "report.html", render(config.title, words, facts(methods), page, told))
     return config.out
 
 
@@ -128,12 +140,16 @@ def repeat(methods: Sequence[Method], before: Sequence[str], config: Config) -> 
 def as_json(methods: Sequence[Method], found: Sequence[Outcome]) -> Row:
     """The numbers of the page; what is not a number or infinite is null."""
     base, identity = methods[0], methods[0].judged.get("identity", {})
+    last = contest(methods, found)
     return {
         "version": __version__,
         "base": base.name,
         "judge": {"name": identity.get("judge"), "settings": identity.get("settings")},
         "prompts": len({prompt for prompt, _ in base.judgements}),
         "models": [_outcome_json(outcome) for outcome in found],
+        "best_against_next": {"best": last.best, "next": last.next, **_versus_json(last.versus)}
+        if last
+        else None,
         "cautions": cautions(methods),
     }
 
@@ -148,21 +164,28 @@ def _outcome_json(outcome: Outcome) -> Row:
     if outcome.common:
         row["common"] = _rate_json(outcome.common)
     if outcome.versus:
-        paired = outcome.versus.paired
         row["against_base"] = {
-            **paired._asdict(),
-            "ties": paired.ties,
-            "rsi": _number(paired.rsi),
-            "mended": _number(paired.mended),
-            "broken": _number(paired.broken),
-            "p": outcome.versus.p,
-            "aer_difference": outcome.versus.difference,
-            "aer_difference_interval": outcome.versus.interval,
+            **_versus_json(outcome.versus),
             "category_p_holm": dict(outcome.category_p or {}),
+            "kinds": {kind: change._asdict() for kind, change in (outcome.kind_changes or {}).items()},
         }
     if outcome.drift:
         row["drift"] = outcome.drift._asdict()
     return row
+
+
+def _versus_json(versus: Versus) -> Row:
+    paired = versus.paired
+    return {
+        **paired._asdict(),
+        "ties": paired.ties,
+        "rsi": _number(paired.rsi),
+        "mended": _number(paired.mended),
+        "broken": _number(paired.broken),
+        "p": versus.p,
+        "aer_difference": versus.difference,
+        "aer_difference_interval": versus.interval,
+    }
 
 
 def _rate_json(rate: Rate) -> Row:

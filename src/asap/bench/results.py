@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from asap.bench import judge as judgement_files
 from asap.bench import samples as sample_files
@@ -180,13 +181,7 @@ class Versus:
 
 def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
     """The comparison of `method` with `base`, in one category or in all; None where nothing can be paired."""
-    keys = [
-        key
-        for key, judgement in base.judgements.items()
-        if category in (None, judgement.category)
-        and key in method.judgements
-        and "unscored" not in (judgement.verdict, method.judgements[key].verdict)
-    ]
+    keys = [key for key in _scored(base, method) if category in (None, base.judgements[key].category)]
     if not keys:
         return None
     before = [base.judgements[key].verdict == "error" for key in keys]
@@ -208,6 +203,15 @@ def shared(methods: Sequence[Method]) -> list[Key]:
     return [key for key in base.judgements if all(key in method.judgements for method in others)]
 
 
+def _scored(base: Method, method: Method) -> list[Key]:
+    """The keys that are scored for both, in the base's order."""
+    return [
+        key
+        for key, judgement in base.judgements.items()
+        if key in method.judgements and "unscored" not in (judgement.verdict, method.judgements[key].verdict)
+    ]
+
+
 def categories(methods: Sequence[Method]) -> list[str]:
     """Every category, in the order of the base's images."""
     return list(dict.fromkeys(j.category for method in methods for j in method.judgements.values()))
@@ -222,5 +226,29 @@ def category_tests(base: Method, method: Method, names: Sequence[str]) -> dict[s
 
 def error_kinds(method: Method) -> Counter[str]:
     """Error name -> number of images that show it; an image may show several."""
-    faulty = [j for j in method.judgements.values() if j.verdict == "error"]
-    return Counter(kind for judgement in faulty for kind in set(judgement.errors or ("unnamed",)))
+    return Counter(kind for judgement in method.judgements.values() for kind in _kinds(judgement))
+
+
+def _kinds(judgement: Judgement) -> set[str]:
+    return set(judgement.errors or ("unnamed",)) if judgement.verdict == "error" else set()
+
+
+class KindChange(NamedTuple):
+    """Images that show an error, of the base and of a method, over what is scored for both; `p` of the exact
+    sign test on the images that show it in one alone, Holm-adjusted over all errors."""
+
+    before: int
+    after: int
+    p: float
+
+
+def kind_changes(base: Method, method: Method) -> dict[str, KindChange]:
+    """How often each error occurs against the base."""
+    kinds = [(_kinds(base.judgements[key]), _kinds(method.judgements[key])) for key in _scored(base, method)]
+    names = sorted({kind for pair in kinds for kind in pair[0] | pair[1]})
+    paired = [compare([n in b for b, _ in kinds], [n in m for _, m in kinds]) for n in names]
+    adjusted = holm([sign_test(found.wins, found.losses) for found in paired])
+    return {
+        name: KindChange(found.both_wrong + found.wins, found.both_wrong + found.losses, p)
+        for name, found, p in zip(names, paired, adjusted, strict=True)
+    }

@@ -4,57 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+
+from markupsafe import Markup
 
 from asap.bench.charts import Bar, bars, top_of
-from asap.bench.drift import Drift
 from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
+from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
-from asap.bench.results import Method, Rate, Versus
-from asap.bench.statistics import FEWEST, Interval
-
-NOTHING = "–"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All that the report says of one model; `versus`, `category_p` and `drift` are empty for the base, and
-    `common`, the rate over the images that all models have, where all have the same."""
-
-    name: str
-    rate: Rate
-    categories: Mapping[str, Rate]
-    kinds: Mapping[str, int]
-    common: Rate | None = None
-    versus: Versus | None = None
-    category_p: Mapping[str, float] | None = None
-    drift: Drift | None = None
-
-
-def lead(found: Sequence[Outcome]) -> str:
-    """The result in words, with no claim that the intervals do not carry."""
-    base, *others = found
-    sentence = f"{base.name} draws an anatomical error in {percent(_aer(base))} of its images."
-    compared = [(o, o.versus) for o in others if o.versus]
-    if not compared:
-        return sentence
-    best, versus = min(compared, key=lambda pair: _aer(pair[0]))
-    change = f"{points(versus.difference)} points, {_certainty(versus)}"
-    if versus.better:
-        return f"{sentence} {best.name} has the lowest rate, {percent(_aer(best))} ({change})."
-    return f"{sentence} No model is clearly better; {best.name} comes to {percent(_aer(best))} ({change})."
-
-
-def _aer(outcome: Outcome) -> float:
-    """The rate to compare: over the common images where the models have others too."""
-    return (outcome.common or outcome.rate).aer
-
-
-def _certainty(versus: Versus) -> str:
-    if versus.interval:
-        return f"95% interval {_range(versus.interval, points)}"
-    return f"p = {p_value(versus.p)}, no interval from {versus.prompts} prompts"
+from asap.bench.results import Method, Rate
+from asap.bench.statistics import FEWEST
+from asap.bench.wording import NOTHING, p_value, percent, points, range_of
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -90,7 +50,6 @@ def comparison(found: Sequence[Outcome]) -> list[Section]:
 
 
 def _rates(found: Sequence[Outcome]) -> Section:
-    chart = bars([_bar(o.name, o.rate, n) for n, o in enumerate(found)])
     reasons = sorted({reason for o in found for reason in o.rate.unscored})
     header = ("model", "AER", "95% interval", "errors", "scored", "unscored", *reasons)
     common = ("AER, common", "95% interval") if any(o.common for o in found) else ()
@@ -107,7 +66,20 @@ def _rates(found: Sequence[Outcome]) -> Section:
     note = "Unscored images, for which the judge gave no usable verdict, are left out of the rate."
     if common:
         note += " Common: over the prompts and seeds that were judged for every model."
-    return Section("Error rate", text, [chart], table, note=note)
+    return Section("Error rate", text, _charts({"": _bars(found)}), table, note=note)
+
+
+def _bars(found: Sequence[Outcome], category: str | None = None) -> list[Bar]:
+    """One bar for each model that was scored."""
+    rates = [o.rate if category is None else o.categories[category] for o in found]
+    named = enumerate(zip(found, rates, strict=True))
+    return [_bar(o.name, rate, n) for n, (o, rate) in named if rate.scored]
+
+
+def _charts(groups: Mapping[str, Sequence[Bar]]) -> list[Markup]:
+    """Bars by title, all on one scale; none where there is nothing to draw."""
+    top = top_of([bar for group in groups.values() for bar in group])
+    return [bars(group, title=title, top=top) for title, group in groups.items() if group]
 
 
 def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
@@ -115,18 +87,18 @@ def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
     return (
         outcome.name,
         percent(rate.aer),
-        _range(rate.interval, percent),
+        range_of(rate.interval, percent),
         str(rate.errors),
         str(rate.scored),
         percent((rate.judged - rate.scored) / rate.judged),
         *(str(rate.unscored.get(reason, 0)) for reason in reasons),
-        *((percent(common.aer), _range(common.interval, percent)) if common else ()),
+        *((percent(common.aer), range_of(common.interval, percent)) if common else ()),
     )
 
 
 def _bar(label: str, rate: Rate, colour: int) -> Bar:
     return Bar(
-        label, rate.aer, *rate.interval, f"{percent(rate.aer)}  ({_range(rate.interval, percent)})", colour
+        label, rate.aer, *rate.interval, f"{percent(rate.aer)}  ({range_of(rate.interval, percent)})", colour
     )
 
 
@@ -164,7 +136,7 @@ def _versus_row(outcome: Outcome) -> tuple[str, ...]:
         str(paired.ties),
         str(paired.losses),
         p_value(versus.p),
-        f"{points(versus.difference)} ({_range(versus.interval, points) if versus.interval else NOTHING})",
+        f"{points(versus.difference)} ({range_of(versus.interval, points) if versus.interval else NOTHING})",
         percent(paired.mended),
         percent(paired.broken),
         f"{drift.mean * 100:.2f}%" if drift else NOTHING,
@@ -190,11 +162,7 @@ def _versus_note(others: Sequence[Outcome]) -> str:
 
 def _by_category(found: Sequence[Outcome]) -> Section:
     names = list(found[0].categories)
-    shown = {name: [_bar(o.name, o.categories[name], n) for n, o in enumerate(found)] for name in names}
-    top = top_of([bar for group in shown.values() for bar in group])
-    charts = [
-        bars(group, title=f"{name} (n = {_scored(name, found)})", top=top) for name, group in shown.items()
-    ]
+    charts = _charts({f"{name} (n = {_scored(name, found)})": _bars(found, name) for name in names})
     header = ("category", "n", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
     body = [(name, _scored(name, found), *_category_cells(name, found)) for name in names]
     note = (
@@ -222,7 +190,26 @@ def _by_kind(found: Sequence[Outcome]) -> Section:
         for kind in sorted(totals, key=lambda k: (-totals[k], k))
     ]
     note = "Images that show the error, and their share of the scored ones. An image may show several."
-    return Section("Errors by kind", table=Table(header, body), note=note)
+    return Section("Errors by kind", _rises(found), table=Table(header, body), note=note)
+
+
+def _rises(found: Sequence[Outcome]) -> str:
+    """Which errors became more frequent, in words."""
+    told = "; ".join(
+        f"{o.name}: " + ", ".join(f"{kind} (p {_equals(change.p)})" for kind, change in rises(o).items())
+        for o in found
+        if rises(o)
+    )
+    if not told:
+        return ""
+    return (
+        f"More frequent than in the base's images of the same prompts and noise: {told}. Exact sign tests, "
+        "Holm-adjusted over the kinds of each model."
+    )
+
+
+def _equals(p: float) -> str:
+    return text if (text := p_value(p)).startswith("<") else f"= {text}"
 
 
 def _share(count: int, total: int) -> str:
@@ -246,26 +233,3 @@ def pictures(methods: Sequence[Method], first: int, differing: int) -> list[Sect
         )
         parts.append(Section("Where verdicts differ", text, gallery=rows(methods, differ)))
     return parts
-
-
-def percent(share: float) -> str:
-    """`0.283` as "28.3%"."""
-    return f"{share:.1%}" if math.isfinite(share) else NOTHING
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, with its sign: `-0.231` as "−23.1"."""
-    tenths = round(difference * 1000)
-    sign = {-1: "−", 0: "", 1: "+"}[(tenths > 0) - (tenths < 0)]
-    return f"{sign}{abs(tenths) / 10:.1f}"
-
-
-def p_value(p: float) -> str:
-    """A p-value with two digits; very small ones as a bound."""
-    if not math.isfinite(p):
-        return NOTHING
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"
-
-
-def _range(interval: Interval, form: Callable[[float], str]) -> str:
-    return f"{form(interval.low).removesuffix('%')} to {form(interval.high)}"

@@ -62,6 +62,15 @@ def test_an_image_that_cannot_be_read_is_unscored_and_loses_no_other(tmp_path: P
     assert lost.verdict == "unscored"
 
 
+@pytest.mark.parametrize("gesture", list(hands.GESTURES))
+def test_a_figure_s_caption_gives_its_gesture(tmp_path: Path, gesture: str) -> None:
+    scene = scenes.Scene(gesture, "tan", "white", "red")
+    Image.fromarray(scenes.draw([scene], [None], [3], size=24).correct[0]).save(tmp_path / "a.png")
+    caption = scene.caption.replace("a hand", "A hand")
+    (judgement,) = Figures().judge(tmp_path, [Sample("s", "a.png", caption, "p", "all", 0)])
+    assert judgement.verdict == "correct"
+
+
 def test_judgements_carry_verdict_and_error(tmp_path: Path) -> None:
     scene = scenes.Scene("palm", "tan", "white", "red")
     pair = scenes.draw([scene], ["missing finger"], [3], size=24)

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image as Pillow
 
 from asap.bench.judges import chat
+from asap.bench.judges.options import COMBINATIONS
 from asap.bench.judges.vlm import VLM
 from asap.errors import UserError
 from asap.records import Judgement, Sample
@@ -160,7 +161,12 @@ def test_a_request_carries_image_caption_schema_and_key(images: Path) -> None:
     assert prefix == "data:image/png;base64" and base64.b64decode(data) == (images / "x.png").read_bytes()
     assert headers["Authorization"] == f"Bearer {KEY}"
     assert judgement == Judgement(
-        "s0", "p0", 0, "basic", "correct", evidence={"answer": json.loads(checklist())}
+        "s0",
+        "p0",
+        0,
+        "basic",
+        "correct",
+        evidence={"answer": json.loads(checklist()), "options": ["schema", "temperature"]},
     )
 
 
@@ -289,7 +295,7 @@ def test_a_service_that_answers_nobody_is_given_up(images: Path, status: int) ->
     told = r"http://.*/v1 answered for none of the first 8 .*no such luck"
     with serving(lambda *_: (status, {}, b"no such luck")) as service, pytest.raises(UserError, match=told):
         list(vlm(service, attempts=2, concurrency=2).judge(images, some(50)))
-    assert len(service.requests) <= 22
+    assert len(service.requests) <= 44
 
 
 def test_a_service_that_answered_once_is_not_given_up(images: Path) -> None:
@@ -322,16 +328,37 @@ def test_a_waiting_request_does_not_hold_up_the_end(images: Path) -> None:
     assert time.monotonic() - start < 5
 
 
-def test_a_service_without_schemas_is_asked_without(images: Path) -> None:
+@pytest.mark.parametrize(
+    ("rejects", "left"),
+    [
+        ({"response_format"}, ["temperature"]),
+        ({"temperature"}, ["schema"]),
+        ({"response_format", "temperature"}, []),
+    ],
+)
+def test_only_what_a_service_rejects_is_left_out(images: Path, rejects: set[str], left: list[str]) -> None:
     def behaviour(_: int, body: dict[str, Any]) -> Reply:
-        if "response_format" in body:
-            return 400, {}, b"response_format is not supported"
+        if rejects & set(body):
+            return 400, {}, b"not supported"
         return completion(f"Sure! {checklist()}")
 
     with serving(behaviour) as service:
-        found = list(vlm(service, concurrency=1).judge(images, some(3)))
-    assert [j.verdict for j in found] == ["correct"] * 3
-    assert len(service.requests) == 4  # the first image asked twice, the others once
+        found = list(vlm(service, concurrency=1).judge(images, some(6)))
+    assert [(j.verdict, j.evidence["options"]) for j in found] == [("correct", left)] * 6
+    tried = 1 + COMBINATIONS.index(tuple(left))
+    assert len(service.requests) == 3 * tried + 3  # after three images it is known
+
+
+def test_one_odd_rejection_changes_nothing_for_the_others(images: Path) -> None:
+    with serving(first_then((400, {}, b"odd"), completion(checklist()))) as service:
+        found = list(vlm(service, concurrency=1).judge(images, some(5)))
+    assert [j.evidence["options"] for j in found] == [["temperature"]] + [["schema", "temperature"]] * 4
+
+
+def test_an_image_that_is_too_large_is_sent_once(images: Path) -> None:
+    with serving(lambda *_: (413, {}, b"too large")) as service:
+        list(vlm(service).judge(images, some(1)))
+    assert len(service.requests) == 1
 
 
 def test_no_more_requests_at_once_than_allowed(images: Path) -> None:

@@ -35,6 +35,10 @@ class UnreachableError(Exception):
 class RejectedError(Exception):
     """The service will not serve the request as it stands (HTTP 400, 413, 415, 422, 501)."""
 
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(reason)
+        self.status = status
+
 
 class RefusedError(Exception):
     """The service's content policy forbids the request."""
@@ -108,7 +112,7 @@ class Chat:
         if 300 <= status < 400:
             raise UserError(f"the service redirects elsewhere; check --endpoint ({reason})")
         if status in (400, 413, 415, 422, 501):
-            raise RejectedError(reason)
+            raise RejectedError(reason, status)
 
     def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:
         asked = retry_after(headers.get("retry-after", ""), datetime.now(UTC))

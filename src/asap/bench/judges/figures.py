@@ -6,6 +6,7 @@ the fit cannot explain, locally, is an error. Which error is told by the faulty 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +34,7 @@ THRESHOLD = 0.34
 WINDOW = 3
 NEUTRAL = scenes.Scene("palm", "fair", "green", "black")
 VARIANTS = 6
+CAPTION = re.compile(r"a hand showing ([^,]+?)\s*(,|$)", re.IGNORECASE)  # as `Scene.caption` begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,10 +162,14 @@ def _read(path: Path) -> Image | None:
 
 
 def _gesture(sample: Sample) -> str:
+    """The gesture in the sample's facts, or in a caption that is a figure's."""
     gesture = sample.facts.get("gesture")
+    if gesture is None and (named := CAPTION.match(sample.text)):
+        gesture = named[1].lower()
     if not isinstance(gesture, str) or gesture not in hands.GESTURES:
         raise UserError(
-            f"{sample.file_name}: no figure's gesture in its facts; judge such images with --judge vlm"
+            f"{sample.file_name}: no figure's gesture in its facts or caption ({sample.text!r}); judge "
+            "such images with --judge vlm"
         )
     return gesture
 

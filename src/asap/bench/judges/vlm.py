@@ -8,7 +8,7 @@ import random
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import httpx
 
 from asap.bench.judges.chat import Chat, RefusedError, RejectedError, UnreachableError, UnreadableError
 from asap.bench.judges.judge import NO_IMAGE
+from asap.bench.judges.options import Options, complete
 from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
 from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
@@ -23,13 +24,6 @@ from asap.store import content_id, seed_of
 
 PROBED = 8  # images, at least, after which a service that never answered is given up
 KEPT_TEXT = 2000  # characters of an unreadable answer that are kept as evidence
-OPTIONS = {
-    "temperature": 0,
-    "response_format": {
-        "type": "json_schema",
-        "json_schema": {"name": "anatomy", "strict": True, "schema": SCHEMA},
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -76,11 +70,10 @@ class VLM:
         Raises:
             UserError: a wrong key or address, or nobody who answers there.
         """
-        stop, structured = threading.Event(), threading.Event()
-        structured.set()
+        stop, options = threading.Event(), Options()
         with self._client() as client, ThreadPoolExecutor(self.concurrency) as pool:
             chat = Chat(client, self.attempts, self.timeout, stop, secret=self.key)
-            asked = [pool.submit(self._ask, chat, structured, images, sample) for sample in samples]
+            asked = [pool.submit(self._ask, chat, options, images, sample) for sample in samples]
             try:
                 answers = (future.result() for future in as_completed(asked))
                 yield from while_answered(answers, max(PROBED, self.concurrency), self.endpoint)
@@ -95,21 +88,22 @@ class VLM:
             base_url=self.endpoint.rstrip("/") + "/", headers=headers, timeout=self.timeout, limits=limits
         )
 
-    def _ask(self, chat: Chat, structured: threading.Event, images: Path, sample: Sample) -> Judgement:
+    def _ask(self, chat: Chat, options: Options, images: Path, sample: Sample) -> Judgement:
         try:
             body = self._body(images / sample.file_name, sample.text)
         except OSError as error:
             return _unscored(sample, NO_IMAGE, {"message": str(error.strerror)})
         rng = random.Random(seed_of("retry", sample.id))
         try:
-            reply = _complete(chat, body, structured, rng)
+            reply, names = complete(chat, body, options, rng)
         except RefusedError as error:
             return _unscored(sample, "refused", {"message": str(error)})
         except (RejectedError, UnreachableError) as error:
             return _unscored(sample, "unreachable", {"message": str(error)})
         except UnreadableError as error:
             return _unscored(sample, "unreadable", {"message": str(error)})
-        return _judgement(sample, reply)
+        judgement = _judgement(sample, reply)
+        return replace(judgement, evidence={**judgement.evidence, "options": list(names)})
 
     def _body(self, path: Path, caption: str) -> dict[str, Any]:
         content = [
@@ -145,20 +139,6 @@ def _check_endpoint(endpoint: str) -> None:
         raise UserError(f"--endpoint {endpoint!r} is no http or https URL; write http://host:port/v1")
     if url.userinfo or url.query:
         raise UserError("--endpoint must not carry a key; put it in the variable named by --key-variable")
-
-
-def _complete(
-    chat: Chat, body: dict[str, Any], structured: threading.Event, rng: random.Random
-) -> dict[str, Any]:
-    """The reply to `body` with `OPTIONS`, or without them where the service rejects them."""
-    if structured.is_set():
-        try:
-            return chat.complete({**body, **OPTIONS}, rng)
-        except RejectedError:
-            reply = chat.complete(body, rng)
-            structured.clear()
-            return reply
-    return chat.complete(body, rng)
 
 
 def data_url(path: Path) -> str:

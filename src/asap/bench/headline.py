@@ -1,0 +1,101 @@
+"""The result in a few sentences, with no claim that its numbers do not carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from asap.bench.drift import Drift
+from asap.bench.results import KindChange, Rate, Versus
+from asap.bench.wording import p_value, percent, points, range_of
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that the report says of one model; what compares is empty for the base, and `common`, the rate over
+    the images that all models have, is empty where all have the same."""
+
+    name: str
+    rate: Rate
+    categories: Mapping[str, Rate]
+    kinds: Mapping[str, int]
+    common: Rate | None = None
+    versus: Versus | None = None
+    kind_changes: Mapping[str, KindChange] | None = None
+    category_p: Mapping[str, float] | None = None
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True)
+class Contest:
+    """The model of the lowest rate, `best`, against the `next` lowest; neither is the base."""
+
+    best: str
+    next: str
+    versus: Versus
+
+
+def ranked(found: Sequence[Outcome]) -> list[Outcome]:
+    """What could be judged, the lowest rate first."""
+    return sorted((o for o in found if o.rate.scored), key=aer)
+
+
+def aer(outcome: Outcome) -> float:
+    """The rate to compare: over the common images where the models have others too."""
+    return (outcome.common or outcome.rate).aer
+
+
+def lead(found: Sequence[Outcome], contest: Contest | None = None) -> str:
+    """The result in words."""
+    base, *others = found
+    sentences = [
+        f"Nothing could be judged of {o.name}: {reasons(o.rate)}." for o in found if not o.rate.scored
+    ]
+    if base.rate.scored:
+        sentences.append(f"{base.name} draws an anatomical error in {percent(aer(base))} of its images.")
+    best = next((o for o in ranked(others) if o.versus), None)
+    if best and best.versus:
+        sentences.append(_against_base(best, best.versus))
+        sentences += _more_of(best)
+    return " ".join([*sentences, *([_against_next(contest)] if contest else [])])
+
+
+def reasons(rate: Rate) -> str:
+    """Why images have no verdict, such as "90 unreachable, 10 refused"."""
+    counts = sorted(rate.unscored.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {reason}" for reason, count in counts)
+
+
+def _against_base(best: Outcome, versus: Versus) -> str:
+    change = f"{points(versus.difference)} points, {_certainty(versus)}"
+    if versus.better:
+        return f"{best.name} has the lowest rate, {percent(aer(best))} ({change})."
+    return f"No model is clearly better; {best.name} comes to {percent(aer(best))} ({change})."
+
+
+def _certainty(versus: Versus) -> str:
+    if versus.interval:
+        return f"95% interval {range_of(versus.interval, points)}"
+    return f"p = {p_value(versus.p)}, no interval from {versus.prompts} prompts"
+
+
+def _more_of(best: Outcome) -> list[str]:
+    changes = rises(best)
+    if not changes:
+        return []
+    told = ", ".join(f"{kind} ({c.before} to {c.after} images)" for kind, c in changes.items())
+    return [f"It makes more of some errors than the base: {told}."]
+
+
+def rises(outcome: Outcome) -> dict[str, KindChange]:
+    """The errors that the model makes more often than the base beyond chance."""
+    changes = outcome.kind_changes or {}
+    return {kind: c for kind, c in changes.items() if c.after > c.before and c.p < 0.05}
+
+
+def _against_next(contest: Contest) -> str:
+    versus = contest.versus
+    change = f"{points(versus.difference)} points, {_certainty(versus)}"
+    if versus.better:
+        return f"Against {contest.next}, the next lowest, {contest.best} is better, too ({change})."
+    return f"{contest.best} and {contest.next}, the next lowest, cannot be told apart ({change})."
