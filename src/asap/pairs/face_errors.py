@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from asap.anatomy.keypoints import FACE_PARTS
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.warp import Bump, apply_bumps, apply_mirror, box_around, rotation
 from asap.records import Image, Points, Region
@@ -29,9 +30,9 @@ MOST_HAIR = 0.2
 DARKER, COLOURED = 40.0, 18.0
 """How much darker than the cheek, or different in colour (Lab, 8 bits), a pixel is that is not skin."""
 
-EYES = (slice(36, 42), slice(42, 48))
+EYES = (FACE_PARTS["right_eye"], FACE_PARTS["left_eye"])  # from left to right in the image
 NOSE = slice(29, 36)
-MOUTH = slice(48, 68)
+MOUTH = FACE_PARTS["mouth"]
 
 
 class Frame(NamedTuple):

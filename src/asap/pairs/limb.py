@@ -11,14 +11,14 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asap.anatomy.keypoints import size_of
+from asap.anatomy.keypoints import LIMBS, size_of
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.hand import to_bone, to_line
 from asap.pairs.warp import Field, pixel_grid, rotation
 from asap.records import Box, Image, Mask, Points, Region
 
-ARMS = ((5, 7, 9), (6, 8, 10))
-LEGS = ((11, 13, 15), (12, 14, 16))
+ARMS = (LIMBS["left_arm"], LIMBS["right_arm"])
+LEGS = (LIMBS["left_leg"], LIMBS["right_leg"])
 SMALLEST = 40.0
 """Length of a limb's bone, in pixels, below which an error does not read."""
 LEAST_FREE = 0.8
