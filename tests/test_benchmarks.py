@@ -1,0 +1,48 @@
+"""The scripts of `benchmarks/` that need no data run, in small, and print the tables that are recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def printed(script: str, *options: str) -> list[str]:
+    command = [sys.executable, str(BENCHMARKS / script), *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
+def cells(lines: list[str], start: str) -> list[str]:
+    """The cells of the first row that begins with `start`."""
+    row = next(line for line in lines if line.startswith(start))
+    return [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_figures_are_timed_at_every_size() -> None:
+    lines = printed("figures.py", "--share", "0.002", "--runs", "1")
+    assert [cells(lines, f"| {size} |")[1] for size in (24, 64, 256)] == ["8", "2", "1"]
+
+
+def test_the_judge_of_figures_is_counted_on_every_render() -> None:
+    lines = printed("figures_judge.py", "--scenes", "64")
+    assert all(cell.endswith("of 64") for cell in cells(lines, "| correct |")[1:])
+    found = [cells(lines, f"| {error} |")[1] for error in ("missing finger", "fused fingers")]
+    assert all(cell.startswith("100.0%") for cell in found)
+
+
+def test_training_steps_call_the_denoiser_alone() -> None:
+    lines = printed("train.py", "--pairs", "32", "--steps", "1", "--runs", "1")
+    steps = [line for line in lines if "10 more steps" in line]
+    assert [cells([line], "|")[2:] for line in steps] == [["0", "0", "40"]] * 3
+
+
+def test_every_script_and_record_is_listed() -> None:
+    text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+    files = {f.name for f in BENCHMARKS.iterdir() if f.suffix in (".py", ".md")} - {"README.md"}
+    assert [name for name in sorted(files) if name not in text] == []
