@@ -38,7 +38,7 @@ class Config:
     out: Path
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
-    """`figures` (exact, for the embedded figures) or `vlm` (a vision-language model)."""
+    """`figures` (by synthesis, for the embedded figures) or `vlm` (a vision-language model)."""
     endpoint: str = ""
     """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
     model_name: str = ""
