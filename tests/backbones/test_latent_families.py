@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, FluxPipeline
 
 from asap.backbones import lora
 from asap.backbones.backbone import Backbone, Frame
@@ -142,6 +142,33 @@ def test_a_saved_lora_gives_the_same_images_in_plain_diffusers(folder: Path, tmp
         expected = trained.predict(z, t, condition)
         trained.__dict__["denoiser"] = part
         torch.testing.assert_close(trained.predict(z, t, condition), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_save_that_fails_half_way_leaves_the_lora_that_was_there(
+    flux: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = load(str(flux))
+    lora.add_lora(trained.denoiser, trained.lora_targets, rank=4, alpha=8, seed=0)
+    trained.save_lora(tmp_path)
+    before = (tmp_path / lora.WEIGHTS).read_bytes()
+
+    def fill_the_disk(folder: Path, **_: object) -> None:
+        (Path(folder) / lora.WEIGHTS).write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(FluxPipeline, "save_lora_weights", fill_the_disk)
+    with pytest.raises(OSError, match="disk full"):
+        trained.save_lora(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [lora.WEIGHTS]
+    assert (tmp_path / lora.WEIGHTS).read_bytes() == before
+
+
+def test_a_damaged_lora_is_one_clear_line(folder: Path, tmp_path: Path) -> None:
+    for content in (b"", b"nonsense" * 99):
+        (tmp_path / lora.WEIGHTS).write_bytes(content)
+        with pytest.raises(UserError, match="does not fit") as raised:
+            load(str(folder)).load_lora(tmp_path)
+        assert "\n" not in str(raised.value)
 
 
 def test_switching_the_adapter_off_gives_the_base_back(folder: Path) -> None:

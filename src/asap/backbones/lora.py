@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model_state_dict
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from asap import store
@@ -68,13 +70,21 @@ def adapter_metadata(denoiser: Any) -> dict[str, Any]:
     return metadata
 
 
-def settle(file: Path) -> None:
-    """Rewrite a .safetensors file's header with sorted keys, so that equal weights are equal bytes."""
-    data = file.read_bytes()
+@contextmanager
+def published(folder: Path) -> Iterator[Path]:
+    """A folder to save a LoRA to; on leaving, its file is put into `folder` whole, its header settled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{WEIGHTS}.", suffix=".tmp") as inside:
+        yield Path(inside)
+        store.write_atomic(folder / WEIGHTS, _settled((Path(inside) / WEIGHTS).read_bytes()))
+
+
+def _settled(data: bytes) -> bytes:
+    """A .safetensors file with sorted keys in its header, so that equal weights are equal bytes."""
     length = int.from_bytes(data[:8], "little")
     header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    store.write_atomic(file, len(header).to_bytes(8, "little") + header + data[8 + length :])
+    return len(header).to_bytes(8, "little") + header + data[8 + length :]
 
 
 def load_into(pipeline: Any, path: Path) -> None:
@@ -90,8 +100,8 @@ def load_into(pipeline: Any, path: Path) -> None:
         )
     try:
         pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=ADAPTER)
-    except (ValueError, RuntimeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0][:200]
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
         raise UserError(f"{file} does not fit {type(pipeline).__name__}: {reason}") from None
     if ADAPTER not in _adapters(pipeline):
         raise UserError(

@@ -195,12 +195,12 @@ class Mini(Pretrained):
         lora.load_into(self._pipeline, folder)
 
     def save_lora(self, folder: Path) -> None:
-        MiniPipeline.save_lora_weights(
-            folder,
-            transformer_lora_layers=lora.adapter_state(self.denoiser),
-            transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
-        )
-        lora.settle(folder / lora.WEIGHTS)
+        with lora.published(folder) as inside:
+            MiniPipeline.save_lora_weights(
+                inside,
+                transformer_lora_layers=lora.adapter_state(self.denoiser),
+                transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
+            )
 
     def generate(
         self,

@@ -107,12 +107,12 @@ class SDXL(Pretrained):
         lora.load_into(self._pipeline, folder)
 
     def save_lora(self, folder: Path) -> None:
-        StableDiffusionXLPipeline.save_lora_weights(
-            folder,
-            unet_lora_layers=convert_state_dict_to_diffusers(lora.adapter_state(self.denoiser)),
-            unet_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
-        )
-        lora.settle(folder / lora.WEIGHTS)
+        with lora.published(folder) as inside:
+            StableDiffusionXLPipeline.save_lora_weights(
+                inside,
+                unet_lora_layers=convert_state_dict_to_diffusers(lora.adapter_state(self.denoiser)),
+                unet_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
+            )
 
     def generate(
         self,
