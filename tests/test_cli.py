@@ -40,3 +40,21 @@ def test_a_user_s_mistake_shows_no_traceback() -> None:
     done = asap("train", "--model", "/nowhere", "--data", "/nowhere", "--out", "/tmp/asap-never")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and "nowhere" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["train"], "stopped after 3 of 5 steps; the same command continues where this stopped"),
+        (["train", "--help"], "interrupted"),
+    ],
+)
+def test_an_interruption_is_told(
+    args: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt("stopped after 3 of 5 steps")
+
+    monkeypatch.setattr(cli, "_run", interrupt)
+    assert cli.main(args) == 130
+    assert capsys.readouterr().err == f"\nasap: {told}\n"

@@ -45,9 +45,15 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"asap: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nasap: interrupted; the same command continues where this stopped", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"\nasap: {_interrupted(args, error)}", file=sys.stderr)
         return 130
+
+
+def _interrupted(args: list[str], error: KeyboardInterrupt) -> str:
+    if {"-h", "--help"} & set(args):
+        return "interrupted"
+    return f"{str(error) or 'interrupted'}; the same command continues where this stopped"
 
 
 def _run(stage: str, args: list[str]) -> int:

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -100,6 +101,29 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Pa
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert (out / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
     assert [row["step"] for row in read_rows(out / loop.LOG)] == list(range(40))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_finishes_the_step_and_goes_on_from_there(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    whole = train.run(config(flux, pairs, tmp_path / "whole", steps=5))
+    settings = config(flux, pairs, tmp_path / "cut", steps=5, checkpoint_every=50)
+    real, handler = loop.draw, signal.getsignal(number)
+
+    def press(*args: Any) -> Any:
+        if args[3] == 2:
+            signal.raise_signal(number)
+        return real(*args)
+
+    monkeypatch.setattr(loop, "draw", press)
+    with pytest.raises(KeyboardInterrupt, match="stopped after 3 of 5 steps"):
+        train.run(settings)
+    assert [row["step"] for row in read_rows(settings.out / loop.LOG)] == [0, 1, 2]
+    assert signal.getsignal(number) == handler
+    monkeypatch.setattr(loop, "draw", real)
+    train.run(settings)
+    assert (whole / WEIGHTS).read_bytes() == (settings.out / WEIGHTS).read_bytes()
 
 
 def test_two_processes_train_one_lora(flux: Path, pairs: Path, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import Tensor, nn
 
 from asap import command, progress, store
-from asap.align import checkpoint, latents, objectives
+from asap.align import checkpoint, interrupts, latents, objectives
 from asap.align.objectives import Objective, PairErrors
 from asap.align.train import Config, complete
 from asap.backbones import load, lora
@@ -122,20 +122,23 @@ def loop(
         config.objective, alpha=config.alpha or 0.0, tau=config.tau or 0.0, beta=config.beta or 0.0
     )
     rows: list[store.Row] = []
-    bar = _bar(config, start, accelerator)
-    for step in bar:
-        first = (step * accelerator.num_processes + accelerator.process_index) * (config.batch_size or 1)
-        indices = shuffled(len(pairs), config.seed, range(first, first + (config.batch_size or 1)))
-        batch = pairs.batch(indices).to(accelerator.device)
-        t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
-        with accelerator.autocast():
-            errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective != "sft")
-        row = update(config, objective, errors, parameters, optimizer, accelerator, step)
-        rows.append(row)
-        accelerator.log({k: v for k, v in row.items() if k != "step"}, step=step)
-        bar.set_postfix(_shown(row), refresh=False)
-        if (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-            _save(config, step + 1, rows, parameters, optimizer, accelerator)
+    with interrupts.kept() as stop:
+        for step in (bar := _bar(config, start, accelerator)):
+            first = (step * accelerator.num_processes + accelerator.process_index) * (config.batch_size or 1)
+            indices = shuffled(len(pairs), config.seed, range(first, first + (config.batch_size or 1)))
+            batch = pairs.batch(indices).to(accelerator.device)
+            t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
+            with accelerator.autocast():
+                errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective != "sft")
+            row = update(config, objective, errors, parameters, optimizer, accelerator, step)
+            rows.append(row)
+            accelerator.log({k: v for k, v in row.items() if k != "step"}, step=step)
+            bar.set_postfix(_shown(row), refresh=False)
+            stopped = stop.agreed(accelerator)
+            if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
+                _save(config, step + 1, rows, parameters, optimizer, accelerator)
+            if stopped and step + 1 < config.steps:
+                raise KeyboardInterrupt(f"stopped after {step + 1} of {config.steps} steps")
 
 
 def _bar(config: Config, start: int, accelerator: Accelerator) -> Any:
