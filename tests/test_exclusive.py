@@ -69,6 +69,42 @@ def test_a_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
             enter(folder)
 
 
+def test_a_run_that_fails_at_once_leaves_the_folder_to_other_settings(tmp_path: Path) -> None:
+    def fail(setting: int, *, result: bool = False) -> None:
+        with store.exclusive(tmp_path):
+            store.open_run(tmp_path, "train", {"setting": setting})
+            store.open_run(tmp_path / "latents", "latents", {"setting": setting})
+            if result:
+                store.write_atomic(tmp_path / "latents" / "pairs", "x")
+            raise UserError("bad data")
+
+    for setting in (1, 2):
+        with pytest.raises(UserError, match="bad data"):
+            fail(setting)
+    with pytest.raises(UserError, match="bad data"):
+        fail(3, result=True)
+    with pytest.raises(UserError, match="setting was 3, now 4"):
+        fail(4)
+
+
+def test_settings_of_another_process_are_never_removed(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"hidden_size": 3}')
+    with pytest.raises(UserError, match="holds a run of"), store.exclusive(tmp_path):
+        store.open_run(tmp_path, "train", {})
+    assert (tmp_path / "config.json").exists()
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / ".a.png.k3j2.tmp").touch()
+    (tmp_path / ".weights.x.tmp").mkdir()
+    (tmp_path / ".weights.x.tmp" / "half").touch()
+    (tmp_path / "kept.tmp").touch()
+    enter(tmp_path)
+    names = sorted(path.name for path in tmp_path.rglob("*"))
+    assert names == [".lock", "images", "kept.tmp"]
+
+
 def _stages(tmp_path: Path, pairs: Path) -> dict[str, Callable[[], Path]]:
     out = tmp_path / "out"
     (tmp_path / "photos").mkdir()

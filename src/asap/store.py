@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -164,13 +165,36 @@ def exclusive(folder: Path) -> Iterator[None]:
                 f"another asap process is working in {folder}; wait for it, or give another --out"
             )
         _HELD.add(key)
+        _sweep(folder)
         try:
             yield
+        except BaseException:
+            _disown(key)
+            raise
         finally:
             _HELD.discard(key)
 
 
 _HELD: set[Path] = set()  # folders that this process has
+_MADE: set[Path] = set()  # config.json files that this process wrote
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what writers that were killed left behind."""
+    for path in folder.rglob(".*.tmp"):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _disown(folder: Path) -> None:
+    """Forget the settings that this process wrote below `folder` where nothing has come of them, so that a
+    run that failed at once does not keep its folder from the next one."""
+    found = {path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
+    if found <= _MADE:
+        for path in found:
+            path.unlink()
 
 
 def _lock_file(folder: Path) -> BinaryIO:
@@ -217,6 +241,7 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
         return
     record = {"stage": stage, "version": __version__, "identity": identity, **(extra or {})}
     write_atomic(path, to_json(record, indent=2) + "\n")
+    _MADE.add(path.resolve())
 
 
 def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:

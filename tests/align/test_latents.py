@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import torch
 
@@ -141,6 +142,27 @@ def test_a_resolution_that_the_model_cannot_take(
 ) -> None:
     with pytest.raises(UserError, match="takes multiples of 4"):
         cached(flux, pairs, tmp_path, resolution=resolution)
+
+
+def test_a_dataset_without_rows(flux: Path, tmp_path: Path) -> None:
+    write_pairs(tmp_path / "some")
+    file = next((tmp_path / "some").rglob("*.parquet"))
+    pyarrow.parquet.write_table(pyarrow.parquet.read_table(file).slice(0, 0), file)
+    with pytest.raises(UserError, match="holds no pairs"):
+        cached(flux, tmp_path / "some", tmp_path / "cache")
+    file.write_bytes(b"nonsense")
+    with pytest.raises(UserError, match="a parquet file is damaged"):
+        cached(flux, tmp_path / "some", tmp_path / "cache")
+
+
+def test_small_pictures_are_told(
+    flux: Path, pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached(flux, pairs, tmp_path / "sharp", resolution=40)
+    assert capsys.readouterr().err.count("enlarged") == 0
+    cached(flux, pairs, tmp_path / "soft", resolution=48)
+    told = capsys.readouterr().err
+    assert "6 of 6 pairs are enlarged to 48 pixels on their short side, half of them 1.20 times" in told
 
 
 def test_folders_without_a_dataset(flux: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,11 +189,59 @@ def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(flux: Path, pairs: 
 
 
 @pytest.mark.parametrize(
-    "change", [{"steps": 0}, {"tau": float("nan")}, {"learning_rate": -1.0}, {"rank": 0}]
+    "change",
+    [
+        *({"steps": 0}, {"tau": float("nan")}, {"learning_rate": -1.0}, {"rank": 0}),
+        *({"weight_decay": -1.0}, {"lora_alpha": -1.0}, {"max_grad_norm": 0.0}),
+    ],
 )
 def test_settings_that_cannot_work(flux: Path, pairs: Path, tmp_path: Path, change: dict[str, float]) -> None:
     with pytest.raises(UserError, match="must be"):
         train.run(config(flux, pairs, tmp_path / "run", **change))
+
+
+def test_a_tracker_that_is_not_installed(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    if importlib.util.find_spec("wandb"):
+        pytest.skip("wandb is installed")
+    with pytest.raises(UserError, match="pip install wandb"):
+        train.run(config(flux, pairs, tmp_path / "run", tracker="wandb"))
+
+
+def test_bfloat16_trains_a_float32_lora_after_a_run_in_float32(
+    flux: Path, pairs: Path, tmp_path: Path
+) -> None:
+    whole = train.run(config(flux, pairs, tmp_path / "whole"))
+    half = train.run(config(flux, pairs, tmp_path / "half", dtype="bfloat16"))
+    kinds = {tensor.dtype for tensor in load_file(half / WEIGHTS).values()}
+    assert kinds == {torch.float32}
+    losses = [[row["loss"] for row in read_rows(out / loop.LOG)] for out in (whole, half)]
+    assert losses[0] != losses[1] and losses[0] == pytest.approx(losses[1], rel=0.2)
+
+
+@pytest.mark.parametrize("family", ["flux", "sdxl"])
+def test_gradient_checkpointing_recomputes_and_changes_nothing(
+    family: str, request: pytest.FixtureRequest, pairs: Path, tmp_path: Path
+) -> None:
+    model: Path = request.getfixturevalue(family)
+    plain = train.run(config(model, pairs, tmp_path / "plain"))
+    frugal = train.run(config(model, pairs, tmp_path / "frugal", gradient_checkpointing=True))
+    a, b = load_file(plain / WEIGHTS), load_file(frugal / WEIGHTS)
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
+
+
+def test_tensorboard_forgets_the_steps_that_are_done_again(flux: Path, pairs: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train.run(config(flux, pairs, out, steps=4, tracker="tensorboard"))
+    kept = config(flux, pairs, tmp_path / "kept", steps=2)
+    train.run(kept)
+    shutil.copy(kept.out / loop.CHECKPOINT, out)  # as if killed before the second checkpoint
+    train.run(config(flux, pairs, out, steps=4, tracker="tensorboard"))
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(next(out.rglob("events.out.tfevents*")).parent))
+    events.Reload()
+    assert [s.step for s in events.Scalars("loss")] == [0, 1, 2, 3]
 
 
 def test_order_visits_every_pair_once_an_epoch() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DiffusionPipeline, FluxPipeline
+from diffusers import DiffusionPipeline, EDMEulerScheduler, FluxPipeline
 
 from asap.backbones import lora
 from asap.backbones.backbone import Backbone, Frame
@@ -223,3 +224,58 @@ def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:
     next((folder / "transformer").glob("*.safetensors")).unlink()
     with pytest.raises(UserError, match="cannot load transformer"):
         load(str(folder)).denoiser  # noqa: B018
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]", "{}"])
+def test_a_vae_without_a_sound_configuration(tmp_path: Path, content: str | None) -> None:
+    config = tiny_flux(tmp_path) / "vae" / "config.json"
+    config.unlink()
+    if content is not None:
+        config.write_text(content)
+    with pytest.raises(UserError, match="cannot load vae of") as raised:
+        load(str(tmp_path)).latent_factor  # noqa: B018
+    assert "\n" not in str(raised.value)
+
+
+def test_an_index_that_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "model_index.json").write_text("[1]")
+    with pytest.raises(UserError, match="is damaged"):
+        load(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"size": 30}, "--size 30"),
+        ({"size": 0}, "--size 0"),
+        ({"size": -8}, "-8"),
+        ({"steps": 0}, "--steps 0"),
+    ],
+)
+def test_numbers_that_no_image_has(flux: Path, settings: dict[str, int], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        load(str(flux)).generate(PROMPTS, [1, 2], **{"steps": 1, "size": 32, **settings})
+
+
+@pytest.mark.parametrize("device", ["gpu", "meta:x", "cuda:99"])
+def test_devices_that_are_not_there(flux: Path, device: str) -> None:
+    with pytest.raises(UserError, match=f"no device '{device}' here"):
+        load(str(flux), device=device)
+    with pytest.raises(UserError, match="no type 'bf16' of numbers; known: float32"):
+        load(str(flux), dtype="bf16")
+
+
+def rewrite(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_models_that_are_noised_otherwise_are_refused(tmp_path: Path) -> None:
+    """As Playground 2.5: an EDM schedule, and latents with means of their own."""
+    edm, scaled = tiny_sdxl(tmp_path / "edm"), tiny_sdxl(tmp_path / "scaled")
+    EDMEulerScheduler().save_pretrained(edm / "scheduler")
+    rewrite(scaled / "vae" / "config.json", latents_mean=[0.0] * 4, latents_std=[1.0] * 4)
+    for folder, told in ((edm, "EDMEulerScheduler, has no betas"), (scaled, "its VAE has latents_mean")):
+        with pytest.raises(UserError, match=told):
+            load(str(folder)).condition(PROMPTS)
+        with pytest.raises(UserError, match=told):
+            load(str(folder)).encode(torch.zeros(1, 3, 32, 32))

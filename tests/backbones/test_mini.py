@@ -71,12 +71,24 @@ def test_a_lora_survives_saving_at_a_rank_that_is_not_its_alpha(folder: Path, tm
 
 def test_unknown_words_are_named(folder: Path) -> None:
     backbone = load(str(folder))
-    with pytest.raises(UserError, match="mini does not know 'dragon'"):
+    with pytest.raises(UserError, match=r"mini does not know 'dragon' .* for photos take FLUX or SDXL"):
         backbone.condition(["a dragon"])
     with pytest.raises(UserError, match="reads 16 words"):
         backbone.condition(["a " * 17])
     with pytest.raises(UserError, match="no guidance"):
         backbone.generate(PROMPTS, [1, 2, 3], guidance=3.0)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_draws_much_the_same(folder: Path, dtype: str) -> None:
+    whole = load(str(folder)).generate(PROMPTS, [1, 2, 3])
+    half = load(str(folder), dtype=dtype).generate(PROMPTS, [1, 2, 3])
+    assert np.abs(np.stack(whole).astype(int) - np.stack(half)).mean() < 3
+
+
+def test_sizes_that_are_no_whole_patches(folder: Path) -> None:
+    with pytest.raises(UserError, match="--size 26: mini takes multiples of 4"):
+        load(str(folder)).generate(PROMPTS, [1, 2, 3], size=26)
 
 
 def test_the_embedded_model_is_small_and_draws_hands() -> None:

@@ -7,6 +7,7 @@ Every file is written whole or not at all, so an interrupted cache continues whe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import pyarrow.parquet
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ from asap.errors import UserError
 from asap.records import Image, Mask
 
 SHARD = 32
+ENLARGED = 1.05  # times; by less nobody sees it
 COLUMNS = ("id", "prompt", "chosen", "rejected", "mask")
 
 
@@ -101,7 +104,7 @@ def prepare(
         UserError: no dataset there, missing columns, a resolution the model cannot take, or a cache that
             was made from something else.
     """
-    _check_resolution(backbone, resolution)
+    backbone.check_size(resolution, "--resolution")
     rows = open_dataset(data)
     keys = [(row["id"], row["prompt"]) for row in rows.select_columns(["id", "prompt"])]
     if not keys:
@@ -115,16 +118,24 @@ def prepare(
     prompts = sorted({prompt for _, prompt in keys})
     _cache_prompts(backbone, prompts, folder, share)
     numbers = {prompt: i for i, prompt in enumerate(prompts)}
+    scales: list[float] = []
     for shard, chunk in _shards(rows, _todo(folder, "pairs", len(keys), share), share):
-        parts = [_encode(backbone, row, numbers, resolution, mask_dilation) for row in chunk]
+        parts = [_encode(backbone, row, numbers, resolution, mask_dilation, scales) for row in chunk]
         _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
+    _tell_enlarged(scales, resolution)
     return CachedPairs(folder, len(keys))
 
 
-def _check_resolution(backbone: Backbone, resolution: int) -> None:
-    multiple = 2 * backbone.latent_factor
-    if resolution < multiple or resolution % multiple:
-        raise UserError(f"--resolution {resolution}: {backbone.name} takes multiples of {multiple}")
+def _tell_enlarged(scales: Sequence[float], resolution: int) -> None:
+    """A word on pictures that are smaller than what the model will see: enlarged, they are soft."""
+    large = sorted(scale for scale in scales if scale > ENLARGED)
+    if large:
+        print(
+            f"{len(large)} of {len(scales)} pairs are enlarged to {resolution} pixels on their short side, "
+            f"half of them {large[len(large) // 2]:.2f} times or more; `asap build` with a larger --size, or "
+            "a smaller --resolution here, keeps them sharp",
+            file=sys.stderr,
+        )
 
 
 def open_dataset(data: str) -> Any:
@@ -137,10 +148,8 @@ def open_dataset(data: str) -> Any:
 
     if not Path(data).exists() and "/" not in data:
         raise UserError(f"no folder {data}; give a HAP dataset's folder, or a hub id such as owner/name")
-    if Path(data).exists() and not list(Path(data).glob("**/*.parquet")):
-        raise UserError(
-            f"{data} holds no parquet files, so no HAP dataset; make one by `asap build` or `asap figures`"
-        )
+    if Path(data).exists():
+        _check_folder(Path(data))
     revision = None if Path(data).exists() else hub.revision("dataset", data)
     try:
         rows = datasets.load_dataset(data, split="train", streaming=True, revision=revision)
@@ -152,6 +161,20 @@ def open_dataset(data: str) -> Any:
             f"{data} lacks the columns {', '.join(missing)}; a HAP dataset has {', '.join(COLUMNS)}"
         )
     return rows
+
+
+def _check_folder(folder: Path) -> None:
+    """`datasets` is not told of a folder without rows: what it raises there has no name."""
+    files = sorted(folder.rglob("*.parquet"))
+    make = "make some by `asap build` or `asap figures`"
+    if not files:
+        raise UserError(f"{folder} holds no parquet files, so no HAP dataset; {make}")
+    try:
+        rows = sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{folder}: a parquet file is damaged ({error}); {make} anew") from None
+    if not rows:
+        raise UserError(f"{folder} holds no pairs; {make}")
 
 
 def dataset_id(data: str) -> str:
@@ -189,7 +212,12 @@ def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int,
 
 
 def _encode(
-    backbone: Backbone, row: Any, numbers: dict[str, int], resolution: int, dilation: int
+    backbone: Backbone,
+    row: Any,
+    numbers: dict[str, int],
+    resolution: int,
+    dilation: int,
+    scales: list[float],
 ) -> dict[str, Tensor]:
     chosen, rejected = (_decoded(row[name], "RGB") for name in ("chosen", "rejected"))
     mask = _decoded(row["mask"], "L") > 127
@@ -197,6 +225,7 @@ def _encode(
         raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
     if not mask.any():
         raise UserError(f"pair {row['id']}: its mask is empty, so there is no region to align; drop the row")
+    scales.append(resolution / min(mask.shape))
     chosen, rejected, mask, frame = fit(chosen, rejected, mask, resolution)
     winner, loser = backbone.encode(torch.stack([_tensor(chosen), _tensor(rejected)])).cpu()
     fields = {name: tensor[:1].cpu() for name, tensor in backbone.framing([frame]).items()}

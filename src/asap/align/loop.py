@@ -65,11 +65,8 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
 def _accelerator(config: Config) -> Accelerator:
     # the caches of several processes are not finished at the same time
     patience = InitProcessGroupKwargs(timeout=timedelta(days=1))
-    precision = "bf16" if config.dtype == "bfloat16" else "no"
     log_with = None if config.tracker == "none" else config.tracker
-    return Accelerator(
-        mixed_precision=precision, log_with=log_with, project_dir=str(config.out), kwargs_handlers=[patience]
-    )
+    return Accelerator(log_with=log_with, project_dir=str(config.out), kwargs_handlers=[patience])
 
 
 def _cached(
@@ -117,7 +114,8 @@ def loop(
 ) -> None:
     """Steps `start` to `config.steps`: batch, shared noise and time, errors, objective, step, log."""
     if accelerator.log_with:
-        accelerator.init_trackers("asap")
+        # forget the steps that a killed run logged after its last checkpoint
+        accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
     objective = objectives.bind(
         config.objective, alpha=config.alpha or 0.0, tau=config.tau or 0.0, beta=config.beta or 0.0
     )
@@ -128,7 +126,7 @@ def loop(
             indices = shuffled(len(pairs), config.seed, range(first, first + (config.batch_size or 1)))
             batch = pairs.batch(indices).to(accelerator.device)
             t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
-            with accelerator.autocast():
+            with autocast(config.dtype, accelerator.device):
                 errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective != "sft")
             row = update(config, objective, errors, parameters, optimizer, accelerator, step)
             rows.append(row)
@@ -152,6 +150,11 @@ def _bar(config: Config, start: int, accelerator: Accelerator) -> Any:
 def _shown(row: store.Row) -> dict[str, str]:
     names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
     return {short: f"{row[name]:.3g}" for name, short in names.items()}
+
+
+def autocast(dtype: str, device: torch.device) -> torch.autocast:
+    """Mixed precision for a model in `dtype`. (Accelerate's own belongs to the process, not to the run.)"""
+    return torch.autocast(device.type, torch.bfloat16, enabled=dtype == "bfloat16")
 
 
 def shuffled(count: int, seed: int, positions: Iterable[int]) -> list[int]:

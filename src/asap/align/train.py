@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -89,10 +90,16 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-    for name in ("learning_rate", "tau", "beta", "alpha", "max_grad_norm", "mask_dilation", "warmup"):
+    for name in ("learning_rate", "tau", "beta", "alpha", "mask_dilation", "warmup", "weight_decay"):
         value = getattr(config, name)
         if value is not None and (not math.isfinite(value) or value < 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number of at least 0")
+    for name in ("lora_alpha", "max_grad_norm"):
+        value = getattr(config, name)
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+    if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
+        raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:

@@ -40,6 +40,7 @@ class Backbone(Protocol):
         revision: the hub's commit; None for a folder.
         latent_factor: pixels per latent position.
         native_size: the pixels a side that the model was made for.
+        size_multiple: pixels a side of an image are a multiple of it.
         lora_targets: the linear layers that a LoRA adapts, as peft's `target_modules`.
         settings: facts that change what is computed (dtype, guidance), for fingerprints and run cards.
     """
@@ -49,6 +50,7 @@ class Backbone(Protocol):
     revision: str | None
     latent_factor: int
     native_size: int
+    size_multiple: int
     lora_targets: tuple[str, ...]
 
     @property
@@ -57,6 +59,10 @@ class Backbone(Protocol):
     @property
     def denoiser(self) -> torch.nn.Module:
         """The network that `predict` calls; a LoRA is put on it. Loaded when first asked for."""
+        ...
+
+    def check_size(self, size: int, flag: str = "--size") -> int:
+        """`size`, if the model takes images of so many pixels a side; else a UserError that names `flag`."""
         ...
 
     def encode(self, images: Tensor) -> Tensor:

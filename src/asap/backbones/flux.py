@@ -50,11 +50,6 @@ class Flux(Pretrained):
     def _pipeline(self) -> Any:
         return self.pipeline(FluxPipeline, "the pipeline")
 
-    @cached_property
-    def latent_factor(self) -> int:
-        config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
-        return int(2 ** (len(config["block_out_channels"]) - 1))
-
     def free_encoders(self) -> None:
         for part in ("_vae", "_text"):
             self.__dict__.pop(part, None)
@@ -126,12 +121,12 @@ class Flux(Pretrained):
         guidance: float | None = None,
         size: int | None = None,
     ) -> list[Image]:
-        side = size or self.native_size
+        steps, side = self.drawing(steps, size, default_steps=28)
         images = self._pipeline(
             list(prompts),
             height=side,
             width=side,
-            num_inference_steps=steps or 28,
+            num_inference_steps=steps,
             guidance_scale=3.5 if guidance is None else guidance,
             generator=generators(seeds),
             max_sequence_length=min(512, self._pipeline.tokenizer_2.model_max_length),

@@ -52,7 +52,7 @@ def _index(source: str) -> Path:
 def _class_name(path: Path) -> str:
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["_class_name"])
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error!r}); it should name the pipeline's class") from None
 
 

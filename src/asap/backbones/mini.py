@@ -54,8 +54,10 @@ class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
         words = prompt.lower().replace(",", " , ").split()
         unknown = [word for word in words if word not in self.words]
         if unknown:
-            known = " ".join(self.words)
-            raise UserError(f"mini does not know {unknown[0]!r} (in {prompt!r}); its words: {known}")
+            raise UserError(
+                f"mini does not know {unknown[0]!r} (in {prompt!r}): it draws what `asap figures` makes; "
+                f"for photos take FLUX or SDXL. Its words: {' '.join(self.words)}"
+            )
         if len(words) > self.length:
             raise UserError(f"mini reads {self.length} words, and {prompt!r} has {len(words)}")
         return [self.words[word] for word in words] + [0] * (self.length - len(words))
@@ -97,14 +99,16 @@ def predict_velocity(transformer: Any, z_t: Tensor, t: Tensor, condition: Condit
     """(z_t - x0) / max(t, 0.05) from the network's x0; (B, 3, H, W), t (B,) in (0, 1]."""
     batch, _, height, width = z_t.shape
     rows, columns = height // PATCH, width // PATCH
-    embeddings = condition["embeddings"]
+    # in the network's own type; what comes back is float32 again
+    dtype = getattr(transformer, "dtype", z_t.dtype)
+    embeddings, pooled = (condition[name].to(dtype) for name in ("embeddings", "pooled"))
     out = transformer(
-        hidden_states=_patches(z_t),
+        hidden_states=_patches(z_t).to(dtype),
         timestep=t,
-        pooled_projections=condition["pooled"],
+        pooled_projections=pooled,
         encoder_hidden_states=embeddings,
         txt_ids=embeddings.new_zeros(embeddings.shape[1], 3),
-        img_ids=FluxPipeline._prepare_latent_image_ids(batch, rows, columns, z_t.device, z_t.dtype),
+        img_ids=FluxPipeline._prepare_latent_image_ids(batch, rows, columns, z_t.device, dtype),
         return_dict=False,
     )[0]
     clean = _unpatch(out, rows, columns)
@@ -141,6 +145,7 @@ class Mini(Pretrained):
     name = "mini"
     latent_factor = 1
     native_size = 24
+    size_multiple = PATCH
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
@@ -213,4 +218,5 @@ class Mini(Pretrained):
     ) -> list[Image]:
         if guidance is not None:
             raise UserError("mini has no guidance; leave --guidance out")
-        return self._pipeline(prompts, generators(seeds), steps=steps or 16, size=size or self.native_size)
+        steps, side = self.drawing(steps, size, default_steps=16)
+        return self._pipeline(prompts, generators(seeds), steps=steps, size=side)

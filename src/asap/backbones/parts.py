@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKL
+from safetensors import SafetensorError
 from torch import Tensor
 
 from asap.errors import UserError
@@ -17,12 +20,22 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 class Pretrained:
-    """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only."""
+    """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only.
+
+    Raises:
+        UserError: no such dtype, or a device that is not there.
+    """
+
+    name: str
+    native_size: int
 
     def __init__(
         self, source: str, *, device: str = "cpu", dtype: str = "float32", revision: str | None = None
     ) -> None:
-        self.source, self.device, self.dtype, self.revision = source, device, DTYPES[dtype], revision
+        if dtype not in DTYPES:
+            raise UserError(f"no type {dtype!r} of numbers; known: {', '.join(DTYPES)}")
+        self.source, self.dtype, self.revision = source, DTYPES[dtype], revision
+        self.device = check_device(device)
 
     def part(self, cls: Any, subfolder: str, dtype: torch.dtype | None = None) -> Any:
         """The part in `subfolder`, in `dtype` where that differs from the model's.
@@ -39,9 +52,62 @@ class Pretrained:
         loaded.set_progress_bar_config(disable=True)
         return loaded.to(self.device)
 
+    @cached_property
+    def vae_config(self) -> dict[str, Any]:
+        """The configuration of the part `vae`, read without its weights.
+
+        Raises:
+            UserError: it is missing or damaged.
+        """
+        with readable_errors(self.source, "vae"):
+            config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
+            return {"block_out_channels": config["block_out_channels"], **config}  # which has to be there
+
+    @cached_property
+    def latent_factor(self) -> int:
+        return int(2 ** (len(self.vae_config["block_out_channels"]) - 1))
+
+    @cached_property
+    def size_multiple(self) -> int:
+        return 2 * self.latent_factor
+
+    def check_size(self, size: int, flag: str = "--size") -> int:
+        """`size`, if the model can draw images of so many pixels a side.
+
+        Raises:
+            UserError: it cannot.
+        """
+        if size < self.size_multiple or size % self.size_multiple:
+            raise UserError(f"{flag} {size}: {self.name} takes multiples of {self.size_multiple}")
+        return size
+
+    def drawing(self, steps: int | None, size: int | None, default_steps: int) -> tuple[int, int]:
+        """How many steps to take and pixels a side to draw, defaults filled in.
+
+        Raises:
+            UserError: numbers with which the model cannot draw.
+        """
+        if steps is not None and steps < 1:
+            raise UserError(f"--steps {steps}: must be at least 1")
+        return steps or default_steps, self.native_size if size is None else self.check_size(size)
+
     def _load(self, cls: Any, what: str, **settings: Any) -> Any:
         with readable_errors(self.source, what):
             return cls.from_pretrained(self.source, revision=self.revision, use_safetensors=True, **settings)
+
+
+def check_device(device: str) -> str:
+    """`device`, if torch has it here.
+
+    Raises:
+        UserError: it has not.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = " ".join(str(error).split(".")[0].split())[:120]
+        raise UserError(f"no device {device!r} here ({reason}); give cpu, cuda or mps") from None
+    return device
 
 
 @contextmanager
@@ -49,7 +115,7 @@ def readable_errors(source: str, what: str) -> Iterator[None]:
     """Turn what loaders raise for missing or damaged files into one line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"cannot load {what} of {source}: {reason}") from None
 

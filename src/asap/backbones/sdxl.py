@@ -52,20 +52,29 @@ class SDXL(Pretrained):
         with readable_errors(self.source, "the scheduler"):
             return DDPMScheduler.from_pretrained(self.source, subfolder="scheduler", revision=self.revision)
 
-    @cached_property
-    def latent_factor(self) -> int:
-        config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
-        return int(2 ** (len(config["block_out_channels"]) - 1))
-
     def free_encoders(self) -> None:
         for part in ("_vae", "_text"):
             self.__dict__.pop(part, None)
 
+    def _check_trainable(self) -> None:
+        """Refuse models whose noise or latents are not those of SDXL, as Playground 2.5's."""
+        with readable_errors(self.source, "the scheduler"):
+            found = DDPMScheduler.load_config(self.source, subfolder="scheduler", revision=self.revision)
+        if "EDM" in str(found.get("_class_name")) or not {"beta_start", "trained_betas"} & set(found):
+            kind = f"its scheduler, {found.get('_class_name')}, has no betas"
+        elif self.vae_config.get("latents_mean") is not None:
+            kind = "its VAE has latents_mean"
+        else:
+            return
+        raise UserError(f"{self.source} is not noised as SDXL is ({kind}), so it cannot be aligned here")
+
     def encode(self, images: Tensor) -> Tensor:
+        self._check_trainable()
         return posterior_mean(self._vae, images)
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
+        self._check_trainable()
         embeddings, _, pooled, _ = self._text.encode_prompt(list(prompts), do_classifier_free_guidance=False)
         return {"embeddings": embeddings, "pooled": pooled}
 
@@ -123,12 +132,12 @@ class SDXL(Pretrained):
         guidance: float | None = None,
         size: int | None = None,
     ) -> list[Image]:
-        side = size or self.native_size
+        steps, side = self.drawing(steps, size, default_steps=30)
         images = self._pipeline(
             list(prompts),
             height=side,
             width=side,
-            num_inference_steps=steps or 30,
+            num_inference_steps=steps,
             guidance_scale=5.0 if guidance is None else guidance,
             generator=generators(seeds),
             output_type="np",
