@@ -6,9 +6,12 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from asap.demo import Steps, _summarize
 
 
 def demo(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
@@ -22,6 +25,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "out"
     done = demo(out)
     assert done.returncode == 0, done.stderr
+    steps = [line.partition("/9  ")[0] for line in done.stdout.splitlines() if "/9  " in line]
+    assert steps == [str(n) for n in range(1, 10)]
     return out
 
 
@@ -55,8 +60,29 @@ def test_the_report_shows_pairs_and_training_and_how_to_repeat_them(finished: Pa
 def test_run_again_it_redoes_nothing(finished: Path) -> None:
     kept = [p for p in finished.rglob("*") if p.suffix in (".png", ".parquet")]
     before = {p: p.stat().st_mtime_ns for p in kept if "pairs" not in p.parts and "fresh" not in p.parts}
+    seconds = json.loads((finished / "summary.json").read_text())["seconds"]
     assert demo(finished).returncode == 0
+    assert json.loads((finished / "summary.json").read_text())["seconds"] == seconds
     assert before and all(p.stat().st_mtime_ns == t for p, t in before.items())
+
+
+def test_the_time_is_that_of_all_processes(tmp_path: Path) -> None:
+    for total in (0.05, 0.1):
+        steps = Steps(tmp_path, 2)
+        with steps.step("first"):
+            time.sleep(0.05)
+        if total > 0.05:
+            with steps.step("second"):
+                time.sleep(0.05)
+        assert total <= steps.seconds < total + 0.04
+
+
+def test_what_was_not_measured_is_null(tmp_path: Path) -> None:
+    models = [{"name": n, "aer": 0.5, "aer_interval": [0.4, 0.6], "scored": 9} for n in ("base", "asap")]
+    (tmp_path / "report.json").write_text(json.dumps({"models": models}))
+    _summarize(tmp_path, 1.0)
+    summary = json.loads((tmp_path / "summary.json").read_text())["methods"]
+    assert summary["asap"]["drift"] is None and summary["base"]["drift"] == 0.0
 
 
 def test_other_settings_are_refused_in_one_line(finished: Path) -> None:

@@ -98,6 +98,7 @@ def test_the_page_shows_them(config: report.Config) -> None:
         assert shown in text, shown
     assert "asap generate --out base/images" in text and "asap judge asap/images" in text
     assert f"asap report {config.judgements[0]}" in text
+    assert "the judge's settings: model name m." in text
 
 
 def test_the_page_needs_nothing_from_elsewhere(config: report.Config) -> None:
@@ -164,10 +165,14 @@ def test_one_model_alone_has_a_page(config: report.Config, tmp_path: Path) -> No
     assert "Against the base" not in text and "base draws an anatomical error in 50.0%" in text
 
 
-def test_without_images_the_numbers_remain(config: report.Config, tmp_path: Path) -> None:
+def test_without_images_the_numbers_remain(
+    config: report.Config, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.rmtree(tmp_path / "base" / "images")
     text = page_of(report.run(config)).text
     assert "The first prompts" not in text and "1.50" in text
+    assert "The images of base are no longer where the judgements say" in text
+    assert "drift of" not in capsys.readouterr().err
 
 
 def test_nothing_scored_is_no_zero(tmp_path: Path) -> None:
@@ -265,7 +270,9 @@ def test_bars_stay_inside_their_scale() -> None:
     drawn = bars([Bar("a", 0.5, 0.4, 0.62, "50%"), Bar("b", float("nan"), 0.0, 1.0, "–")], top=0.65)
     widths = [float(w) for w in re.findall(r'class="fill" width="([\d.]+)"', drawn)]
     assert widths == [pytest.approx(76.92), 0.0]
-    assert top_of([Bar("a", 0.5, 0.4, 0.62, "")]) == pytest.approx(0.65)
+    assert top_of([Bar("a", 0.5, 0.4, 0.62, "")]) == 0.8
+    drawn = bars([Bar("a", 0.4, 0.3, 0.47, "40%")])
+    assert "<span>0</span><span>25%</span><span>50%</span>" in drawn
     assert top_of([]) == 1.0
 
 

@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 COLOURS = 7  # classes c0 to c6 of the page; c0 is the base's
 
+TOPS = (0.04, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)  # ends of scales whose middle is round, too
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -24,9 +26,9 @@ class Bar:
 
 
 def top_of(items: Sequence[Bar]) -> float:
-    """The end of a scale from 0 that holds all of `items`: the next multiple of 5%, at most 1."""
+    """The end of a scale from 0 that holds all of `items`: the next of `TOPS`."""
     highest = max((bar.high for bar in items if math.isfinite(bar.high)), default=1.0)
-    return min(1.0, math.ceil(highest * 20) / 20) or 1.0
+    return next((top for top in TOPS if top >= highest), 1.0)
 
 
 def bars(items: Sequence[Bar], *, title: str = "", top: float | None = None) -> Markup:

@@ -72,6 +72,8 @@ def mean_drift(base: Method, method: Method, part_mask: PartMask | None = None) 
 
 def _pairs(base: Method, method: Method) -> Iterator[tuple[Key, Image, Image]]:
     shared = [key for key in base.samples if key in method.samples]
+    if not shared:
+        return
     for key in tqdm(shared, desc=f"drift of {method.name}", unit="image"):
         before, after = _image(base, key), _image(method, key)
         if before is not None and after is not None and before.shape == after.shape:

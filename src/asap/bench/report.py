@@ -130,8 +130,9 @@ def repeat(methods: Sequence[Method], before: Sequence[str], config: Config) -> 
     """The commands that give this page again, `before` first: those of data and training."""
     lines = [*before, *_commands(made for m in methods for made in (m.made, m.judged))]
     versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
-    settings = to_json(methods[0].judged.get("identity", {}).get("settings"))
-    note = f"Judged with asap {versions}; the judge's settings: {settings}."
+    settings = methods[0].judged.get("identity", {}).get("settings") or {}
+    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
+    note = f"Judged with asap {versions}" + (f"; the judge's settings: {told}." if told else ".")
     return Section(
         "To repeat this", commands=[*lines, command.spell(config, "report", "judgements")], note=note
     )

@@ -223,6 +223,13 @@ def pictures(methods: Sequence[Method], first: int, differing: int) -> list[Sect
     rest = [key for key in keys if key not in start]
     differ = disagreements(methods, rest, differing) if len(methods) > 1 else []
     parts = []
+    gone = [method.name for method in methods if method.images is None]
+    if gone:
+        text = (
+            f"The images of {', '.join(gone)} are no longer where the judgements say, so that there are "
+            "neither pictures nor a drift of them here."
+        )
+        parts.append(Section("Pictures", text))
     if start:
         text = f"The first {len(start)} prompts of the file, one image each; nobody chose them."
         parts.append(Section("The first prompts", text, gallery=rows(methods, start)))
