@@ -82,8 +82,7 @@ class Steps:
 
     @property
     def seconds(self) -> float:
-        spent = {str(row["step"]): float(row["seconds"]) for row in store.read_rows(self._log)}
-        return sum(spent.values())
+        return sum(float(row["seconds"]) for row in store.read_rows(self._log))
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
@@ -160,8 +159,8 @@ def _examples(pairs: Path, look: float) -> Section:
         first.setdefault(row["error"], row)
     text = (
         "What the models were aligned on: the first pair of each error. Outside the mask no pixel differs. "
-        "Each objective had four settings to choose from by its error rate on 150 other prompts, with equal "
-        "data, steps and seed."
+        "Each objective had four settings to choose from by its error rate on 150 other prompts, by the mean "
+        "of three training seeds."
     )
     if look:
         text += (
