@@ -54,6 +54,8 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
         parameters.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
     )
     start = checkpoint.read(config.out / CHECKPOINT, parameters, optimizer)
+    if start >= config.steps and accelerator.is_main_process:
+        print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
     _drop_log_from(config.out / LOG, start)
     loop(config, backbone, pairs, parameters, optimizer, accelerator, start)
     accelerator.wait_for_everyone()

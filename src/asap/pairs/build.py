@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 from tqdm import tqdm
@@ -29,6 +30,10 @@ from asap.pairs.worker import Rules, process
 from asap.records import Photo
 from asap.store import exclusive, file_id, open_run
 
+DEGRADATIONS_HELP = (
+    f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
+)
+
 
 @dataclass(frozen=True)
 class Config:
@@ -41,14 +46,14 @@ class Config:
     size: int = 1024
     """Longest side of the pictures in pixels; larger photos are scaled down. (Training scales the short side
     to the model's resolution: where that is 1024, photos of 3:2 want 1536 here.)"""
-    degradations: str = ""
-    """Names of the degradations to use, separated by commas; all where none is named."""
+    degradations: Annotated[str, tyro.conf.arg(help=DEGRADATIONS_HELP)] = ""
     per_region: int = 2
     """Most pairs of one hand, face or body."""
     per_photo: int = 12
     """Most pairs of one photo; its hands, faces and bodies take turns."""
     exclude: tuple[str, ...] = ()
-    """Patterns of files to leave out, such as "ai_*" or "drafts/*"; pairs made of them before are dropped."""
+    """Patterns of files to leave out, such as "ai_*" or "drafts/*", given after the folder of photos; pairs
+    made of them before are dropped."""
     ssim_inside: float = 0.85
     """Largest similarity inside the mask at which an error counts as seen."""
     ssim_outside: float = 0.98

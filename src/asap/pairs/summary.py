@@ -30,7 +30,7 @@ def of_files(
         speed: how fast it went, in words, or "".
     """
     unpaired = [Skipped(source, row["skipped"]) for source, row in accounts.items() if row["skipped"]]
-    left = sorted([*skipped, *unpaired])
+    left = [*sorted(unpaired), *sorted(skipped)]  # what is no photo comes last
     write_atomic(folder / "skipped.jsonl", "".join(to_json(file._asdict()) + "\n" for file in left))
     own = sum(1 for row in accounts.values() if row["captioned"])
     lines = [

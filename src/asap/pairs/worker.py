@@ -75,6 +75,9 @@ def nothing_made(regions: Sequence[Region], rejected: Sequence[Row]) -> str:
     """Why no pair came of a photo, in a few words."""
     if not regions:
         return "nobody found: no hand, face or body that is large enough"
+    if not rejected:
+        found = ", ".join(sorted({region.part for region in regions}))
+        return f"no error asked for is of a part that was found ({found})"
     reasons = Counter(row["reason"] for row in rejected)
     return "no error suits it: " + ", ".join(reason for reason, _ in reasons.most_common(2))
 

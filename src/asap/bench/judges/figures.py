@@ -46,7 +46,7 @@ class Library:
 
 
 class Figures:
-    """The `Judge` of pictures of figures (24 x 24), right on 98% and more of rendered hands (benchmarks/figures.md)."""
+    """The `Judge` of pictures of figures (24 x 24); benchmarks/figures.md says how often it errs."""
 
     name = "figures"
 
