@@ -1,0 +1,83 @@
+"""Pairs of drawn people: a scene by seed, one error of its skeleton, both rendered; the mask is exact."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+
+from asap import store
+from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
+from asap.figures.people import scenes
+from asap.figures.people.figure import Figure
+from asap.figures.people.render import render_people
+from asap.pairs import gates
+from asap.pairs.composite import crop_box
+from asap.pairs.people_errors import PEOPLE_ERRORS, with_error
+from asap.records import Pair
+
+SIZE = 256
+SMALLEST_SIZE = 64
+SCENES = 12  # drawn for an error before the next error takes its place
+
+
+class Draft(NamedTuple):
+    """A scene with an error: not rendered yet, so it may turn out not to be seen."""
+
+    scene: scenes.Scene
+    seed: int
+    error: str
+    correct: Figure
+    faulty: Figure
+
+
+def pair(seed: int, number: int, size: int) -> Pair:
+    """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local."""
+    return next(made for draft in drafts(seed, number) if (made := _rendered(draft, size)) is not None)
+
+
+def drafts(seed: int, number: int) -> Iterator[Draft]:
+    """Scenes that allow the error whose turn it is, then the errors after it; they do not end."""
+    turn = number % len(PEOPLE_ERRORS)
+    order = PEOPLE_ERRORS[turn:] + PEOPLE_ERRORS[:turn]
+    attempt = 0
+    while True:
+        for error, _ in product(order, range(SCENES)):
+            own = store.seed_of(seed, "person", number, attempt)
+            attempt += 1
+            scene = scenes.scene(own)
+            correct = scenes.figure(scene)
+            try:
+                faulty = with_error(correct, error, random.Random(own))
+            except NotPossible:
+                continue
+            yield Draft(scene, own, error, correct, faulty)
+
+
+def _rendered(draft: Draft, size: int) -> Pair | None:
+    """The pair of a draft, or None where the error is hardly seen, or is most of the picture."""
+    (chosen, rejected), _ = render_people([draft.correct, draft.faulty], size)
+    mask = np.any(chosen != rejected, axis=-1)
+    if not mask.any():
+        return None
+    metrics = gates.similarity(chosen, rejected, mask)
+    if gates.refusal(metrics, mask, gates.Gates()):
+        return None
+    row = SKELETON_ERRORS[draft.error]
+    return Pair(
+        id=store.content_id("person", size, draft.seed, draft.error, draft.scene.caption),
+        prompt=draft.scene.caption,
+        chosen=chosen,
+        rejected=rejected,
+        mask=mask,
+        part=row.part,
+        error=row.error,
+        degradation=f"skeleton_{draft.error}",
+        box=crop_box(mask) or (0, 0, 0, 0),
+        source=f"figure {draft.seed}",
+        seed=draft.seed,
+        metrics=metrics,
+    )
