@@ -12,7 +12,7 @@ import numpy as np
 
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.anatomy.skeletons import Extra, Skeleton
-from asap.figures.people.figure import Figure
+from asap.figures.people.figure import PARTS, Figure
 from asap.records import Points
 
 # swapped hands do not read: points alone do not tell a palm from a back, so the renderer paints a proper hand
@@ -50,9 +50,29 @@ def with_error(figure: Figure, name: str, rng: random.Random) -> Figure:
     faulty = with_skeleton(figure, SKELETON_ERRORS[name].function(skeleton_of(figure), rng))
     if any(_differs(figure, faulty, part) for part in _holding(figure)):
         raise NotPossible("the object would go with the hand")
+    if name == "misplaced_limb" and _legs_differ(figure, faulty):
+        raise NotPossible("legs are painted behind the chest, from which this one would grow")
     if figure.look.object == "bench" and not np.array_equal(figure.body[[19, 22]], faulty.body[[19, 22]]):
         raise NotPossible("the bench stands where the heels are")
     return faulty
+
+
+def _legs_differ(before: Figure, after: Figure) -> bool:
+    return not np.array_equal(before.body[13:17], after.body[13:17])
+
+
+def extent(before: Figure, after: Figure) -> float:
+    """The longer side, in picture heights, of the box of all points in view that one has and the other has not."""
+    points = np.concatenate([_lone(before, after), _lone(after, before)])
+    seen = points[((points > 0) & (points < 1)).all(axis=1)]
+    return float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
+
+
+def _lone(figure: Figure, other: Figure) -> Points:
+    """(K, 2) points of `figure`, and of its extras, that are not where `other` has them."""
+    own = [(getattr(figure, part), getattr(other, part)) for part in PARTS]
+    moved = [mine[(mine != theirs).any(axis=1)] for mine, theirs in own]
+    return np.concatenate([*moved, *(points for _, points in figure.extras)])
 
 
 def _holding(figure: Figure) -> tuple[str, ...]:

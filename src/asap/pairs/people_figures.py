@@ -16,12 +16,13 @@ from asap.figures.people.figure import Figure
 from asap.figures.people.render import render_people
 from asap.pairs import gates
 from asap.pairs.composite import crop_box
-from asap.pairs.people_errors import PEOPLE_ERRORS, with_error
+from asap.pairs.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.records import Pair
 
 SIZE = 256
 SMALLEST_SIZE = 64
-SCENES = 12  # drawn for an error before the next error takes its place
+LEAST_EXTENT = 0.09  # picture heights; the longer side of an error that reads at once
+SCENES = 24  # drawn for an error before the next error takes its place
 
 
 class Draft(NamedTuple):
@@ -54,6 +55,8 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
                 faulty = with_error(correct, error, random.Random(own))
             except NotPossible:
                 continue
+            if extent(correct, faulty) < LEAST_EXTENT / 2:
+                continue  # its picture need not be drawn to know
             yield Draft(scene, own, error, correct, faulty)
 
 
@@ -61,7 +64,8 @@ def _rendered(draft: Draft, size: int) -> Pair | None:
     """The pair of a draft, or None where the error is hardly seen, or is most of the picture."""
     (chosen, rejected), _ = render_people([draft.correct, draft.faulty], size)
     mask = np.any(chosen != rejected, axis=-1)
-    if not mask.any():
+    box = crop_box(mask)
+    if box is None or max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * size:
         return None
     metrics = gates.similarity(chosen, rejected, mask)
     if gates.refusal(metrics, mask, gates.Gates()):
@@ -76,7 +80,7 @@ def _rendered(draft: Draft, size: int) -> Pair | None:
         part=row.part,
         error=row.error,
         degradation=f"skeleton_{draft.error}",
-        box=crop_box(mask) or (0, 0, 0, 0),
+        box=box,
         source=f"figure {draft.seed}",
         seed=draft.seed,
         metrics=metrics,
