@@ -62,7 +62,7 @@ def _legs_differ(before: Figure, after: Figure) -> bool:
 
 
 def extent(before: Figure, after: Figure) -> float:
-    """The longer side, in picture heights, of the box of all points in view that one has and the other has not."""
+    """The longer side, in picture heights, of the box of the points in view that only one of both has."""
     points = np.concatenate([_lone(before, after), _lone(after, before)])
     seen = points[((points > 0) & (points < 1)).all(axis=1)]
     return float(np.ptp(seen, axis=0).max()) if len(seen) else 0.0
