@@ -69,7 +69,7 @@ def writer(count: int, size: int, look: float) -> Callable[[], object]:
 
     def write() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            figures.run(figures.Config(Path(folder) / "pairs", count, size=size, look=look))
+            figures.run(figures.Config(Path(folder) / "pairs", pairs=count, size=size, look=look))
 
     return write
 

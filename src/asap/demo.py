@@ -110,11 +110,13 @@ def _stages(config: Config, steps: Steps) -> None:
 
 
 def _pairs(config: Config) -> figures.Config:
-    return figures.Config(config.out / "pairs", config.pairs, config.seed, look=config.look, biased=True)
+    return figures.Config(
+        config.out / "pairs", pairs=config.pairs, seed=config.seed, look=config.look, biased=True
+    )
 
 
 def _fresh(config: Config) -> figures.Config:
-    return figures.Config(config.out / "fresh", 1, PROMPT_SEED, prompts=config.prompts)
+    return figures.Config(config.out / "fresh", pairs=1, seed=PROMPT_SEED, prompts=config.prompts)
 
 
 def _train(config: Config, method: str, settings: Mapping[str, float], pairs: Path) -> None:

@@ -35,7 +35,12 @@ class Brush:
         return Finish(colour, NUMBER[label], max(1.0, 0.95 * thickness * self.unit), edge, ink)
 
     def rooted(self, finish: Finish, root: Points, ahead: Points, radius: float) -> Finish:
-        """`finish` without outline around a root, except `ahead` of it; `radius` in statures."""
+        """`finish` without outline around a root, except `ahead` of it; `radius` in statures.
+
+        An unknown root, as of the part of a limb beyond a break, leaves the outline whole.
+        """
+        if not np.isfinite([*root, *ahead]).all():
+            return finish
         x, y = ahead / max(float(np.linalg.norm(ahead)), 1e-6)
         return replace(finish, root=(float(root[0]), float(root[1]), float(x), float(y), radius * self.unit))
 

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
-from asap.figures.people.catalogue import POSES
+from asap.figures.people.catalogue import CATEGORIES, POSES
 from asap.figures.people.figure import Figure, Look
 from asap.figures.people.framing import framed
 from asap.figures.people.looks import BACKGROUNDS, BOTTOMS, CLOTHES, HAIRS, SHOES, SKINS, STYLES
 from asap.figures.people.poses import Pose, mirrored, solve, varied
+from asap.records import Prompt
+from asap.store import content_id, seed_of
 
 EXPRESSIONS = ("neutral", "smiling", "smiling", "laughing")
 # poses whose thighs a skirt would have to follow
@@ -104,6 +106,18 @@ def scene(seed: int, pose: str | None = None, framing: str | None = None) -> Sce
     framing = framing or str(rng.choice([*entry.framings, *close]))
     look = replace(_look(rng, pose), object=entry.object, holder=side)
     return Scene(seed, pose, framing, str(rng.choice(list(EXPRESSIONS))), side, look)
+
+
+def prompts(count: int, seed: int) -> list[Prompt]:
+    """`count` prompts of random scenes with their facts, the categories in turn."""
+    made = []
+    for i in range(count):
+        own = seed_of(seed, "person prompt", i)
+        category = CATEGORIES[i % len(CATEGORIES)]
+        poses = [name for name, entry in POSES.items() if entry.category == category]
+        drawn = scene(own, str(np.random.default_rng([own, 2]).choice(poses)))
+        made.append(Prompt(content_id(seed, i, drawn.caption), drawn.caption, category, drawn.facts))
+    return made
 
 
 def _look(rng: np.random.Generator, pose: str) -> Look:

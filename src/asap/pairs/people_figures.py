@@ -1,0 +1,99 @@
+"""Pairs of drawn people: a scene by seed, one error of its skeleton, both rendered; the mask is exact."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from asap import store
+from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
+from asap.figures.people import scenes
+from asap.figures.people.catalogue import POSES
+from asap.figures.people.figure import Figure
+from asap.figures.people.render import render_people
+from asap.pairs import gates
+from asap.pairs.composite import crop_box
+from asap.pairs.people_errors import PEOPLE_ERRORS, extent, with_error
+from asap.records import Pair
+
+SIZE = 256
+SMALLEST_SIZE = 64
+LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
+LEAST_SHARE = {"face": 0.002, "hand": 0.005, "body": 0.005}  # of the picture, its pixels
+SCENES = 12  # drawn for an error before the next error takes its place
+PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
+CLOSE_UPS = sorted(scenes.CLOSE_UPS)
+
+
+class Draft(NamedTuple):
+    """A scene with an error: not rendered yet, so it may turn out not to be seen."""
+
+    scene: scenes.Scene
+    seed: int
+    error: str
+    correct: Figure
+    faulty: Figure
+
+
+def pair(seed: int, number: int, size: int) -> Pair:
+    """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local."""
+    return next(made for draft in drafts(seed, number) if (made := _rendered(draft, size)) is not None)
+
+
+def drafts(seed: int, number: int) -> Iterator[Draft]:
+    """Scenes that allow the error whose turn it is, then the errors after it; they do not end."""
+    turn = number % len(PEOPLE_ERRORS)
+    order = PEOPLE_ERRORS[turn:] + PEOPLE_ERRORS[:turn]
+    for attempt in count():
+        error = order[attempt // SCENES % len(order)]
+        own = store.seed_of(seed, "person", number, attempt)
+        scene = scenes.scene(own, _suited(error, attempt, own))
+        correct = scenes.figure(scene)
+        try:
+            faulty = with_error(correct, error, random.Random(own))
+        except NotPossible:
+            continue
+        if extent(correct, faulty) > LEAST_EXTENT / 2:  # else its picture need not be drawn to know
+            yield Draft(scene, own, error, correct, faulty)
+
+
+def _suited(error: str, attempt: int, seed: int) -> str | None:
+    """A pose in which an error reads: faces in portraits, every other time fingers close up; None for any."""
+    part = SKELETON_ERRORS[error].part
+    if part == "face":
+        return random.Random(seed).choice(PORTRAITS)
+    if part == "hand" and error != "second_hand" and attempt % 2 == 0:
+        return random.Random(seed).choice(CLOSE_UPS)
+    return None
+
+
+def _rendered(draft: Draft, size: int) -> Pair | None:
+    """The pair of a draft, or None where the error is hardly seen, or is most of the picture."""
+    (chosen, rejected), _ = render_people([draft.correct, draft.faulty], size)
+    mask = np.any(chosen != rejected, axis=-1)
+    box, row = crop_box(mask), SKELETON_ERRORS[draft.error]
+    if box is None or mask.mean() < LEAST_SHARE[row.part]:
+        return None
+    if max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * size:
+        return None
+    metrics = gates.similarity(chosen, rejected, mask)
+    if gates.refusal(metrics, mask, gates.Gates()):
+        return None
+    return Pair(
+        id=store.content_id("person", size, draft.seed, draft.error, draft.scene.caption),
+        prompt=draft.scene.caption,
+        chosen=chosen,
+        rejected=rejected,
+        mask=mask,
+        part=row.part,
+        error=row.error,
+        degradation=f"skeleton_{draft.error}",
+        box=box,
+        source=f"figure {draft.seed}",
+        seed=draft.seed,
+        metrics=metrics,
+    )
