@@ -26,7 +26,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import CLIPTextModel, T5EncoderModel
 
-from asap.align import latents, train
+from asap.align import latents, loop, train
 from asap.align.recipes import RECIPES
 from asap.backbones import load, lora
 from asap.backbones.mini import CaptionEmbedding
@@ -120,8 +120,8 @@ def print_speed(config: Config, pairs: Path, folder: Path) -> None:
     loops = {name: stepper(name, config.steps, pairs, folder) for name in OBJECTIVES}
     seconds: dict[str, list[float]] = {name: [] for name in OBJECTIVES}
     for _ in range(config.runs + 1):
-        for name, loop in loops.items():
-            seconds[name].append(cpu_seconds(loop) / config.steps * 1e3)
+        for name, run_steps in loops.items():
+            seconds[name].append(cpu_seconds(run_steps) / config.steps * 1e3)
     print("\n| objective | ms a step (16 pairs) | range | to sft |\n|---|---:|---:|---:|")
     for name, values in seconds.items():
         ratios = [value / sft for value, sft in zip(values[1:], seconds["sft"][1:], strict=True)]
@@ -132,14 +132,14 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     """A call that is the training loop over `steps` steps, with its log and one checkpoint."""
     backbone, out = load.load("mini"), folder / f"speed-{objective}"
     config = train.Config("mini", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
-    config = train.complete(config, backbone)
+    config = train.complete(config, backbone.name, backbone.native_size)
     data = latents.prepare(backbone, str(pairs), folder / "cache-1", resolution=24, mask_dilation=0)
     rank = RECIPES["mini"].rank
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=rank, alpha=rank, seed=0)
     parameters = {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(parameters.values())
     accelerator = Accelerator(cpu=True)
-    return lambda: train.loop(config, backbone, data, parameters, optimizer, accelerator, 0)
+    return lambda: loop.loop(config, backbone, data, parameters, optimizer, accelerator, 0)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
