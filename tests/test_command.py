@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import tyro
 
-from asap.command import parse, spell
+from asap.command import Settings, parse, spell
 
 
 @dataclass(frozen=True)
-class Config:
-    """A stage."""
+class Config(Settings):
+    """A stage that does many things, all of which take a long while to say and more than one line.
+
+    And another paragraph."""
 
     folders: tyro.conf.Positional[tuple[str, ...]]
     """Some folders."""
@@ -24,6 +27,10 @@ class Config:
     """No words."""
     loud: bool = True
     """Many words."""
+    lora: Path | None = None
+    """A file."""
+    weights: tuple[Path, ...] = ()
+    """More files."""
 
 
 def test_a_spelled_command_parses_back() -> None:
@@ -36,3 +43,20 @@ def test_a_spelled_command_parses_back() -> None:
 
 def test_defaults_are_left_out() -> None:
     assert spell(Config((), Path("x")), "stage", "folders") == "asap stage --out x"
+
+
+def test_paths_may_be_strings() -> None:
+    config = Config(("a",), "x", lora="y", weights=["z"])  # type: ignore[arg-type]
+    assert config == Config(("a",), Path("x"), lora=Path("y"), weights=(Path("z"),))
+    assert config.folders == ("a",) and Config((), Path("x")).lora is None
+
+
+def test_the_help_fits_the_terminal_and_does_not_offer_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        parse(Config, ["--help"], "stage")
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 60 and "\n\n  And another paragraph." in shown
+    assert "--lora PATH" in shown

@@ -19,6 +19,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from diffusers import DiffusionPipeline
+from peft.tuners.lora import Linear
 from safetensors.torch import load_file
 
 from asap.align import latents, loop, train
@@ -220,11 +221,20 @@ def test_bfloat16_trains_a_float32_lora_after_a_run_in_float32(
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
 def test_gradient_checkpointing_recomputes_and_changes_nothing(
-    family: str, request: pytest.FixtureRequest, pairs: Path, tmp_path: Path
+    family: str, request: pytest.FixtureRequest, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model: Path = request.getfixturevalue(family)
+    calls, real = [0], Linear.forward
+
+    def counted(*args: Any, **settings: Any) -> Any:
+        calls[0] += 1
+        return real(*args, **settings)
+
+    monkeypatch.setattr(Linear, "forward", counted)
     plain = train.run(config(model, pairs, tmp_path / "plain"))
+    once, calls[0] = calls[0], 0
     frugal = train.run(config(model, pairs, tmp_path / "frugal", gradient_checkpointing=True))
+    assert calls[0] > once
     a, b = load_file(plain / WEIGHTS), load_file(frugal / WEIGHTS)
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)

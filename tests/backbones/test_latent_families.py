@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from asap.backbones import lora
 from asap.backbones.backbone import Backbone, Frame
 from asap.backbones.load import load
 from asap.errors import UserError
-from tiny import tiny_flux, tiny_sdxl
+from tiny import flux_transformer, tiny_flux, tiny_sdxl
 
 PROMPTS = ["a photo of a person", "two hands"]
 FRAMES = [Frame((64, 64), (0, 0), (32, 32)), Frame((64, 48), (3, 5), (32, 32))]
@@ -224,6 +225,27 @@ def test_missing_weights_are_one_clear_line(tmp_path: Path) -> None:
     next((folder / "transformer").glob("*.safetensors")).unlink()
     with pytest.raises(UserError, match="cannot load transformer"):
         load(str(folder)).denoiser  # noqa: B018
+
+
+@pytest.mark.parametrize("family", ["flux", "sdxl"])
+def test_a_folder_of_half_precision_alone(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    plain = DiffusionPipeline.from_pretrained(request.getfixturevalue(family))
+    plain.save_pretrained(tmp_path, variant="fp16")
+    assert not list(tmp_path.rglob("diffusion_pytorch_model.safetensors"))
+    backbone = load(str(tmp_path))
+    assert backbone.encode(torch.zeros(1, 3, 32, 32)).shape[1] == 4
+    assert condition_of(backbone) and backbone.denoiser.dtype == torch.float32
+    assert len(backbone.generate(PROMPTS, [1, 2], steps=1, size=32)) == 2
+
+
+def test_schnell_draws_in_four_steps(flux: Path, tmp_path: Path) -> None:
+    shutil.copytree(flux, tmp_path / "schnell")
+    flux_transformer(guidance_embeds=False).save_pretrained(tmp_path / "schnell" / "transformer")
+    fast = load(str(tmp_path / "schnell"))
+    default, four = (fast.generate(PROMPTS, [1, 2], steps=steps, size=32) for steps in (None, 4))
+    assert np.array_equal(np.stack(default), np.stack(four))
 
 
 @pytest.mark.parametrize("content", [None, "{", "[]", "{}"])

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from asap import command, store
+from asap import command, progress, store
 from asap.align import checkpoint
 from asap.backbones import schedule
 from asap.backbones.cpu import tune_allocator
@@ -25,7 +24,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(command.Settings):
     """Train the embedded model `mini` from scratch on rendered hands. The same command again resumes."""
 
     out: Path
@@ -93,7 +92,9 @@ def _train(
 ) -> None:
     captions, pictures = render_set(config.images, config.seed)
     losses: list[float] = []
-    bar = tqdm(range(start, config.steps), initial=start, total=config.steps, desc="pretrain", unit="step")
+    bar = progress.bar(
+        range(start, config.steps), initial=start, total=config.steps, desc="pretrain", unit="step"
+    )
     for step in bar:
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * min(1, (step + 1) / 50) * (1 - step / config.steps)
@@ -107,7 +108,7 @@ def _train(
         losses.append(loss.item())
         if (step + 1) % 100 == 0 or step + 1 == config.steps:
             curve.append({"step": step, "loss": sum(losses) / len(losses)})
-            bar.set_postfix(loss=f"{curve[-1]['loss']:.4f}")
+            bar.set_postfix(loss=f"{curve[-1]['loss']:.4f}", refresh=False)
             losses.clear()
             text = "".join(store.to_json(row) + "\n" for row in curve)
             store.write_atomic(config.out / "curve.jsonl", text)

@@ -22,9 +22,13 @@ def _of_recipe(setting: str) -> Any:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(command.Settings):
     """Align a model on the preference pairs of a HAP dataset. The same command again resumes; more --steps
-    continue a finished run."""
+    continue a finished run.
+
+    Watch in log.jsonl and TensorBoard: delta_mean, how far the model has come to prefer the good pictures
+    beyond the untrained one (asap drives it to tau); winner_rise and loser_rise, how much worse than the
+    untrained one it predicts good and faulty pictures. A winner_rise that grows is over-optimisation."""
 
     model: str
     """`mini`, a local folder in diffusers' layout, or a hub id (FLUX.1 and SDXL)."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import Pretrained, generators, posterior_mean, to_uint8
+from asap.backbones.parts import Pretrained, generators, posterior_mean, readable_errors, to_uint8
 from asap.records import Image
 
 TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
@@ -48,7 +48,21 @@ class Flux(Pretrained):
 
     @cached_property
     def _pipeline(self) -> Any:
-        return self.pipeline(FluxPipeline, "the pipeline")
+        pipeline = self.pipeline(FluxPipeline, "the pipeline")
+        pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
+        return pipeline
+
+    @cached_property
+    def _schnell(self) -> bool:
+        """Whether this is FLUX.1-schnell: made for few steps and short texts."""
+        with readable_errors(self.source, "transformer"):
+            config = FluxTransformer2DModel.load_config(
+                self.source, subfolder="transformer", revision=self.revision
+            )
+        return not config.get("guidance_embeds", False)
+
+    def _text_length(self, pipeline: Any) -> int:
+        return min(256 if self._schnell else 512, int(pipeline.tokenizer_2.model_max_length))
 
     def free_encoders(self) -> None:
         for part in ("_vae", "_text"):
@@ -59,7 +73,7 @@ class Flux(Pretrained):
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
-        length = min(512, self._text.tokenizer_2.model_max_length)
+        length = self._text_length(self._text)
         embeddings, pooled, _ = self._text.encode_prompt(list(prompts), None, max_sequence_length=length)
         return {"embeddings": embeddings, "pooled": pooled}
 
@@ -121,7 +135,7 @@ class Flux(Pretrained):
         guidance: float | None = None,
         size: int | None = None,
     ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=28)
+        steps, side = self.drawing(steps, size, default_steps=4 if self._schnell else 28)
         images = self._pipeline(
             list(prompts),
             height=side,
@@ -129,7 +143,7 @@ class Flux(Pretrained):
             num_inference_steps=steps,
             guidance_scale=3.5 if guidance is None else guidance,
             generator=generators(seeds),
-            max_sequence_length=min(512, self._pipeline.tokenizer_2.model_max_length),
+            max_sequence_length=self._text_length(self._pipeline),
             output_type="np",
         ).images
         return to_uint8(images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -92,8 +92,15 @@ class Pretrained:
         return steps or default_steps, self.native_size if size is None else self.check_size(size)
 
     def _load(self, cls: Any, what: str, **settings: Any) -> Any:
+        load = partial(cls.from_pretrained, self.source, revision=self.revision, use_safetensors=True)
         with readable_errors(self.source, what):
-            return cls.from_pretrained(self.source, revision=self.revision, use_safetensors=True, **settings)
+            try:
+                return load(**settings)
+            except (OSError, ValueError) as missing:
+                try:
+                    return load(**settings, variant="fp16")  # some folders hold half precision alone
+                except (OSError, ValueError):
+                    raise missing from None
 
 
 def check_device(device: str) -> str:

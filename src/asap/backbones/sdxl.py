@@ -45,7 +45,9 @@ class SDXL(Pretrained):
 
     @cached_property
     def _pipeline(self) -> Any:
-        return self.pipeline(StableDiffusionXLPipeline, "the pipeline", add_watermarker=False)
+        pipeline = self.pipeline(StableDiffusionXLPipeline, "the pipeline", add_watermarker=False)
+        pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
+        return pipeline
 
     @cached_property
     def _scheduler(self) -> Any:
