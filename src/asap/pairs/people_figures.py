@@ -23,7 +23,7 @@ from asap.records import Pair
 SIZE = 256
 SMALLEST_SIZE = 64
 LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
-LEAST_SHARE = {"face": 0.002, "hand": 0.005, "body": 0.005}  # of the picture, its pixels
+LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
 SCENES = 12  # drawn for an error before the next error takes its place
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
@@ -51,7 +51,7 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
     for attempt in count():
         error = order[attempt // SCENES % len(order)]
         own = store.seed_of(seed, "person", number, attempt)
-        scene = scenes.scene(own, _suited(error, attempt, own))
+        scene = scenes.scene(own, _suited(error, own))
         correct = scenes.figure(scene)
         try:
             faulty = with_error(correct, error, random.Random(own))
@@ -61,12 +61,12 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
             yield Draft(scene, own, error, correct, faulty)
 
 
-def _suited(error: str, attempt: int, seed: int) -> str | None:
-    """A pose in which an error reads: faces in portraits, every other time fingers close up; None for any."""
+def _suited(error: str, seed: int) -> str | None:
+    """A pose in which an error reads: faces in portraits, fingers on a hand that shows; None for any."""
     part = SKELETON_ERRORS[error].part
     if part == "face":
         return random.Random(seed).choice(PORTRAITS)
-    if part == "hand" and error != "second_hand" and attempt % 2 == 0:
+    if part == "hand" and error != "second_hand":
         return random.Random(seed).choice(CLOSE_UPS)
     return None
 
