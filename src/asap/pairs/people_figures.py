@@ -27,6 +27,7 @@ LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, i
 SCENES = 12  # drawn for an error before the next error takes its place
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
+WHOLE_BODIES = sorted(name for name, entry in POSES.items() if entry.category == "full body")
 
 
 class Draft(NamedTuple):
@@ -62,13 +63,13 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
 
 
 def _suited(error: str, seed: int) -> str | None:
-    """A pose in which an error reads: faces in portraits, fingers on a hand that shows; None for any."""
+    """A pose in which an error reads: faces in portraits, fingers on a hand that shows, knees bent; None for any."""
     part = SKELETON_ERRORS[error].part
     if part == "face":
         return random.Random(seed).choice(PORTRAITS)
     if part == "hand" and error != "second_hand":
         return random.Random(seed).choice(CLOSE_UPS)
-    return None
+    return random.Random(seed).choice(WHOLE_BODIES) if error == "reversed_joint" else None
 
 
 def _rendered(draft: Draft, size: int) -> Pair | None:
