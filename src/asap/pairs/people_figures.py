@@ -63,7 +63,7 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
 
 
 def _suited(error: str, seed: int) -> str | None:
-    """A pose in which an error reads: faces in portraits, fingers on a hand that shows, knees bent; None for any."""
+    """A pose in which an error reads: portraits, hands that show, bent knees; None where any pose will do."""
     part = SKELETON_ERRORS[error].part
     if part == "face":
         return random.Random(seed).choice(PORTRAITS)
