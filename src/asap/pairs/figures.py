@@ -31,8 +31,6 @@ class Config:
 
     out: Path
     """Folder of the dataset."""
-    kind: Literal["hands", "people"] = "hands"
-    """Lone hands, as the embedded model `mini` draws, or whole people."""
     pairs: int = 2000
     """How many pairs."""
     seed: int = 0
@@ -46,6 +44,8 @@ class Config:
     """Hands only: keep to two skins and two backgrounds, as a collection of photos might."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
+    kind: Literal["hands", "people"] = "hands"
+    """Lone hands, as the embedded model `mini` draws, or whole people."""
 
 
 def run(config: Config) -> Path:

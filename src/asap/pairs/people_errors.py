@@ -15,9 +15,10 @@ from asap.anatomy.skeletons import Extra, Skeleton
 from asap.figures.people.figure import PARTS, Figure
 from asap.records import Points
 
-# swapped hands do not read: points alone do not tell a palm from a back, so the renderer paints a proper hand
-# of that arm, turned round
-UNREADABLE = ("swapped_hands",)
+# What does not read when drawn. Swapped hands: points alone do not tell a palm from a back, so the renderer
+# paints a proper hand of that arm, turned round. A displaced nose and a tilted eye look like a turned head
+# and an expression: the nose is little more than a shadow, and eyes are nearly round.
+UNREADABLE = ("swapped_hands", "nose_displaced", "eye_tilted")
 PEOPLE_ERRORS = tuple(name for name in SKELETON_ERRORS if name not in UNREADABLE)
 """The names in `SKELETON_ERRORS` that read at once in drawn people."""
 

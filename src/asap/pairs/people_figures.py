@@ -23,10 +23,11 @@ from asap.records import Pair
 SIZE = 256
 SMALLEST_SIZE = 64
 LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
-LEAST_SHARE = {"face": 0.002, "hand": 0.005, "body": 0.005}  # of the picture, its pixels
+LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
 SCENES = 12  # drawn for an error before the next error takes its place
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
+WHOLE_BODIES = sorted(name for name, entry in POSES.items() if entry.category == "full body")
 
 
 class Draft(NamedTuple):
@@ -51,7 +52,7 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
     for attempt in count():
         error = order[attempt // SCENES % len(order)]
         own = store.seed_of(seed, "person", number, attempt)
-        scene = scenes.scene(own, _suited(error, attempt, own))
+        scene = scenes.scene(own, _suited(error, own))
         correct = scenes.figure(scene)
         try:
             faulty = with_error(correct, error, random.Random(own))
@@ -61,14 +62,14 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
             yield Draft(scene, own, error, correct, faulty)
 
 
-def _suited(error: str, attempt: int, seed: int) -> str | None:
-    """A pose in which an error reads: faces in portraits, every other time fingers close up; None for any."""
+def _suited(error: str, seed: int) -> str | None:
+    """A pose in which an error reads: portraits, hands that show, bent knees; None where any pose will do."""
     part = SKELETON_ERRORS[error].part
     if part == "face":
         return random.Random(seed).choice(PORTRAITS)
-    if part == "hand" and error != "second_hand" and attempt % 2 == 0:
+    if part == "hand" and error != "second_hand":
         return random.Random(seed).choice(CLOSE_UPS)
-    return None
+    return random.Random(seed).choice(WHOLE_BODIES) if error == "reversed_joint" else None
 
 
 def _rendered(draft: Draft, size: int) -> Pair | None:
