@@ -36,7 +36,8 @@ class Config:
     seed: int = 0
     """Decides everything that is drawn; the same seed gives the same bytes."""
     size: int | None = None
-    """Pixels a side; 24 for hands, which the embedded model `mini` wants, and 256 for people."""
+    """Pixels a side; 24 for hands, which the embedded model `mini` wants, and 256 for people, of
+    whom small pictures show few kinds of errors."""
     look: float = 0.0
     """Hands only: dose in [0, 1] of a photographic look (grading, light, vignette, noise), shared by both of
     a pair."""
