@@ -160,11 +160,6 @@ def taken_off_below(skeleton: Skeleton, joint: int) -> Skeleton:
     return moved_below(skeleton, joint, lambda points: np.full_like(points, np.nan))
 
 
-def angle_of(vector: Points) -> float:
-    """The direction of a vector (2,) in radians, from +x towards +y."""
-    return math.atan2(vector[1], vector[0])
-
-
 def angle_between(first: Points, second: Points) -> float:
     """By how many radians, in [-pi, pi], vector `first` (2,) is to be turned to point as `second` does."""
     cross, dot = first[0] * second[1] - first[1] * second[0], first @ second

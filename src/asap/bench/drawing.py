@@ -11,12 +11,10 @@ from typing import TypeVar
 
 import torch
 from PIL import Image as Pillow
-from tqdm import tqdm
 
-from asap import command
-from asap.backbones import lora
+from asap import command, progress
+from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
-from asap.backbones.load import load
 from asap.bench.generate import Config, plan
 from asap.bench.samples import METADATA
 from asap.errors import UserError
@@ -35,7 +33,6 @@ from asap.store import (
 
 T = TypeVar("T")
 PATCH = {"flux": 2, "mini": 4}  # latent positions a side that the denoiser takes as one
-HASHED = 1 << 26  # bytes up to which a weights file is hashed rather than measured
 
 
 def run(config: Config, prompts: Sequence[Prompt]) -> None:
@@ -46,7 +43,7 @@ def run(config: Config, prompts: Sequence[Prompt]) -> None:
     """
     weights = find_lora(config.lora) if config.lora else None
     device = _device(config.device)
-    backbone = load(config.model, device=device, dtype=dtype_for(config.dtype, device))
+    backbone = load.load(config.model, device=device, dtype=dtype_for(config.dtype, device))
     _check_size(config.size, backbone)
     claim = partial(_claim, config, _identity(config, prompts, weights, backbone))
     if (config.out / "config.json").exists():
@@ -122,7 +119,7 @@ def draw(
     called before anything is written, so that a model that cannot draw the first batch leaves no trace.
     """
     listed = {row["id"] for row in read_rows(out / METADATA)}
-    with tqdm(total=len(samples), initial=len(listed), desc="generate", unit="image") as progress:
+    with progress.bar(total=len(samples), initial=len(listed), desc="generate", unit="image") as bar:
         for chunk in _chunks(samples, batch):
             missing = [s for s in chunk if not (out / s.file_name).exists()]
             if missing:
@@ -132,7 +129,7 @@ def draw(
                 _write([(s, i) for s, i in zip(chunk, images, strict=True) if s in missing], out)
             unlisted = [s for s in chunk if s.id not in listed]
             append_rows(out / METADATA, unlisted)
-            progress.update(len(unlisted))
+            bar.update(len(unlisted))
 
 
 def _write(drawn: Sequence[tuple[Sample, Image]], out: Path) -> None:
@@ -171,7 +168,7 @@ def _identity(
     one."""
     return {
         "model": config.model,
-        "weights": _weights_id(Path(backbone.source)),
+        "weights": load.weights_id(backbone),
         "backbone": {"name": backbone.name, **backbone.settings},
         "lora": file_id(weights) if weights else None,
         "prompts": content_id([asdict(p) for p in prompts]),
@@ -180,10 +177,3 @@ def _identity(
         "guidance": config.guidance,
         "size": config.size,
     }
-
-
-def _weights_id(folder: Path) -> str | None:
-    """What the weights in a local folder are: their hashes, or for large files their sizes alone."""
-    files = sorted(folder.rglob("*.safetensors")) if folder.is_dir() else []
-    facts = [(f.name, size if (size := f.stat().st_size) > HASHED else file_id(f)) for f in files]
-    return content_id(facts) if facts else None

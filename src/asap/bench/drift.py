@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
+from asap import progress
 from asap.bench.results import Key, Method
 from asap.bench.samples import read_image
 from asap.records import Box, Image, Mask
@@ -74,7 +74,7 @@ def _pairs(base: Method, method: Method) -> Iterator[tuple[Key, Image, Image]]:
     shared = [key for key in base.samples if key in method.samples]
     if not shared:
         return
-    for key in tqdm(shared, desc=f"drift of {method.name}", unit="image"):
+    for key in progress.bar(shared, desc=f"drift of {method.name}", unit="image"):
         before, after = _image(base, key), _image(method, key)
         if before is not None and after is not None and before.shape == after.shape:
             yield key, before, after

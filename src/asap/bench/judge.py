@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import tyro
-from tqdm import tqdm
 
-from asap import command
+from asap import command, progress
 from asap.bench import samples as sample_files
 from asap.bench.judges.judge import NO_IMAGE, Judge
 from asap.errors import UserError
@@ -107,12 +106,12 @@ def run(config: Config) -> Path:
         open_run(config.out, "judge", identity, extra)
         done = {id_ for id_, j in read(config.out).items() if j.reason not in RETRIED}
         missing = [s for s in samples if s.id not in done]
-        with tqdm(
+        with progress.bar(
             total=len(samples), initial=len(samples) - len(missing), desc="judge", unit="image"
-        ) as progress:
+        ) as bar:
             for judgement in judge.judge(config.images, missing):
                 append_rows(config.out / JUDGEMENTS, [judgement])
-                progress.update()
+                bar.update()
         _check_scored(config.out)
     return config.out
 

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from tqdm import tqdm
 
-from asap import command
+from asap import command, progress
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import ledger, summary
@@ -161,12 +160,12 @@ def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: 
     work.mkdir(parents=True, exist_ok=True)
     started, pairs = time.monotonic(), 0
     job = functools.partial(process, folder=work, rules=rules)
-    with tqdm(total=total, initial=total - len(todo), unit="photo", dynamic_ncols=True) as bar:
+    with progress.bar(total=total, initial=total - len(todo), desc="build", unit="photo") as bar:
         for account in in_processes(job, todo, workers):
             pairs += account["pairs"]
             speed = f"{pairs / (time.monotonic() - started):.2f} pairs/s"
             bar.update()
-            bar.set_postfix_str(f"{pairs} pairs, {speed}")
+            bar.set_postfix_str(f"{pairs} pairs, {speed}", refresh=False)
     seconds = time.monotonic() - started
     return f"{len(todo)} photos in {seconds:.0f} s, {workers} at once, {speed}"
 

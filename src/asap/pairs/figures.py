@@ -7,9 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tqdm import tqdm
-
-from asap import command, store
+from asap import command, progress, store
 from asap.errors import UserError
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
@@ -68,7 +66,7 @@ def _write(config: Config) -> None:
         fresh = scenes.prompts(config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
         store.write_atomic(config.out / PROMPTS, lines)
-    bar = tqdm(draw(config), total=config.pairs, unit="pair", desc="figures")
+    bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
     what = f"{config.kind} of {_pixels(config)} pixels in {look}"
     notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}."]
