@@ -162,7 +162,7 @@ def _examples(pairs: Path, look: float) -> Section:
     text = (
         "What the models were aligned on: the first pair of each error. Outside the mask no pixel differs. "
         "Each objective had four settings to choose from by its error rate on 150 other prompts, by the mean "
-        "of three training seeds."
+        "of three training seeds. This page shows one training seed; others move a rate by some points."
     )
     if look:
         text += (
