@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from asap import command, progress, store
 from asap.align import checkpoint, interrupts, latents, objectives
-from asap.align.objectives import Objective, PairErrors
+from asap.align.objectives import UNPAIRED, Objective, PairErrors
 from asap.align.train import Config, complete
 from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
@@ -129,7 +129,7 @@ def loop(
             batch = pairs.batch(indices).to(accelerator.device)
             t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
             with autocast(config.dtype, accelerator.device):
-                errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective != "sft")
+                errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective not in UNPAIRED)
             row = update(config, objective, errors, parameters, optimizer, accelerator, step)
             rows.append(row)
             accelerator.log({k: v for k, v in row.items() if k != "step"}, step=step)
@@ -221,8 +221,8 @@ def update(
     accelerator.backward(loss)
     _average_gradients(parameters.values(), accelerator)
     norm = nn.utils.clip_grad_norm_(parameters.values(), config.max_grad_norm)
-    alpha = (config.alpha or 0.0) if config.objective == "asap" else 0.0
-    row = {"loss": loss.item(), **objectives.summarize(errors, alpha), "grad_norm": norm.item()}
+    gap = objectives.gap(config.objective, alpha=config.alpha or 0.0)
+    row = {"loss": loss.item(), **objectives.summarize(errors, gap), "grad_norm": norm.item()}
     row = _average_row(row, accelerator)
     _check_finite(row, step)
     rate = (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))

@@ -16,6 +16,11 @@ from asap.align.recipes import RECIPES, by_family
 from asap.errors import UserError
 
 
+Objective = Literal[
+    "asap", "bounded", "one_sided", "anchored", "area", "relative", "dpo", "local_dpo", "sft", "local_sft"
+]
+
+
 def _of_recipe(setting: str) -> Any:
     """Shows in the help what the recipes give for a setting that is left open."""
     return tyro.conf.arg(help_behavior_hint=f"(default: {by_family(setting)})")
@@ -36,8 +41,11 @@ class Config(command.Settings):
     """A HAP dataset: a folder made by `asap build` or `asap figures`, or a hub id."""
     out: Path
     """The run folder; `pytorch_lora_weights.safetensors` in it is the result."""
-    objective: Literal["asap", "dpo", "sft"] = "asap"
-    """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone."""
+    objective: Objective = "asap"
+    """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone. bounded is asap
+    and dpo, sft are local_dpo, local_sft without a region; the others change asap: one_sided does not pull
+    back beyond tau, anchored keeps the winner's error down, area weighs all regions alike, relative compares
+    logarithms of errors (docs/laboratory.md says what each is worth)."""
     steps: int = 1000
     """Optimiser steps."""
     seed: int = 0
@@ -47,9 +55,9 @@ class Config(command.Settings):
     learning_rate: Annotated[float | None, _of_recipe("learning_rate")] = None
     """AdamW's step size."""
     alpha: Annotated[float | None, _of_recipe("alpha")] = None
-    """Extra weight of errors inside the region (asap)."""
+    """Extra weight of errors inside the region (all but bounded, dpo and sft)."""
     tau: Annotated[float | None, _of_recipe("tau")] = None
-    """The margin that the preference gap is driven to (asap)."""
+    """The margin that the preference gap is driven to (asap and what changes it)."""
     beta: Annotated[float | None, _of_recipe("beta")] = None
     """DPO's inverse temperature, in the convention of diffusers' script."""
     rank: Annotated[int | None, _of_recipe("rank")] = None

@@ -24,8 +24,8 @@ from asap.pairs import ledger, summary
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.gates import Gates
 from asap.pairs.photos import Skipped, find_photos
-from asap.pairs.pool import in_processes
 from asap.pairs.worker import Rules, process
+from asap.pool import in_processes
 from asap.records import Photo
 from asap.store import exclusive, file_id, open_run
 
@@ -161,7 +161,7 @@ def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: 
     started, pairs = time.monotonic(), 0
     job = functools.partial(process, folder=work, rules=rules)
     with progress.bar(total=total, initial=total - len(todo), desc="build", unit="photo") as bar:
-        for account in in_processes(job, todo, workers):
+        for account in in_processes(job, todo, workers, mend="fewer --workers, or --exclude the file"):
             pairs += account["pairs"]
             speed = f"{pairs / (time.monotonic() - started):.2f} pairs/s"
             bar.update()

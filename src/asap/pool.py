@@ -23,10 +23,15 @@ TRIES = 3
 """Pools broken in a row without any result before we give up."""
 
 
-def in_processes(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+def in_processes(
+    work: Callable[[Item], Result], items: Sequence[Item], workers: int, *, mend: str = "fewer --workers"
+) -> Iterator[Result]:
     """`work(item)` for every item, each result as soon as it is there, in no fixed order.
 
     Each process has one thread. Items whose process was killed are done again in a new pool.
+
+    Args:
+        mend: with what the same command may succeed where processes keep dying.
 
     Raises:
         UserError: processes keep dying without any result in between.
@@ -44,7 +49,7 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item], workers:
             if broken == TRIES:
                 raise UserError(
                     f"worker processes keep dying, most likely for want of memory, near {_name(left)}; "
-                    "run the same command with fewer --workers, or --exclude the file"
+                    f"run the same command with {mend}"
                 ) from None
 
 

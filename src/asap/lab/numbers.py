@@ -1,0 +1,45 @@
+"""Numbers of one trial, and of several seeds together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+
+class Estimate(NamedTuple):
+    """A mean over training seeds and its 95% interval by Student's t; not a number for a single seed."""
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+def error_rate(verdicts: str) -> float:
+    """The share of 1 (error) among 0 (correct) and 1 in a text of verdicts; not a number where none is."""
+    errors, scored = verdicts.count("1"), len(verdicts) - verdicts.count("?")
+    return errors / scored if scored else float("nan")
+
+
+def broken(base: str, verdicts: str) -> float:
+    """The share of the base's correct images that became wrong; not a number where it has none."""
+    right = [after for before, after in zip(base, verdicts, strict=True) if before == "0" and after != "?"]
+    return right.count("1") / len(right) if right else float("nan")
+
+
+def mean_interval(values: Sequence[float]) -> Estimate:
+    """The mean of independent values, and its interval.
+
+    Raises:
+        ValueError: no values.
+    """
+    if not values:
+        raise ValueError("no values")
+    mean, count = float(np.mean(values)), len(values)
+    if count == 1:
+        return Estimate(mean, float("nan"), float("nan"), 1)
+    half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / count**0.5)
+    return Estimate(mean, mean - half, mean + half, count)
