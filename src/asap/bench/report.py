@@ -23,7 +23,7 @@ from asap.lookup import choose
 from asap.store import Row, exclusive, to_json, write_atomic
 
 # What a judge looks at, for judges that look at one part whose place can be computed.
-PART_MASKS = {"figures": "asap.figures.parts:part_mask"}
+PART_MASKS = dict.fromkeys(("figures", "network"), "asap.figures.parts:part_mask")
 
 
 @dataclass(frozen=True)

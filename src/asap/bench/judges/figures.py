@@ -6,7 +6,6 @@ the fit cannot explain, locally, is an error. Which error is told by the faulty 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,25 +15,22 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from asap.bench.judges.judge import NO_IMAGE
-from asap.bench.samples import read_image
-from asap.errors import UserError
+from asap.bench.judges.hand_pictures import SIZE, judge_hands
 from asap.figures import hands, scenes
 from asap.figures.hands import Array, Hands
 from asap.figures.parts import soft_cover, stretch
 from asap.figures.render import render
-from asap.records import Box, Image, Judgement, Sample
+from asap.records import Box, Judgement, Sample
 from asap.store import seed_of
 
-SIZE = 24
 # local residual above which a hand counts as wrong, set on renders of other seeds than any that are
 # reported (benchmarks/figures_judge.py)
 THRESHOLD = 0.34
 WINDOW = 3
 NEUTRAL = scenes.Scene("palm", "fair", "green", "black")
 VARIANTS = 6
-CAPTION = re.compile(r"a hand showing ([^,]+?)\s*(,|$)", re.IGNORECASE)  # as `Scene.caption` begins
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,19 +56,14 @@ class Figures:
         Raises:
             UserError: samples that are not of figures.
         """
-        for start in range(0, len(samples), 256):
-            chunk = [(sample, _gesture(sample)) for sample in samples[start : start + 256]]
-            pictures = [_read(images / sample.file_name) for sample, _ in chunk]
-            yield from (_unreadable(s) for (s, _), picture in zip(chunk, pictures) if picture is None)
-            readable = [(*named, picture) for named, picture in zip(chunk, pictures) if picture is not None]
-            yield from _judged(readable)
+        yield from judge_hands(images, samples, _judged)
 
 
-def _judged(chunk: Sequence[tuple[Sample, str, Image]]) -> Iterator[Judgement]:
-    if chunk:
-        samples, gestures, pictures = zip(*chunk, strict=True)
-        for sample, finding in zip(samples, examine(np.stack(pictures), gestures), strict=True):
-            yield _judgement(sample, finding)
+def _judged(
+    samples: Sequence[Sample], pictures: NDArray[np.uint8], gestures: Sequence[str]
+) -> Iterator[Judgement]:
+    for sample, finding in zip(samples, examine(pictures, gestures), strict=True):
+        yield _judgement(sample, finding)
 
 
 @dataclass(frozen=True)
@@ -149,34 +140,6 @@ def _posed(gesture: str, poses: Array) -> Hands:
 def _covers(batch: Hands) -> Array:
     _, cover = render(batch, scenes.colours([NEUTRAL] * len(batch)), SIZE)
     return stretch(cover).reshape(len(batch), -1)
-
-
-def _read(path: Path) -> Image | None:
-    """The picture, or None where there is none that can be read."""
-    picture = read_image(path)
-    if picture is None:
-        return None
-    if picture.shape != (SIZE, SIZE, 3):
-        raise UserError(f"{path} is not a {SIZE} x {SIZE} figure; judge photos with --judge vlm")
-    return picture
-
-
-def _gesture(sample: Sample) -> str:
-    """The gesture in the sample's facts, or in a caption that is a figure's."""
-    gesture = sample.facts.get("gesture")
-    if gesture is None and (named := CAPTION.match(sample.text)):
-        gesture = named[1].lower()
-    if not isinstance(gesture, str) or gesture not in hands.GESTURES:
-        raise UserError(
-            f"{sample.file_name}: no figure's gesture in its facts or caption ({sample.text!r}); judge "
-            "such images with --judge vlm"
-        )
-    return gesture
-
-
-def _unreadable(sample: Sample) -> Judgement:
-    place = (sample.id, sample.prompt_id, sample.seed, sample.category)
-    return Judgement(*place, "unscored", reason=NO_IMAGE)
 
 
 def _judgement(sample: Sample, finding: Finding) -> Judgement:
