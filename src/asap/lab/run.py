@@ -33,7 +33,7 @@ class Config(command.Settings):
     """One study alone; what it needs of the others is done as well."""
     objectives: tuple[str, ...] = tuple(plan.SEARCH)
     """What to compare."""
-    judges: tuple[str, ...] = ("figures", "network")
+    judges: tuple[str, ...] = ("network", "figures")
     """Who judges; the first one chooses settings."""
     model: str = "mini"
     """The model to align: the embedded one, or a folder made by `asap pretrain`."""
