@@ -54,7 +54,8 @@ def prepare_prompts(place: Place, name: str) -> None:
     """Write a set of prompts, and draw and judge the untrained model's images of it, where they are missing."""
     folder = place.prompt_file(name).parent
     figures.run(figures.Config(folder, pairs=1, seed=PROMPT_SEEDS[name], prompts=place.prompts[name]))
-    draw_and_judge(place, name, place.base(name), None)
+    draw(place, name, place.base(name), None)
+    judge_all(place, place.base(name))
 
 
 def prepare_pairs(place: Place, data: Data) -> Path:
@@ -81,7 +82,8 @@ def _at(place: Place, trial: Trial, folder: Path, stop: int) -> store.Row:
     if not row:
         _train(place, trial, folder / "run", stop)
         row = {"step": stop, **_training(folder / "run", stop)}
-    draw_and_judge(place, trial.prompts, images, folder / "run")
+        draw(place, trial.prompts, images, folder / "run")
+    judge_all(place, images)
     row |= score(place, trial.prompts, images)
     store.write_atomic(known, store.to_json(row))
     return row
@@ -117,14 +119,16 @@ def _train(place: Place, trial: Trial, out: Path, steps: int) -> None:
     )
 
 
-def draw_and_judge(place: Place, prompts: str, folder: Path, lora: Path | None) -> None:
-    """Draw a set of prompts into `folder`/images and judge them by every judge."""
-    images = folder / "images"
-    generate.run(
-        generate.Config(place.prompt_file(prompts), images, place.model, lora, batch=50, device="cpu")
-    )
+def draw(place: Place, prompts: str, folder: Path, lora: Path | None) -> None:
+    """Draw a set of prompts into `folder`/images."""
+    texts, images = place.prompt_file(prompts), folder / "images"
+    generate.run(generate.Config(texts, images, place.model, lora, batch=50, device="cpu"))
+
+
+def judge_all(place: Place, folder: Path) -> None:
+    """Judge `folder`/images by every judge, as far as that is not done."""
     for name in place.judges:
-        judge.run(judge.Config(images, folder / name, judge=name))
+        judge.run(judge.Config(folder / "images", folder / name, judge=name))
 
 
 def score(place: Place, prompts: str, folder: Path) -> store.Row:
