@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import fisher_exact
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from asap.bench.corrected import Agreement, Tally, agreement, better_than_chance, correct, tally
+from asap.bench.corrected import Agreement, Tally, agreement, alike_p, better_than_chance, correct, tally
 from asap.bench.statistics import wilson
 
-GOOD = Tally(caught=90, missed=10, alarms=20, passed=180)  # sensitivity 0.9, specificity 0.9
+GOOD = Tally(caught=90, missed=10, false_alarms=20, right=180)  # sensitivity 0.9, specificity 0.9
 
 
 def test_a_tally_counts_verdicts_against_the_truth() -> None:
@@ -69,10 +70,8 @@ def test_the_interval_covers_the_truth(sensitivity: float, specificity: float, t
         rng.binomial(130, sensitivity, runs),
         rng.binomial(180, specificity, runs),
     )
-    for errors, caught, passed in drawn:
-        found = correct(
-            int(errors), 300, Tally(int(caught), 130 - int(caught), 180 - int(passed), int(passed))
-        )
+    for errors, caught, right in drawn:
+        found = correct(int(errors), 300, Tally(int(caught), 130 - int(caught), 180 - int(right), int(right)))
         assert found is not None
         held += found.interval.low - 1e-12 <= truth <= found.interval.high + 1e-12
     assert held / runs >= 0.93
@@ -124,3 +123,18 @@ def test_independent_judges_have_no_kappa() -> None:
     rng = np.random.default_rng(1)
     found = agreement(list(rng.random(20_000) < 0.3), list(rng.random(20_000) < 0.6))
     assert abs(found.kappa) < 0.02
+
+
+def test_unequal_errors_are_told_from_equal_ones() -> None:
+    groups = ["a"] * 80 + ["b"] * 40
+    unequal = [True] * 66 + [False] * 14 + [True] * 21 + [False] * 19
+    assert alike_p(unequal, groups, shuffles=4000) < 0.01
+    assert alike_p(([True] * 3 + [False]) * 30, groups, shuffles=4000) > 0.5
+    with pytest.raises(ValueError, match="2 verdicts and 1 groups"):
+        alike_p([True, False], ["a"])
+
+
+def test_the_permutation_test_agrees_with_fisher_s_on_two_groups() -> None:
+    wrong = [True] * 14 + [False] * 6 + [True] * 9 + [False] * 16
+    exact = fisher_exact([[14, 6], [9, 16]]).pvalue
+    assert alike_p(wrong, ["a"] * 20 + ["b"] * 25) == pytest.approx(exact, abs=0.02)

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from asap.bench.statistics import Z95, Interval, wilson
 
 
@@ -14,13 +17,13 @@ class Tally(NamedTuple):
 
     Attributes:
         caught, missed: images with an error that it calls wrong, or correct.
-        alarms, passed: images without one that it calls wrong, or correct.
+        false_alarms, right: images without one that it calls wrong, or correct.
     """
 
     caught: int
     missed: int
-    alarms: int
-    passed: int
+    false_alarms: int
+    right: int
 
     @property
     def faulty(self) -> int:
@@ -28,7 +31,7 @@ class Tally(NamedTuple):
 
     @property
     def sound(self) -> int:
-        return self.alarms + self.passed
+        return self.false_alarms + self.right
 
     @property
     def sensitivity(self) -> float:
@@ -38,7 +41,7 @@ class Tally(NamedTuple):
     @property
     def specificity(self) -> float:
         """The share of sound images that it passes."""
-        return self.passed / self.sound if self.sound else math.nan
+        return self.right / self.sound if self.sound else math.nan
 
     @property
     def sensitivity_interval(self) -> Interval:
@@ -48,7 +51,7 @@ class Tally(NamedTuple):
     @property
     def specificity_interval(self) -> Interval:
         """Wilson's."""
-        return wilson(self.passed, self.sound)
+        return wilson(self.right, self.sound)
 
 
 def tally(wrong: Sequence[bool], called_wrong: Sequence[bool]) -> Tally:
@@ -61,9 +64,30 @@ def tally(wrong: Sequence[bool], called_wrong: Sequence[bool]) -> Tally:
     return Tally(
         caught=pairs.count((True, True)),
         missed=pairs.count((True, False)),
-        alarms=pairs.count((False, True)),
-        passed=pairs.count((False, False)),
+        false_alarms=pairs.count((False, True)),
+        right=pairs.count((False, False)),
     )
+
+
+def alike_p(called_wrong: Sequence[bool], groups: Sequence[str], *, shuffles: int = 20_000) -> float:
+    """The p-value of a permutation test that a judge calls equal shares of every group wrong: Pearson's
+    chi-squared of verdicts over groups, with the groups shuffled; seeded.
+
+    Raises:
+        ValueError: unequal lengths, or nothing to test.
+    """
+    called = np.asarray(called_wrong, dtype=np.float64)
+    if not len(called) == len(groups) > 0:
+        raise ValueError(f"{len(called)} verdicts and {len(groups)} groups")
+    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    sizes, rng = np.bincount(member), np.random.default_rng(0)
+
+    def spread(order: NDArray[np.int64]) -> float:
+        found = np.bincount(order, called, len(sizes))
+        return float(((found - sizes * called.mean()) ** 2 / sizes).sum())
+
+    observed = spread(member) - 1e-9
+    return (1 + sum(spread(rng.permutation(member)) >= observed for _ in range(shuffles))) / (1 + shuffles)
 
 
 class Corrected(NamedTuple):
@@ -116,7 +140,7 @@ def _interval(errors: float, count: float, judge: Tally) -> Interval:
 
 def _drawn_in(judge: Tally) -> tuple[tuple[float, float], tuple[float, float]]:
     """Sensitivity and specificity with one success and one failure added, each with its variance."""
-    return _share(judge.caught, judge.faulty), _share(judge.passed, judge.sound)
+    return _share(judge.caught, judge.faulty), _share(judge.right, judge.sound)
 
 
 def _share(successes: int, count: int) -> tuple[float, float]:

@@ -1,0 +1,61 @@
+"""What is known of judges' errors: counts on the labelled set, kept in `hands.json` for the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from asap.bench.corrected import Tally
+from asap.store import Row, content_id
+
+FOLDER = Path(__file__).parent
+RECORD = "hands.json"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A judge's errors on the labelled set.
+
+    Attributes:
+        tally: on all hands.
+        by_model: on the hands of each model.
+        alike_on_faulty_p, alike_on_correct_p: p-values of it calling equal shares of all models' faulty
+            hands wrong, and of their correct ones.
+    """
+
+    tally: Tally
+    by_model: Mapping[str, Tally]
+    alike_on_faulty_p: float
+    alike_on_correct_p: float
+
+    @property
+    def alike(self) -> bool:
+        """Whether the judge errs alike on all models, as far as is known (p of 0.05)."""
+        return min(self.alike_on_faulty_p, self.alike_on_correct_p) >= 0.05
+
+
+def calibration_of(judge: object, settings: object) -> Calibration | None:
+    """What is recorded of the judge of that name and those settings; None where nothing is."""
+    path, wanted = FOLDER / RECORD, content_id(judge, settings)
+    found = _parsed(path.read_text(encoding="utf-8")) if path.is_file() else ()
+    return next((made for key, made in found if key == wanted), None)
+
+
+@cache
+def _parsed(text: str) -> tuple[tuple[str, Calibration], ...]:
+    return tuple(_rows(json.loads(text)["judges"]))
+
+
+def _rows(judges: Sequence[Row]) -> Iterator[tuple[str, Calibration]]:
+    for row in judges:
+        by_model = {name: read_tally(counts) for name, counts in row["by_model"].items()}
+        alike = float(row["alike_on_faulty_p"]), float(row["alike_on_correct_p"])
+        yield content_id(row["name"], row["settings"]), Calibration(read_tally(row), by_model, *alike)
+
+
+def read_tally(row: Row) -> Tally:
+    """The counts in a row of the record."""
+    return Tally(*(int(row[name]) for name in Tally._fields))

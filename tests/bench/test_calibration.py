@@ -1,0 +1,121 @@
+"""The labelled set, the judges on it, and the record of their errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+from asap.bench.calibration import labelled, measure, record
+from asap.bench.corrected import Tally
+from asap.bench.judges.figures import Figures
+from asap.bench.judges.network import Network
+from asap.errors import UserError
+from asap.figures import hands, scenes
+from asap.figures.hands import GESTURES
+from asap.store import append_rows, read_rows, seed_of, to_json
+
+COLUMNS = 5
+
+
+def write_set(folder: Path, count: int = 40) -> Path:
+    """Renders as a labelled set: even ones correct, odd ones with an error, each tenth unsure."""
+    drawn = [scenes.scene(seed_of("calibration test", i)) for i in range(count)]
+    errors = [hands.possible_errors(s.gesture)[0] if i % 2 else None for i, s in enumerate(drawn)]
+    pictures = scenes.draw(drawn, errors, [seed_of("pose", i) for i in range(count)], size=24).faulty
+    mosaic = pictures.reshape(-1, COLUMNS, 24, 24, 3).transpose(0, 2, 1, 3, 4).reshape(-1, COLUMNS * 24, 3)
+    Pillow.fromarray(np.ascontiguousarray(mosaic)).save(folder / "hands.png")
+    rows = []
+    for i, scene in enumerate(drawn):
+        truth = "unsure" if i % 10 == 9 else "error" if i % 2 else "correct"
+        named = {"id": f"{i:03}", "text": scene.caption, "gesture": scene.gesture, "model": "ab"[i % 4 // 2]}
+        rows.append({**named, "label_a": truth, "label_b": "error" if i == 0 else truth, "label": truth})
+    append_rows(folder / "hands.jsonl", rows)
+    return folder
+
+
+def test_tiles_are_cut_row_by_row() -> None:
+    mosaic = np.arange(50 * 73 * 3, dtype=np.uint32).astype(np.uint8).reshape(50, 73, 3)
+    cut = labelled.tiles(mosaic)
+    assert cut.shape == (6, 24, 24, 3)
+    assert np.array_equal(cut[1], mosaic[:24, 24:48]) and np.array_equal(cut[5], mosaic[24:48, 48:72])
+
+
+def test_counts_are_those_of_known_truth(tmp_path: Path) -> None:
+    known = labelled.read(write_set(tmp_path))
+    assert len(known) == 40 and known.wrong().sum() == 16 and known.sure().sum() == 36
+    assert known.labellers() == (16, 0, 1, 19)
+    made = measure.measure(known)
+    assert (made["hands"], made["errors"], made["correct"], made["unsure"]) == (40, 16, 20, 4)
+    for row in made["judges"]:
+        found = record.read_tally(row)
+        assert (found.faulty, found.sound) == (16, 20) and found.caught >= 15 and found.right >= 19
+        parts = [record.read_tally(counts) for counts in row["by_model"].values()]
+        assert Tally(*map(sum, zip(*parts, strict=True))) == found
+    assert made["between_judges"]["kappa"] > 0.8
+    assert made["labellers"]["kappa"] == pytest.approx(
+        1 - (1 / 36) / (1 - (16 * 17 + 20 * 19) / 36**2), abs=1e-6
+    )
+
+
+def test_the_report_finds_a_judge_by_name_and_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = measure.measure(labelled.read(write_set(tmp_path)))
+    monkeypatch.setattr(record, "FOLDER", tmp_path)
+    assert record.calibration_of("network", Network().settings) is None
+    (tmp_path / record.RECORD).write_text(to_json(made))
+    found = record.calibration_of("network", json.loads(to_json(Network().settings)))
+    assert found is not None and found.tally == record.read_tally(made["judges"][1])
+    assert set(found.by_model) == {"a", "b"}
+    assert record.calibration_of("network", {**Network().settings, "threshold": 0.9}) is None
+    assert record.calibration_of("vlm", None) is None
+
+
+@pytest.mark.parametrize("judge", [Figures(), Network()], ids=lambda judge: judge.name)
+def test_the_judges_in_the_package_have_a_record_of_the_set_in_the_package(judge: Figures | Network) -> None:
+    """Whoever changes a judge, its threshold or a label measures again: benchmarks/calibration.py --write."""
+    found = record.calibration_of(judge.name, judge.settings)
+    known, written = labelled.read(), json.loads((record.FOLDER / record.RECORD).read_text())
+    assert written["set"] == known.id
+    called = measure.verdicts(known)[judge.name][known.sure()]
+    wrong = known.wrong()[known.sure()]
+    counts = Tally(
+        *(int(n.sum()) for n in (wrong & called, wrong & ~called, ~wrong & called, ~wrong & ~called))
+    )
+    assert found is not None and found.tally == counts
+
+
+def test_the_set_in_the_package_is_whole() -> None:
+    known = labelled.read()
+    assert len({row["id"] for row in known.rows}) == len(known) and set(known.gestures) <= set(GESTURES)
+    assert all(row["gesture"] in row["text"] for row in known.rows)
+    assert known.pictures.std(axis=(1, 2, 3)).min() > 5  # no empty tile
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"label": "wrong"}, "line 1: no label 'wrong'; write one of"),
+        ({"text": 3}, 'line 1: "text" should be'),
+    ],
+)
+def test_rows_that_are_none_are_told(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    write_set(tmp_path)
+    rows = list(read_rows(tmp_path / "hands.jsonl"))
+    (tmp_path / "hands.jsonl").unlink()
+    append_rows(tmp_path / "hands.jsonl", [{**rows[0], **change}])
+    with pytest.raises(UserError, match=message):
+        labelled.read(tmp_path)
+
+
+def test_too_few_tiles_and_no_set_are_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="give the folder of a labelled set"):
+        labelled.read(tmp_path)
+    write_set(tmp_path)
+    Pillow.new("RGB", (48, 24)).save(tmp_path / "hands.png")
+    with pytest.raises(UserError, match="has 2 tiles for 40 rows"):
+        labelled.read(tmp_path)
