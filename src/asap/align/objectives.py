@@ -135,7 +135,18 @@ def local_sft(errors: PairErrors, *, alpha: float) -> Tensor:
     return region_error(errors.policy_w, errors.weight, alpha)
 
 
-NAMES = ("asap", "bounded", "one_sided", "anchored", "area", "relative", "dpo", "local_dpo", "sft", "local_sft")
+NAMES = (
+    "asap",
+    "bounded",
+    "one_sided",
+    "anchored",
+    "area",
+    "relative",
+    "dpo",
+    "local_dpo",
+    "sft",
+    "local_sft",
+)
 UNPAIRED = ("sft", "local_sft")
 """What learns from winners alone."""
 UNWEIGHTED = ("bounded", "dpo", "sft")

@@ -18,7 +18,7 @@ from asap.backbones import load
 def spread(
     model: str, data: str, cache: Path, alphas: Sequence[float], *, batches: int = 40, batch_size: int = 16
 ) -> Mapping[float, float]:
-    """alpha -> the standard deviation of L_M(x_l) - L_M(x_w) of the untrained `model` over pairs, times, noise.
+    """alpha -> the standard deviation of L_M(x_l) - L_M(x_w) of the untrained `model`, over pairs and noise.
 
     Forward passes alone, the same ones for all `alphas`. The latents of `data` are cached in `cache`.
 

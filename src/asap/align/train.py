@@ -15,7 +15,6 @@ from asap import command
 from asap.align.recipes import RECIPES, by_family
 from asap.errors import UserError
 
-
 Objective = Literal[
     "asap", "bounded", "one_sided", "anchored", "area", "relative", "dpo", "local_dpo", "sft", "local_sft"
 ]

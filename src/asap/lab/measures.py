@@ -1,4 +1,4 @@
-"""What is measured of a folder of images of hands besides its error rate: style, and distance from the truth."""
+"""What is measured of images of hands besides their error rate: style, and distance from correct ones."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def leak(base: NDArray[np.uint8], images: NDArray[np.uint8], facts: Sequence[Map
 
 
 def _look_changes(facts: Sequence[Mapping[str, Any]]) -> Values:
-    """(N, 24, 24, 3): what the full look adds to a correct hand of each scene, the mean over several lights."""
+    """(N, 24, 24, 3): what the full look adds to a correct hand of each scene, the mean of several lights."""
     plain = correct([scenes.scene_of(fact) for fact in facts], "look")
     styled = [
         photographic(plain, 1.0, np.asarray([seed_of("light", light, i) % 2**62 for i in range(len(plain))]))

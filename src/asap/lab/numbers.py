@@ -15,7 +15,6 @@ class Estimate(NamedTuple):
     mean: float
     low: float
     high: float
-    count: int
 
 
 def error_rate(verdicts: str) -> float:
@@ -40,6 +39,6 @@ def mean_interval(values: Sequence[float]) -> Estimate:
         raise ValueError("no values")
     mean, count = float(np.mean(values)), len(values)
     if count == 1:
-        return Estimate(mean, float("nan"), float("nan"), 1)
+        return Estimate(mean, float("nan"), float("nan"))
     half = float(stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / count**0.5)
-    return Estimate(mean, mean - half, mean + half, count)
+    return Estimate(mean, mean - half, mean + half)

@@ -97,7 +97,7 @@ SEARCH: Mapping[str, tuple[Settings, ...]] = {
     "relative": _margins(3.0, 0.15),
 }
 """Objective -> its settings to choose from, equally many for each. The scales of tau and beta follow the
-spread of the reference's own gap under each weighting (`spread`), so that no objective is searched off scale."""
+spread of the reference's own gap under each weighting (`align.spread`), and none is searched off scale."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,9 @@ def sizes(budget: Budget, chosen: Chosen) -> list[Trial]:
 def margins(budget: Budget, spreads: Mapping[float, float]) -> list[Trial]:
     """Margins in units of the spread of the reference's own gap, at several weights of the region."""
     return [
-        Trial("margin", "asap", Settings(3e-4, alpha, float(f"{factor * spread:.3g}")), seed, budget.data, stops)
+        Trial(
+            "margin", "asap", Settings(3e-4, alpha, float(f"{factor * spread:.3g}")), seed, budget.data, stops
+        )
         for stops in [budget.stops((100,))]
         for seed in range(min(budget.seeds, CHOICE_SEEDS))
         for alpha, spread in spreads.items()

@@ -11,7 +11,18 @@ from markupsafe import Markup
 from asap.bench.curves import ticks
 from asap.lab.numbers import Estimate
 
-COLOURS = ("#8b8f98", "#2f6db5", "#c9761a", "#1d8f73", "#a3478f", "#8a7a10", "#b3391f", "#4f57a6", "#3a8fa3", "#6b4a2b")
+COLOURS = (
+    "#8b8f98",
+    "#2f6db5",
+    "#c9761a",
+    "#1d8f73",
+    "#a3478f",
+    "#8a7a10",
+    "#b3391f",
+    "#4f57a6",
+    "#3a8fa3",
+    "#6b4a2b",
+)
 WIDTH, HEIGHT = 300, 230
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 34, 40
 LEGEND = 30
@@ -56,9 +67,12 @@ def svg(panels: Sequence[Panel], columns: int = 3) -> str:
     )
     return str(
         Markup(
-            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img">'
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" '
+            'role="img">'
             '<style>{s}</style><rect width="{w}" height="{h}" fill="#fbfaf7"/>{p}{k}</svg>\n'
-        ).format(w=width, h=height, s=style, p=Markup("").join(placed), k=_legend(keys, width, rows * HEIGHT + 14))
+        ).format(
+            w=width, h=height, s=style, p=Markup("").join(placed), k=_legend(keys, width, rows * HEIGHT + 14)
+        )
     )
 
 
@@ -115,7 +129,9 @@ def _line(line: Line, at_x: Callable[[float], float], at_y: Callable[[float], fl
     colour = COLOURS[line.colour % len(COLOURS)]
     sure = [(x, e) for x, e in line.points if math.isfinite(e.low)]
     outline = [(at_x(x), at_y(e.high)) for x, e in sure] + [(at_x(x), at_y(e.low)) for x, e in reversed(sure)]
-    band = Markup('<path class="b" fill="{}" d="{}Z"/>').format(colour, _path(outline)) if len(sure) > 1 else ""
+    band = (
+        Markup('<path class="b" fill="{}" d="{}Z"/>').format(colour, _path(outline)) if len(sure) > 1 else ""
+    )
     middle = [(at_x(x), at_y(e.mean)) for x, e in line.points]
     dot = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="2.6" fill="{}"/>')
     dots = Markup("").join(dot.format(x, y, colour) for x, y in middle)

@@ -34,7 +34,7 @@ class Config(command.Settings):
     objectives: tuple[str, ...] = tuple(plan.SEARCH)
     """What to compare."""
     judges: tuple[str, ...] = ("network", "figures")
-    """Who judges; the first one chooses settings."""
+    """Who judges; settings are chosen by the mean of their error rates."""
     model: str = "mini"
     """The model to align: the embedded one, or a folder made by `asap pretrain`."""
     seeds: int = 5
@@ -86,7 +86,6 @@ class Laboratory:
 
     def work(self) -> None:
         """All trials of the studies asked for."""
-        from asap.lab import tables
         from asap.lab.trial import PROMPT_SEEDS, base_row, prepare_prompts
 
         for name in PROMPT_SEEDS:
@@ -97,7 +96,17 @@ class Laboratory:
         for name, trials in self._studies(chosen).items():
             if self.config.study in ("all", name):
                 self._done(name, trials())
-        tables.write(self.config.out, self.config.judges, self._rows())
+        self._record()
+
+    def _record(self) -> None:
+        from asap.bench.calibration.record import calibration_of
+        from asap.bench.judge import JUDGES
+        from asap.lab import record
+        from asap.lookup import choose
+
+        judges = [choose(JUDGES, name, "judge")() for name in self.config.judges]
+        known = [calibration_of(judge.name, judge.settings) for judge in judges]
+        record.write(self.config.out, record.read(self.config.out, self.config.judges, self._rows(), known))
 
     def _studies(self, chosen: Chosen) -> Mapping[str, Callable[[], list[Trial]]]:
         return {
@@ -113,7 +122,6 @@ class Laboratory:
 
     def _margins(self) -> list[Trial]:
         from asap.align.spread import spread
-
         from asap.lab.trial import prepare_pairs
 
         data = str(prepare_pairs(self._place, self.budget.data))
@@ -142,7 +150,9 @@ class Laboratory:
         known = {(r["study"], r["trial"]) for r in self._rows() if judged <= r["verdicts"].keys()}
         todo = [t for t in trials if (t.study, t.id) not in known]
         for data in dict.fromkeys(t.data for t in todo):
-            single.prepare_pairs(self._place, data)  # here, since several processes would want to draw them at once
+            single.prepare_pairs(
+                self._place, data
+            )  # here, since several processes would want to draw them at once
         workers = self.config.workers or os.cpu_count() or 1
         found = pool.in_processes(partial(single.run, self._place), todo, workers)
         for rows in progress.bar(found, total=len(todo), desc=name, unit="trial", disable=False):
@@ -151,10 +161,10 @@ class Laboratory:
         return [row for row in self._rows() if (row["study"], row["trial"]) in wanted]
 
     def _chosen(self, name: str, trials: Sequence[Trial]) -> Chosen:
-        """The setting of each objective with the lowest mean error rate over seeds, at its best stop."""
-        from asap.lab import tables
+        """The best setting of each objective, and its best stop."""
+        from asap.lab.results import best
 
-        return tables.best(self._done(name, trials), self.config.judges[0])
+        return best(self._done(name, trials), name)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -51,7 +51,7 @@ class Place:
 
 
 def prepare_prompts(place: Place, name: str) -> None:
-    """Write a set of prompts, and draw and judge the untrained model's images of it, where they are missing."""
+    """Write a set of prompts, and draw and judge the untrained model's images of it, as far as is missing."""
     folder = place.prompt_file(name).parent
     figures.run(figures.Config(folder, pairs=1, seed=PROMPT_SEEDS[name], prompts=place.prompts[name]))
     draw(place, name, place.base(name), None)
