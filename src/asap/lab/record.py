@@ -50,11 +50,12 @@ def write(out: Path, found: Findings) -> None:
 
 def _about(found: Findings) -> str:
     return (
-        "Rates are means over training seeds, brackets their 95% intervals (Student's t over seeds; none for\n"
-        "a single seed). Settings were chosen by the mean of the judges' rates. `broken` is the share of the\n"
-        f"base's correct images that became wrong, by the judge `{found.first}`; drift is the mean change\n"
-        "outside the hand in thousandths of full range; style leak the way to the photographic look in\n"
-        "percent; the winner's rise is that of its squared error over the untrained model's, in thousandths.\n"
+        "Rates are means over training seeds, brackets their 95% intervals (Student's t over seeds; none\n"
+        "for a single seed). Settings were chosen by the mean of the judges' rates. `broken` is the share\n"
+        f"of the base's correct images that became wrong, by the judge `{found.first}`; drift is the mean\n"
+        "change outside the hand in thousandths of full range; style leak the way to the photographic look\n"
+        "in percent; the winner's rise is that of its squared error over the untrained model's, in\n"
+        "thousandths.\n"
     )
 
 
