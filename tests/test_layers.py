@@ -18,11 +18,12 @@ ALLOWED = {
     "command": set(),
     "lookup": {"errors"},
     "progress": set(),
+    "pool": {"errors"},
     "store": {"errors"},
     "figures": {"errors", "records", "lookup", "store", "progress"},
     "anatomy": {"errors", "records", "lookup", "store", "progress"},
     "backbones": {"errors", "records", "lookup", "store", "progress", "figures"},
-    "pairs": {"errors", "records", "lookup", "store", "progress", "command", "figures", "anatomy"},
+    "pairs": {"errors", "records", "lookup", "store", "progress", "command", "pool", "figures", "anatomy"},
     "align": {
         "errors",
         "records",
@@ -46,7 +47,7 @@ ALLOWED = {
         "backbones",
     },
 }
-TOP = {"demo", "cli", "__main__", "__init__"}
+TOP = {"demo", "lab", "cli", "__main__", "__init__"}
 
 
 def imported(path: Path) -> set[str]:

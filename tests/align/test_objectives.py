@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from asap.align import objectives
+from asap.align import objectives, train
 from asap.align.objectives import PairErrors, asap, dpo, preference_gap, sft
 
 
@@ -85,10 +86,94 @@ def test_dpo_equals_diffusers_script_on_the_same_predictions() -> None:
     torch.testing.assert_close(dpo(errors, beta=5000), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_names_are_those_of_the_command_and_every_one_can_be_bound() -> None:
+    assert set(get_args(train.Objective)) == set(objectives.NAMES)
+    for name in objectives.NAMES:
+        loss = objectives.bind(name, alpha=10.0, tau=0.1, beta=100.0)(random_errors())
+        assert loss.shape == (3,) and bool(loss.isfinite().all()) and bool((loss >= 0).all())
+
+
+def test_without_a_region_the_local_objectives_are_the_plain_ones() -> None:
+    errors = random_errors()
+    bound = objectives.bind
+    assert torch.equal(objectives.local_dpo(errors, alpha=0.0, beta=70.0), dpo(errors, beta=70.0))
+    assert torch.equal(objectives.local_sft(errors, alpha=0.0), sft(errors))
+    bounded = bound("bounded", alpha=10.0, tau=0.1, beta=0.0)(errors)
+    assert torch.equal(bounded, asap(errors, alpha=0.0, tau=0.1))
+    assert not torch.allclose(bounded, bound("asap", alpha=10.0, tau=0.1, beta=0.0)(errors))
+
+
+def constant(
+    policy_w: float, policy_l: float, ref_w: float, ref_l: float, weight: torch.Tensor
+) -> PairErrors:
+    """Errors that are the same at all positions of (1, 4, 4)."""
+    values = (torch.full((1, 4, 4), v, dtype=torch.float64) for v in (policy_w, policy_l, ref_w, ref_l))
+    return PairErrors(*values, weight.double())
+
+
+def square(side: int) -> torch.Tensor:
+    weight = torch.zeros(1, 4, 4)
+    weight[:, :side, :side] = 1
+    return weight
+
+
+def test_one_sided_is_asap_below_the_margin_and_nothing_beyond_it() -> None:
+    below = constant(0.98, 1.0, 1.0, 1.0, square(0))
+    beyond = constant(0.7, 1.0, 1.0, 1.0, square(0))
+    both = {"alpha": 10.0, "tau": 0.1}
+    assert torch.equal(objectives.one_sided(below, **both), asap(below, **both))
+    assert objectives.one_sided(beyond, **both).item() == 0.0 < asap(beyond, **both).item()
+
+
+def test_anchored_adds_the_square_of_the_winners_rise_alone() -> None:
+    both = {"alpha": 0.0, "tau": 0.1}
+    risen, fallen = constant(1.2, 1.5, 1.0, 1.0, square(0)), constant(0.8, 1.0, 1.0, 1.0, square(0))
+    assert objectives.anchored(risen, **both).item() == pytest.approx(asap(risen, **both).item() + 0.2**2)
+    assert torch.equal(objectives.anchored(fallen, **both), asap(fallen, **both))
+
+
+def test_area_weighs_a_small_region_as_a_large_one() -> None:
+    """The winner improves by 0.1 inside the region alone, which covers 1 or 4 of 16 positions."""
+    gaps, plain = [], []
+    for side in (1, 2):
+        weight = square(side)
+        errors = constant(1.0, 1.0, 1.0, 1.0, weight)
+        errors = errors._replace(policy_w=errors.policy_w - 0.1 * weight)
+        outside = 0.1 * weight.mean().item()  # what the unweighted mean sees of it
+        gaps.append(objectives.area_gap(errors, 3.0).item() - outside)
+        plain.append(preference_gap(errors, 3.0).item() - outside)
+    assert gaps == pytest.approx([0.3, 0.3])
+    assert plain[1] == pytest.approx(4 * plain[0])
+
+
+def test_relative_gap_is_a_share_whatever_the_unit_of_the_errors() -> None:
+    errors = random_errors()
+    scaled = PairErrors(*(e * 37.0 for e in errors[:4]), errors.weight)
+    torch.testing.assert_close(objectives.relative_gap(scaled, 3.0), objectives.relative_gap(errors, 3.0))
+    # the winner's error falls by a fifth, the loser's rises by a fifth
+    known = constant(0.8, 1.2, 1.0, 1.0, square(2))
+    assert objectives.relative_gap(known, 3.0).item() == pytest.approx(math.log(1.2 / 0.8))
+    assert objectives.relative(known, alpha=3.0, tau=0.1).item() == pytest.approx((math.log(1.5) - 0.1) ** 2)
+
+
+def test_an_empty_region_weighs_nothing() -> None:
+    errors = random_errors()._replace(weight=torch.zeros(3, 4, 5))
+    torch.testing.assert_close(objectives.area_gap(errors, 10.0), preference_gap(errors, 0.0))
+    assert bool(objectives.relative_gap(errors, 10.0).isfinite().all())
+
+
+def test_the_logged_gap_is_the_one_that_is_driven() -> None:
+    errors = random_errors()
+    for name, alpha in (("asap", 10.0), ("bounded", 0.0), ("dpo", 0.0), ("local_dpo", 10.0)):
+        assert torch.equal(objectives.gap(name, alpha=10.0)(errors), preference_gap(errors, alpha))
+    assert torch.equal(objectives.gap("relative", alpha=3.0)(errors), objectives.relative_gap(errors, 3.0))
+    assert torch.equal(objectives.gap("area", alpha=3.0)(errors), objectives.area_gap(errors, 3.0))
+
+
 def test_summary_reports_who_moved() -> None:
     ref = torch.ones(4, 2, 2)
     errors = PairErrors(ref * 0.9, ref * 1.3, ref, ref, torch.zeros(4, 2, 2))
-    summary = objectives.summarize(errors, alpha=0.0)
+    summary = objectives.summarize(errors, objectives.gap("dpo", alpha=0.0))
     assert summary["delta_mean"] == pytest.approx(0.4)
     assert summary["delta_p10"] == pytest.approx(0.4)
     assert summary["winner_rise"] == pytest.approx(-0.1)
