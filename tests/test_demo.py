@@ -15,7 +15,7 @@ from asap.demo import Steps, _summarize
 
 
 def demo(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    sizes = ["--pairs", "40", "--prompts", "12", "--steps", "3"]
+    sizes = ["--pairs", "40", "--prompts", "12", "--steps", "12"]
     command = [sys.executable, "-m", "asap", "demo", "--out", str(out), *sizes, *more]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -25,8 +25,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("demo") / "out"
     done = demo(out)
     assert done.returncode == 0, done.stderr
-    steps = [line.partition("/9  ")[0] for line in done.stdout.splitlines() if "/9  " in line]
-    assert steps == [str(n) for n in range(1, 10)]
+    steps = [line.partition("/6  ")[0] for line in done.stdout.splitlines() if "/6  " in line]
+    assert steps == [str(n) for n in range(1, 7)]
     return out
 
 
@@ -55,6 +55,16 @@ def test_the_report_shows_pairs_and_training_and_how_to_repeat_them(finished: Pa
     repeated = page[page.index("To repeat this") :]
     stages = re.findall(r"^(?:<pre>)?asap (\w+)", repeated, re.MULTILINE)
     assert stages == ["figures"] * 2 + ["train"] * 3 + ["generate", "judge"] * 4 + ["report"]
+
+
+def test_the_report_follows_every_method_over_its_steps(finished: Path) -> None:
+    page = (finished / "report.html").read_text()
+    part = page[page.index("<h2>Against training steps") : page.index("<h2>Training pairs")]
+    for title in ("anatomical error rate", "right images broken", "drift"):
+        assert f"<title>{title}</title>" in part
+    assert all(part.count(f"{name}: from ") == 3 for name in ("sft", "dpo", "asap"))
+    assert len(re.findall(r"at training steps 0 to \S+ at 12\b", part)) == 9
+    assert sorted(p.name for p in (finished / "images").iterdir() if "sft" in p.name) == ["sft", "sft-at-10"]
 
 
 def test_run_again_it_redoes_nothing(finished: Path) -> None:

@@ -14,19 +14,21 @@ from PIL import Image as Pillow
 
 from asap import command, store
 from asap.align import train
-from asap.bench import generate, judge, report
+from asap.bench import by_steps, generate, judge, report, results
 from asap.bench.gallery import Cell, GalleryRow, data_url
 from asap.bench.page import Section
 from asap.errors import UserError
+from asap.figures.parts import part_mask
 from asap.pairs import dataset, figures
 
-# Each objective's best of four settings by its mean over three training seeds on 150 other prompts, all with
-# the same data and number of steps (benchmarks/demo.md).
+# Each objective's best of four settings on other prompts, all with the same data (docs/laboratory.md).
 METHODS: dict[str, dict[str, float]] = {
     "sft": {"learning_rate": 3e-5},
     "dpo": {"learning_rate": 3e-4, "beta": 1000.0},
-    "asap": {"learning_rate": 3e-4, "alpha": 10.0, "tau": 0.1},
+    "asap": {"learning_rate": 1e-3, "alpha": 10.0, "tau": 0.1},
 }
+STOPS = (10, 30)
+"""Steps at which each method is judged, besides the last."""
 # prompts are drawn from a seed of their own, so that none was used to choose the settings
 PROMPT_SEED = 2026
 
@@ -63,7 +65,7 @@ def run(config: Config) -> Path:
     out = config.out
     with store.exclusive(out):
         store.open_run(out, "demo", {k: v for k, v in asdict(config).items() if k != "out"})
-        steps = Steps(out, 3 + 2 * len(METHODS))
+        steps = Steps(out, 3 + len(METHODS))
         _stages(config, steps)
         _summarize(out, steps.seconds)
     return out
@@ -98,15 +100,32 @@ class Steps:
 def _stages(config: Config, steps: Steps) -> None:
     with steps.step("pairs of figures, one of each with a known error"):
         pairs, fresh = figures.run(_pairs(config)), figures.run(_fresh(config))
-    folders = []
-    for method in ("base", *METHODS):
-        if method in METHODS:
-            with steps.step(f"alignment by {method}"):
-                _train(config, method, METHODS[method], pairs)
-        with steps.step(f"images and judgements of {method}"):
-            folders.append(_judged(config, method, fresh))
+    with steps.step("images and judgements of the base"):
+        judged = {("base", 0): _judged(config, "base", 0, fresh)}
+    for method in METHODS:
+        with steps.step(f"alignment by {method}, judged at {', '.join(map(str, _stops(config)))} steps"):
+            for stop in _stops(config):
+                judged[method, stop] = _aligned(config, method, stop, pairs, fresh)
     with steps.step("report"):
-        _report(config, folders)
+        _report(config, judged)
+
+
+def _stops(config: Config) -> list[int]:
+    return [*(stop for stop in STOPS if stop < config.steps), config.steps]
+
+
+def _aligned(config: Config, method: str, stop: int, pairs: Path, fresh: Path) -> Path:
+    """Train to `stop` steps and judge, unless that is done: the run may have gone on since."""
+    folder = _judgements(config, method, stop)
+    if not (folder / judge.JUDGEMENTS).exists() or len(judge.read(folder)) < config.prompts:
+        _train(config, method, stop, pairs)
+        _judged(config, method, stop, fresh)
+    return folder
+
+
+def _judgements(config: Config, method: str, stop: int) -> Path:
+    name = method if stop in (0, config.steps) else f"{method}-at-{stop}"
+    return config.out / "judgements" / name
 
 
 def _pairs(config: Config) -> figures.Config:
@@ -119,39 +138,50 @@ def _fresh(config: Config) -> figures.Config:
     return figures.Config(config.out / "fresh", pairs=1, seed=PROMPT_SEED, prompts=config.prompts)
 
 
-def _train(config: Config, method: str, settings: Mapping[str, float], pairs: Path) -> None:
+def _train(config: Config, method: str, stop: int, pairs: Path) -> None:
     train.run(
         train.Config(
             model=config.model,
             data=str(pairs),
             out=config.out / "runs" / method,
             objective=method,  # type: ignore[arg-type]
-            steps=config.steps,
+            steps=stop,
             seed=config.seed,
             tracker="none",
-            **settings,  # type: ignore[arg-type]
+            **METHODS[method],  # type: ignore[arg-type]
         )
     )
 
 
-def _judged(config: Config, method: str, fresh: Path) -> Path:
-    """Draw the prompts with `method` and judge them; returns the folder of judgements."""
+def _judged(config: Config, method: str, stop: int, fresh: Path) -> Path:
+    """Draw the prompts with `method` as it is now and judge them; returns the folder of judgements."""
     lora = None if method == "base" else config.out / "runs" / method
-    images, judged = config.out / "images" / method, config.out / "judgements" / method
+    folder = _judgements(config, method, stop)
+    images = config.out / "images" / folder.name
     prompts = fresh / figures.PROMPTS
     generate.run(generate.Config(prompts, images, config.model, lora, batch=50))
-    return judge.run(judge.Config(images, judged))
+    return judge.run(judge.Config(images, folder))
 
 
-def _report(config: Config, judgements: Sequence[Path]) -> None:
+def _report(config: Config, judged: Mapping[tuple[str, int], Path]) -> None:
+    final = [folder for (_, stop), folder in judged.items() if stop in (0, config.steps)]
     settings = report.Config(
-        judgements=tuple(f"{folder.name}={folder}" for folder in judgements),
+        judgements=tuple(f"{folder.name}={folder}" for folder in final),
         out=config.out,
         title="ASAP on the embedded model",
         runs=tuple(f"{method}={config.out / 'runs' / method}" for method in METHODS),
     )
     made = [command.spell(stage, "figures") for stage in (_pairs(config), _fresh(config))]
-    report.run(settings, [_examples(config.out / "pairs", config.look)], made)
+    report.run(settings, [_by_steps(judged), _examples(config.out / "pairs", config.look)], made)
+
+
+def _by_steps(judged: Mapping[tuple[str, int], Path]) -> Section:
+    read = {key: results.read(f"{key[0]}={folder}") for key, folder in judged.items()}
+    stops: dict[str, dict[int, results.Method]] = {name: {} for name in METHODS}
+    for (name, stop), method in read.items():
+        if stop:
+            stops[name][stop] = method
+    return by_steps.section(read["base", 0], stops, part_mask)
 
 
 def _examples(pairs: Path, look: float) -> Section:
@@ -161,8 +191,8 @@ def _examples(pairs: Path, look: float) -> Section:
         first.setdefault(row["error"], row)
     text = (
         "What the models were aligned on: the first pair of each error. Outside the mask no pixel differs. "
-        "Each objective had four settings to choose from by its error rate on 150 other prompts, by the mean "
-        "of three training seeds. This page shows one training seed; others move a rate by some points."
+        "Each objective had four settings to choose from by its error rate on other prompts. This page shows "
+        "one training seed; others move a rate by some points (docs/laboratory.md has five)."
     )
     if look:
         text += (

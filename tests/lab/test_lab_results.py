@@ -61,7 +61,7 @@ def test_a_difference_pairs_seeds() -> None:
 
 
 def test_tables_hold_raw_and_corrected_rates_and_the_judges_disagreement() -> None:
-    known = {"network": Calibration(Tally(90, 10, 5, 95), {}), "figures": None}
+    known = {"network": Calibration(Tally(90, 10, 5, 95), {}, 1.0, 1.0), "figures": None}
     found = groups([row("asap", 0, "1000", "1100")], "choice")
     text = tables.corrected(found, BASE, known)
     assert "| asap | 100 | 25.0% | 23.5% [" in text  # (0.25 + 0.95 - 1) / (0.9 + 0.95 - 1)
