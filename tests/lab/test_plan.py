@@ -24,7 +24,8 @@ def test_the_result_is_on_prompts_that_chose_nothing_under_all_seeds() -> None:
     trials = plan.main(Budget(seeds=5), CHOSEN)
     assert {t.prompts for t in trials} == {"fresh"}
     assert set(Counter(t.objective for t in trials).values()) == {5}
-    assert {t.stops for t in trials} == {(10, 30, 100, 300)}
+    assert {t.stops for t in trials if t.seed < plan.FEW_SEEDS} == {(10, 30, 100, 300)}
+    assert {t.stops for t in trials if t.seed >= plan.FEW_SEEDS} == {(10, 30, 100)}
     # seed by seed, so that an interrupted study has all objectives
     assert [t.seed for t in trials] == sorted(t.seed for t in trials)
 
