@@ -36,6 +36,25 @@ def test_the_judge_of_figures_is_counted_on_every_render() -> None:
     assert all(cell.startswith("100.0%") for cell in found)
 
 
+def test_the_network_judge_is_trained_and_measured_in_small(tmp_path: Path) -> None:
+    small = ("--lessons", "256", "--held-out", "200", "--epochs", "1", "--batch", "64")
+    for name in ("a", "b"):
+        lines = printed("network_judge.py", "--train", "--out", str(tmp_path / name), *small)
+        assert lines[-1].startswith("threshold ")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    lines = printed("network_judge.py", "--scenes", "24", "--held-out", "100")
+    assert all(cell.endswith("of 24") for cell in cells(lines, "| faulty |")[1:])
+
+
+def test_the_calibration_counts_every_labelled_hand() -> None:
+    lines = printed("calibration.py")
+    counted = [cells(lines, f"| {judge} | threshold")[2:6] for judge in ("figures", "network")]
+    assert [sum(map(int, counts)) for counts in counted] == [328, 328]
+    lines = printed("calibration.py", "--coverage", "--runs", "200")
+    shares = [float(cell.split(",")[0]) for cell in cells(lines, "| 0.95, 0.9 | Lang")[2:]]
+    assert len(shares) == 5 and min(shares) > 0.88
+
+
 def test_training_steps_call_the_denoiser_alone() -> None:
     lines = printed("train.py", "--pairs", "32", "--steps", "1", "--runs", "1")
     steps = [line for line in lines if "10 more steps" in line]

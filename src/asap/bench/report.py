@@ -11,12 +11,14 @@ from pathlib import Path
 import tyro
 
 from asap import __version__, command
-from asap.bench import results, training
+from asap.bench import known_errors, results, second, training
 from asap.bench.cautions import cautions
 from asap.bench.drift import PartMask, mean_drift
 from asap.bench.headline import Contest, Outcome, lead, ranked
+from asap.bench.known_errors import corrected, corrected_json
 from asap.bench.page import Section, render
 from asap.bench.results import Method, Rate, Versus
+from asap.bench.second import Judged
 from asap.bench.sections import comparison, facts, pictures
 from asap.errors import UserError
 from asap.lookup import choose
@@ -40,6 +42,8 @@ class Config:
     """Prompts shown with their images, from the first on."""
     differing: int = 6
     """Further images shown on which the verdicts differ."""
+    second: tuple[str, ...] = ()
+    """Folders of judgements of the same images by another judge; NAME=FOLDER as for the first."""
     runs: tuple[str, ...] = ()
     """Folders of `asap train` whose curves to show; NAME=FOLDER ties one to the model of that name."""
 
@@ -99,21 +103,38 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]
+    others = second.read(config.second, methods)
     found, told = outcomes(methods, _part_mask(methods[0])), cautions(methods)
     for caution in told:
         print(f"asap: {caution}", file=sys.stderr)
     page = [
-        *comparison(found),
+        *_numbers(methods, found),
+        *second.sections(others),
         *sections,
         *([training.section(runs, [method.name for method in methods])] if runs else []),
         *pictures(methods, config.first, config.differing),
-        repeat(methods, [*commands, *_commands(run.made for run in runs)], config),
+        repeat(methods, [*commands, *_commands(run.made for run in runs)], config, others),
     ]
     with exclusive(config.out):
-        write_atomic(config.out / "report.json", to_json(as_json(methods, found), indent=2) + "\n")
-        words = lead(found, contest(methods, found))
+        write_atomic(config.out / "report.json", to_json(as_json(methods, found, others), indent=2) + "\n")
+        words = _lead(methods, found)
         write_atomic(config.out / "report.html", render(config.title, words, facts(methods), page, told))
     return config.out
+
+
+def _numbers(methods: Sequence[Method], found: Sequence[Outcome]) -> list[Section]:
+    """The comparison, with corrected rates after the raw ones where the judge's errors are known."""
+    first, *rest = comparison(found)
+    known = known_errors.known(methods[0])
+    rates = [(outcome.name, outcome.rate) for outcome in found]
+    judge, _ = results.judge_of(methods[0])
+    return [first, *([known_errors.section(judge, rates, known)] if known else []), *rest]
+
+
+def _lead(methods: Sequence[Method], found: Sequence[Outcome]) -> str:
+    judge, _ = results.judge_of(methods[0])
+    caveat = known_errors.caveat(judge, known_errors.known(methods[0]))
+    return f"{lead(found, contest(methods, found))} {caveat}".strip()
 
 
 def _part_mask(base: Method) -> PartMask | None:
@@ -126,9 +147,12 @@ def _commands(configs: Iterable[Row]) -> list[str]:
     return [str(config["command"]) for config in configs if config.get("command")]
 
 
-def repeat(methods: Sequence[Method], before: Sequence[str], config: Config) -> Section:
+def repeat(
+    methods: Sequence[Method], before: Sequence[str], config: Config, others: Sequence[Judged] = ()
+) -> Section:
     """The commands that give this page again, `before` first: those of data and training."""
     lines = [*before, *_commands(made for m in methods for made in (m.made, m.judged))]
+    lines += _commands(other.second.judged for other in others)
     versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
     settings = methods[0].judged.get("identity", {}).get("settings") or {}
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
@@ -138,16 +162,19 @@ def repeat(methods: Sequence[Method], before: Sequence[str], config: Config) -> 
     )
 
 
-def as_json(methods: Sequence[Method], found: Sequence[Outcome]) -> Row:
+def as_json(methods: Sequence[Method], found: Sequence[Outcome], others: Sequence[Judged] = ()) -> Row:
     """The numbers of the page; what is not a number or infinite is null."""
-    base, identity = methods[0], methods[0].judged.get("identity", {})
-    last = contest(methods, found)
+    base, (judge, settings) = methods[0], results.judge_of(methods[0])
+    last, known = contest(methods, found), known_errors.known(base)
     return {
         "version": __version__,
         "base": base.name,
-        "judge": {"name": identity.get("judge"), "settings": identity.get("settings")},
+        "judge": {"name": judge, "settings": settings, "calibration": known_errors.as_json(known)},
         "prompts": len({prompt for prompt, _ in base.judgements}),
-        "models": [_outcome_json(outcome) for outcome in found],
+        "models": [
+            {**_outcome_json(o), "corrected": corrected_json(corrected(o.rate, known))} for o in found
+        ],
+        "second": second.as_json(others),
         "best_against_next": {"best": last.best, "next": last.next, **_versus_json(last.versus)}
         if last
         else None,

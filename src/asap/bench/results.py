@@ -101,7 +101,7 @@ def check_comparable(methods: Sequence[Method]) -> None:
         raise UserError(f"two methods are called {twice!r}; name them: NAME=FOLDER")
     base = methods[0]
     for method in methods[1:]:
-        if _judge_of(method) != _judge_of(base):
+        if judge_of(method) != judge_of(base):
             raise UserError(f"{base.name} and {method.name} were judged by different judges; use one for all")
         if not base.judgements.keys() & method.judgements.keys():
             raise UserError(
@@ -110,7 +110,8 @@ def check_comparable(methods: Sequence[Method]) -> None:
             )
 
 
-def _judge_of(method: Method) -> tuple[object, object]:
+def judge_of(method: Method) -> tuple[object, object]:
+    """Name and settings of the judge that judged `method`."""
     identity = method.judged.get("identity", {})
     return identity.get("judge"), identity.get("settings")
 

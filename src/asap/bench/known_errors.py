@@ -1,0 +1,109 @@
+"""A judge's known errors in the report: what they are, and the error rates without them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from asap.bench.calibration.record import Calibration, calibration_of
+from asap.bench.corrected import Corrected, correct
+from asap.bench.page import Section, Table
+from asap.bench.results import Method, Rate, judge_of
+from asap.bench.wording import NOTHING, percent, range_of
+from asap.store import Row
+
+Named = Sequence[tuple[str, Rate]]
+"""The models' names and raw rates."""
+
+
+def known(method: Method) -> Calibration | None:
+    """What is recorded of the errors of the judge that judged `method`; None where nothing is."""
+    return calibration_of(*judge_of(method))
+
+
+def corrected(rate: Rate, calibration: Calibration | None) -> Corrected | None:
+    """The rate without the judge's errors; None where they are not known, or `correct` has none."""
+    if calibration is None or not rate.scored:
+        return None
+    return correct(rate.aer * rate.effective, rate.effective, calibration.tally)
+
+
+def told(judge: object, calibration: Calibration) -> str:
+    """The judge's errors in a sentence, or two where it does not err alike on all models."""
+    found = calibration.tally
+    finds = _share(found.sensitivity, found.sensitivity_interval)
+    passes = _share(found.specificity, found.specificity_interval)
+    sentence = (
+        f"On {found.faulty + found.sound} hands of the embedded models that were labelled by eye, the judge "
+        f"“{judge}” finds {finds} of the faulty ones and passes {passes} of the correct ones."
+    )
+    return sentence if calibration.alike else f"{sentence} {_unequal(calibration)}"
+
+
+def _share(share: float, interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{share:.0%} ({100 * low:.0f} to {high:.0%})"
+
+
+def _unequal(calibration: Calibration) -> str:
+    if calibration.alike_on_faulty_p < calibration.alike_on_correct_p:
+        what, shares = "faulty hands it finds", {n: t.sensitivity for n, t in calibration.by_model.items()}
+    else:
+        what, shares = "correct hands it passes", {n: t.specificity for n, t in calibration.by_model.items()}
+    known = {name: share for name, share in shares.items() if math.isfinite(share)}
+    most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
+    return (
+        f"It does not err alike on all models, beyond chance: of the {what} {known[most]:.0%} for {most} but "
+        f"{known[least]:.0%} for {least}, so that differences between models may be off by more than the "
+        "intervals say."
+    )
+
+
+def section(judge: object, rates: Named, calibration: Calibration) -> Section:
+    """Raw and corrected rates side by side."""
+    header = ("model", "AER, raw", "95% interval", "AER, corrected", "95% interval")
+    rows = [
+        (name, percent(rate.aer), range_of(rate.interval, percent), *cells(corrected(rate, calibration)))
+        for name, rate in rates
+    ]
+    note = (
+        "Corrected: (raw + specificity − 1) / (sensitivity + specificity − 1), between 0 and 1 (Rogan and "
+        "Gladen 1978); its interval carries the uncertainty of all three (Lang and Reiczigel 2014). It takes "
+        "the images to be like the labelled ones, and the judge to err alike on all models."
+    )
+    return Section(
+        "Without the judge's errors", told(judge, calibration), table=Table(header, rows), note=note
+    )
+
+
+def cells(found: Corrected | None) -> tuple[str, str]:
+    """A corrected rate and its interval as a table shows them."""
+    return (percent(found.rate), range_of(found.interval, percent)) if found else (NOTHING, NOTHING)
+
+
+def caveat(judge: object, calibration: Calibration | None) -> str:
+    """A sentence for the headline where the judge is known to err; else nothing."""
+    if calibration is None:
+        return ""
+    return f"These are raw rates of the judge “{judge}”, which is known to err; corrected ones stand below."
+
+
+def as_json(calibration: Calibration | None) -> Row | None:
+    """The judge's counts on the labelled hands, with sensitivity and specificity."""
+    if calibration is None:
+        return None
+    found = calibration.tally
+    return {
+        **found._asdict(),
+        "sensitivity": found.sensitivity,
+        "sensitivity_interval": found.sensitivity_interval,
+        "specificity": found.specificity,
+        "specificity_interval": found.specificity_interval,
+        "alike_on_faulty_p": calibration.alike_on_faulty_p,
+        "alike_on_correct_p": calibration.alike_on_correct_p,
+    }
+
+
+def corrected_json(found: Corrected | None) -> Row | None:
+    """A corrected rate and its interval."""
+    return {"aer": found.rate, "aer_interval": list(found.interval)} if found else None
