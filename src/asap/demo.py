@@ -27,6 +27,8 @@ METHODS: dict[str, dict[str, float]] = {
     "dpo": {"learning_rate": 3e-4, "beta": 1000.0},
     "asap": {"learning_rate": 1e-3, "alpha": 10.0, "tau": 0.1},
 }
+SECOND = "network"
+"""The other judge, which sees the last images, too."""
 STOPS = (10, 30)
 """Steps at which each method is judged, besides the last."""
 # prompts are drawn from a seed of their own, so that none was used to choose the settings
@@ -106,7 +108,7 @@ def _stages(config: Config, steps: Steps) -> None:
         with steps.step(f"alignment by {method}, judged at {', '.join(map(str, _stops(config)))} steps"):
             for stop in _stops(config):
                 judged[method, stop] = _aligned(config, method, stop, pairs, fresh)
-    with steps.step("report"):
+    with steps.step("another judge, and the report"):
         _report(config, judged)
 
 
@@ -163,10 +165,18 @@ def _judged(config: Config, method: str, stop: int, fresh: Path) -> Path:
     return judge.run(judge.Config(images, folder))
 
 
+def _judged_again(config: Config, folder: Path) -> str:
+    """The same images by the other judge, as the report takes them."""
+    images = config.out / "images" / folder.name
+    out = judge.run(judge.Config(images, config.out / SECOND / folder.name, judge=SECOND))
+    return f"{folder.name}={out}"
+
+
 def _report(config: Config, judged: Mapping[tuple[str, int], Path]) -> None:
     final = [folder for (_, stop), folder in judged.items() if stop in (0, config.steps)]
     settings = report.Config(
         judgements=tuple(f"{folder.name}={folder}" for folder in final),
+        second=tuple(_judged_again(config, folder) for folder in final),
         out=config.out,
         title="ASAP on the embedded model",
         runs=tuple(f"{method}={config.out / 'runs' / method}" for method in METHODS),
