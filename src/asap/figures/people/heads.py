@@ -102,8 +102,8 @@ def paint_features(brush: Brush, face: Points, own: Points) -> None:
 
 
 def _paint_nose(brush: Brush, face: Points, head: Head) -> None:
-    dark = Finish(shaded(brush.skin, 0.80), NUMBER["face"])
-    light = Finish(shaded(brush.skin, 1.06), NUMBER["face"])
+    dark = Finish(shaded(brush.skin, 0.80), NUMBER["face"], texture="skin")
+    light = Finish(shaded(brush.skin, 1.06), NUMBER["face"], texture="skin")
     brush.canvas.paint(brush.canvas.chain(face[31:36], np.full(5, 0.035) * head.unit), dark)
     side = face[27:31] + 0.055 * head.across
     brush.canvas.paint(brush.canvas.chain(side[1:], np.asarray([0.012, 0.025, 0.05]) * head.unit), dark)
