@@ -26,7 +26,7 @@ SLEEVES = {"black": (26, 26, 30), "red": (190, 44, 48), "yellow": (232, 190, 60)
 
 CENTRE = (0.5, 0.59)
 SIZE = 0.86
-CHUNK = 64
+BATCH_PIXELS = 65536  # of the hands drawn at once, so that what is computed of each pixel fits the caches
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +45,9 @@ def render(hands: Hands, colours: Colours, size: int) -> tuple[NDArray[np.uint8]
     """
     images = np.empty((len(hands), size, size, 3), np.uint8)
     cover = np.empty((len(hands), size, size), np.float32)
-    for start in range(0, len(hands), CHUNK):
-        part = slice(start, start + CHUNK)
+    batch = max(1, BATCH_PIXELS // size**2)
+    for start in range(0, len(hands), batch):
+        part = slice(start, start + batch)
         images[part], cover[part] = _render(hands, colours, size, part)
     return images, cover
 
