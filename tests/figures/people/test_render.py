@@ -114,6 +114,14 @@ def test_every_pose_shows_its_parts(pose: str) -> None:
     assert ("object" in seen) == (POSES[pose].object != "none")
 
 
+@pytest.mark.parametrize("pose", [name for name in POSES if name.endswith(" turned")])
+def test_a_turned_person_shows_both_hands_and_all_limbs(pose: str) -> None:
+    for seed in range(3):
+        labels = render_people([scenes.figure(scenes.scene(seed, pose, "full body"))], SIZE)[1][0]
+        limbs = [f"{side}_{part}" for side in ("left", "right") for part in ("hand", "arm", "leg", "foot")]
+        assert [limb for limb in limbs if (labels == NUMBER[limb]).sum() < 15] == []
+
+
 def test_labels_lie_on_the_points_of_their_parts() -> None:
     figure = scenes.figure(scenes.scene(2, "arms wide"))
     labels = render_people([figure], 256)[1][0]

@@ -17,7 +17,8 @@ from asap.store import content_id, seed_of
 
 EXPRESSIONS = ("neutral", "smiling", "smiling", "laughing")
 # poses whose thighs a skirt would have to follow
-WITHOUT_SKIRT = {"sitting", "cross-legged", "kneeling", "walking", "warrior", "tree pose", "jumping"}
+WITHOUT_SKIRT = {"sitting", "cross-legged", "kneeling", "walking", "warrior", "tree pose", "jumping",
+                 "walking turned", "sitting turned"}  # fmt: skip
 CLOSE_UPS = {"open palm", "fist", "peace sign", "rock sign", "three fingers", "four fingers", "okay sign",
              "pointing up"}  # fmt: skip
 
