@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ from asap.pairs import figures
 from asap.store import seed_of
 
 SIZES = (64, 256, 512)  # pixels a side
+LOOKS = (0.0, 1.0)  # doses of the photographic look
 
 
 @dataclass(frozen=True)
@@ -43,19 +45,20 @@ def run(config: Config) -> None:
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
     drawn = scenes.figures([scenes.scene(seed_of("benchmark", i)) for i in range(config.people)])
-    print("| pixels | ms a person | range | pairs/s | range |\n|---|---:|---:|---:|---:|")
+    print("| pixels | look | ms a person | range | pairs/s | range |\n|---|---|---:|---:|---:|---:|")
     for size in SIZES:
-        person = [
-            1000 * t / config.people for t in times(lambda s=size: render_people(drawn, s), config.runs)
-        ]
-        pairs = [config.pairs / t for t in times(lambda s=size: write(s, config.pairs), config.runs)]
-        print(f"| {size} | {_cells(person, 0)} | {_cells(pairs, 1)} |", flush=True)
+        for look in LOOKS:
+            draw, write = partial(render_people, drawn, size, look=look), partial(dataset, config, size, look)
+            person = [1000 * t / config.people for t in times(draw, config.runs)]
+            pairs = [config.pairs / t for t in times(write, config.runs)]
+            print(f"| {size} | {look:g} | {_cells(person, 0)} | {_cells(pairs, 1)} |", flush=True)
 
 
-def write(size: int, count: int) -> None:
+def dataset(config: Config, size: int, look: float) -> None:
     """`asap figures --kind people`, from seeds to parquet, card and contact sheet."""
     with tempfile.TemporaryDirectory() as folder:
-        figures.run(figures.Config(Path(folder) / "pairs", kind="people", pairs=count, size=size))
+        out = Path(folder) / "pairs"
+        figures.run(figures.Config(out, kind="people", pairs=config.pairs, size=size, look=look))
 
 
 def times(work: Callable[[], object], runs: int) -> list[float]:

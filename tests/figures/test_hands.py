@@ -9,7 +9,7 @@ import pytest
 
 from asap.figures import hands, scenes
 from asap.figures.parts import part_mask, soft_cover
-from asap.figures.render import photographic
+from asap.figures.photographic import photographic
 from asap.store import seed_of
 
 EVERY = [(gesture, error) for gesture in hands.GESTURES for error in hands.possible_errors(gesture)]

@@ -111,15 +111,30 @@ def test_prompts_have_facts_and_all_categories(people: Path) -> None:
     assert all(row["facts"]["skin"] in row["text"] for row in rows)
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"size": 32}, "--size 32: must lie between 64 and 1024 for people"),
-        ({"look": 0.5}, "--look is for hands only"),
-        ({"biased": True}, "--biased is for hands only"),
-    ],
-)
-def test_settings_that_people_do_not_have(tmp_path: Path, change: dict[str, object], said: str) -> None:
-    with pytest.raises(UserError, match=said) as error:
-        drawn(tmp_path / "hap", **change)
+def test_a_size_that_people_do_not_have(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--size 32: must lie between 64 and 1024 for people") as error:
+        drawn(tmp_path / "hap", size=32)
     assert "\n" not in str(error.value)
+
+
+def test_the_look_keeps_pairs_exact(tmp_path: Path) -> None:
+    out = drawn(tmp_path / "hap", look=1.0, pairs=8, prompts=0)
+    rows = list(datasets.load_dataset(str(out), split="train"))
+    plain = {pair.seed: pair for pair in (people_figures.pair(0, number, 128) for number in range(8))}
+    assert len(plain.keys() & {row["seed"] for row in rows}) >= 6
+    for row in rows:
+        chosen, rejected, mask = (np.asarray(row[name]) for name in ("chosen", "rejected", "mask"))
+        assert np.array_equal((chosen != rejected).any(axis=-1), mask == 255)
+        if row["seed"] in plain:
+            other = plain[row["seed"]]
+            assert row["id"] != other.id and row["prompt"] == other.prompt
+            assert np.abs(chosen.astype(int) - other.chosen).mean() > 5
+            assert (other.mask & (mask == 255)).sum() > 0.9 * (other.mask | (mask == 255)).sum()
+
+
+def test_a_biased_collection_is_of_few_kinds_and_of_every_error() -> None:
+    found = [next(people_figures.drafts(2, number, biased=True)) for number in range(3 * len(PEOPLE_ERRORS))]
+    assert {draft.error for draft in found} == set(PEOPLE_ERRORS)
+    assert {draft.scene.pose for draft in found} <= set(scenes.COMMON)
+    for name, kinds in (("skin", 2), ("background", 2), ("scenery", 2), ("top", 10)):
+        assert len({getattr(draft.scene.look, name) for draft in found}) == kinds

@@ -26,9 +26,7 @@ SLEEVES = {"black": (26, 26, 30), "red": (190, 44, 48), "yellow": (232, 190, 60)
 
 CENTRE = (0.5, 0.59)
 SIZE = 0.86
-CHUNK = 64
-LUMA = np.asarray([0.299, 0.587, 0.114], np.float32)
-WARM = np.asarray([1.10, 1.0, 0.82], np.float32)
+BATCH_PIXELS = 65536  # of the hands drawn at once, so that what is computed of each pixel fits the caches
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +45,9 @@ def render(hands: Hands, colours: Colours, size: int) -> tuple[NDArray[np.uint8]
     """
     images = np.empty((len(hands), size, size, 3), np.uint8)
     cover = np.empty((len(hands), size, size), np.float32)
-    for start in range(0, len(hands), CHUNK):
-        part = slice(start, start + CHUNK)
+    batch = max(1, BATCH_PIXELS // size**2)
+    for start in range(0, len(hands), batch):
+        part = slice(start, start + batch)
         images[part], cover[part] = _render(hands, colours, size, part)
     return images, cover
 
@@ -120,29 +119,3 @@ def _finger(points: Array, hands: Hands, part: slice, finger: int) -> Array:
     bones = [_capsule(points, joints[:, i], joints[:, i + 1], (width * taper[i])[:, None]) for i in range(3)]
     distance = np.minimum.reduce(bones)
     return np.where(width[:, None] > 0, distance, np.float32(1))
-
-
-def photographic(images: NDArray[np.uint8], dose: float, seeds: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """A camera's look on (N, H, W, 3): warm grading, less colour, side light, vignette, sensor noise.
-
-    Each image's light and noise depend on its seed alone; `dose` 0 is no change, 1 the full look. Equal
-    pixels at equal places stay equal under equal seeds, so that a pair still differs in its mask only.
-    """
-    if dose == 0:
-        return images
-    count, height, width, _ = images.shape
-    styled = np.empty_like(images)
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    for i in range(count):
-        rng = np.random.default_rng(seeds[i])
-        angle = rng.uniform(0, 2 * np.pi)
-        light = 1 + dose * 0.22 * (x * np.cos(angle) + y * np.sin(angle))
-        vignette = 1 - dose * 0.22 * (x * x + y * y)
-        noise = dose * 5.0 * rng.standard_normal((height, width, 3))
-        image = images[i].astype(np.float32)
-        gray = image @ LUMA
-        image += 0.40 * dose * (gray[..., None] - image)
-        image *= 1 + dose * (WARM - 1)
-        image = image * (light * vignette)[..., None] + noise
-        styled[i] = np.clip(image + 0.5, 0, 255).astype(np.uint8)
-    return styled

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from asap.figures import hands as skeletons
 from asap.figures.hands import GESTURES, Array, Hands
-from asap.figures.render import BACKGROUNDS, SKINS, SLEEVES, Colours, photographic, render
+from asap.figures.photographic import photographic
+from asap.figures.render import BACKGROUNDS, SKINS, SLEEVES, Colours, render
 from asap.records import Prompt
 from asap.store import content_id, seed_of
 

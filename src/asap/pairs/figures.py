@@ -37,10 +37,10 @@ class Config:
     """Pixels a side; 24 for hands, which the embedded model `mini` wants, and 256 for people, of
     whom small pictures show few kinds of errors."""
     look: float = 0.0
-    """Hands only: dose in [0, 1] of a photographic look (grading, light, vignette, noise), shared by both of
-    a pair."""
+    """Dose in [0, 1] of a photographic look, shared by both of a pair: grading, light, vignette, noise; of
+    people also texture, fainter outlines and a background out of focus."""
     biased: bool = False
-    """Hands only: keep to two skins and two backgrounds, as a collection of photos might."""
+    """Keep to two skins and two backgrounds, and people to few poses, as a collection of photos might."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
     kind: Literal["hands", "people"] = "hands"
@@ -83,9 +83,6 @@ def _checked(config: Config) -> Config:
         raise UserError(f"--size {size}: must lie between {smallest} and {LARGEST} for {config.kind}")
     if not 0 <= config.look <= 1:
         raise UserError(f"--look {config.look}: must lie between 0 and 1")
-    if config.kind == "people" and (config.look or config.biased):
-        flag = "--look" if config.look else "--biased"
-        raise UserError(f"{flag} is for hands only; leave it out, or draw --kind hands")
     return replace(config, size=size)
 
 
@@ -95,10 +92,11 @@ def _pixels(config: Config) -> int:
 
 def draw(config: Config) -> Iterator[Pair]:
     """The pairs, in order; number i depends on the seed and i alone."""
-    size = _pixels(config)
+    seed, size, look, biased = config.seed, _pixels(config), config.look, config.biased
     if config.kind == "people":
-        return (people_figures.pair(config.seed, number, size) for number in range(config.pairs))
-    return hand_figures.pairs(config.seed, config.pairs, size, look=config.look, biased=config.biased)
+        numbers = range(config.pairs)
+        return (people_figures.pair(seed, number, size, look=look, biased=biased) for number in numbers)
+    return hand_figures.pairs(seed, config.pairs, size, look=look, biased=biased)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -40,19 +40,23 @@ class Draft(NamedTuple):
     faulty: Figure
 
 
-def pair(seed: int, number: int, size: int) -> Pair:
-    """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local."""
-    return next(made for draft in drafts(seed, number) if (made := _rendered(draft, size)) is not None)
+def pair(seed: int, number: int, size: int, *, look: float = 0.0, biased: bool = False) -> Pair:
+    """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local.
+
+    `look` in [0, 1] is the dose of the photographic look; `biased` keeps to few skins, backgrounds and poses.
+    """
+    tries = (_rendered(draft, size, look) for draft in drafts(seed, number, biased=biased))
+    return next(made for made in tries if made is not None)
 
 
-def drafts(seed: int, number: int) -> Iterator[Draft]:
+def drafts(seed: int, number: int, *, biased: bool = False) -> Iterator[Draft]:
     """Scenes that allow the error whose turn it is, then the errors after it; they do not end."""
     turn = number % len(PEOPLE_ERRORS)
     order = PEOPLE_ERRORS[turn:] + PEOPLE_ERRORS[:turn]
     for attempt in count():
         error = order[attempt // SCENES % len(order)]
         own = store.seed_of(seed, "person", number, attempt)
-        scene = scenes.scene(own, _suited(error, own))
+        scene = scenes.scene(own, _suited(error, own, biased=biased), biased=biased)
         correct = scenes.figure(scene)
         try:
             faulty = with_error(correct, error, random.Random(own))
@@ -62,19 +66,25 @@ def drafts(seed: int, number: int) -> Iterator[Draft]:
             yield Draft(scene, own, error, correct, faulty)
 
 
-def _suited(error: str, seed: int) -> str | None:
+def _suited(error: str, seed: int, *, biased: bool) -> str | None:
     """A pose in which an error reads: portraits, hands that show, bent knees; None where any pose will do."""
     part = SKELETON_ERRORS[error].part
+    suited = WHOLE_BODIES if error == "reversed_joint" else []
     if part == "face":
-        return random.Random(seed).choice(PORTRAITS)
+        suited = PORTRAITS
     if part == "hand" and error != "second_hand":
-        return random.Random(seed).choice(CLOSE_UPS)
-    return random.Random(seed).choice(WHOLE_BODIES) if error == "reversed_joint" else None
+        suited = CLOSE_UPS
+    allowed = [pose for pose in suited if not biased or pose in scenes.COMMON]
+    return random.Random(seed).choice(allowed) if allowed else None
 
 
-def _rendered(draft: Draft, size: int) -> Pair | None:
-    """The pair of a draft, or None where the error is hardly seen, or is most of the picture."""
-    (chosen, rejected), _ = render_people([draft.correct, draft.faulty], size)
+def _rendered(draft: Draft, size: int, look: float) -> Pair | None:
+    """The pair of a draft, or None where the error is hardly seen, or is most of the picture.
+
+    The mask is what differs in the finished pictures.
+    """
+    both, seeds = [draft.correct, draft.faulty], [draft.seed, draft.seed]
+    (chosen, rejected), _ = render_people(both, size, look=look, seeds=seeds)
     mask = np.any(chosen != rejected, axis=-1)
     box, row = crop_box(mask), SKELETON_ERRORS[draft.error]
     if box is None or mask.mean() < LEAST_SHARE[row.part]:
@@ -84,8 +94,9 @@ def _rendered(draft: Draft, size: int) -> Pair | None:
     metrics = gates.similarity(chosen, rejected, mask)
     if gates.refusal(metrics, mask, gates.Gates()):
         return None
+    dose = (look,) if look else ()
     return Pair(
-        id=store.content_id("person", size, draft.seed, draft.error, draft.scene.caption),
+        id=store.content_id("person", size, *dose, draft.seed, draft.error, draft.scene.caption),
         prompt=draft.scene.caption,
         chosen=chosen,
         rejected=rejected,

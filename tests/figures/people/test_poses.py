@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,15 @@ def test_an_open_mouth_is_open_and_a_smile_lifts_its_corners() -> None:
     assert laughing[66, 1] - laughing[62, 1] > 0.1 > neutral[66, 1] - neutral[62, 1]
     assert smiling[48, 1] < smiling[57, 1] - 0.1
     assert smiling[48, 1] < neutral[48, 1]
+
+
+@pytest.mark.parametrize("name", [name for name in POSES if name.endswith(" turned")])
+def test_a_turned_body_is_narrower_and_its_face_still_looks_this_way(name: str) -> None:
+    for seed in range(30):
+        pose = poses.varied(POSES[name].pose, np.random.default_rng(seed))
+        parts, ahead = poses.solve(pose), poses.solve(replace(pose, turn=0.0))
+        across, square = (points["body"][5] - points["body"][6] for points in (parts, ahead))
+        assert abs(across[0]) < 0.9 * abs(square[0]) and np.linalg.norm(across) == pytest.approx(
+            np.linalg.norm(square)
+        )
+        assert abs(pose.yaw + pose.turn) <= poses.FARTHEST

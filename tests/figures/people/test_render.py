@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from asap.figures.people import scenes
+from asap.figures.people.backdrops import backdrop
 from asap.figures.people.catalogue import POSES
 from asap.figures.people.figure import PARTS, Figure
 from asap.figures.people.looks import LABELS, NUMBER
 from asap.figures.people.render import render_people
+from asap.figures.people.textures import surroundings
 
 SIZE = 128
 REACH = 0.045  # of a stature: how far beyond its points a hand or an arm is painted
@@ -111,6 +114,14 @@ def test_every_pose_shows_its_parts(pose: str) -> None:
     assert ("object" in seen) == (POSES[pose].object != "none")
 
 
+@pytest.mark.parametrize("pose", [name for name in POSES if name.endswith(" turned")])
+def test_a_turned_person_shows_both_hands_and_all_limbs(pose: str) -> None:
+    for seed in range(3):
+        labels = render_people([scenes.figure(scenes.scene(seed, pose, "full body"))], SIZE)[1][0]
+        limbs = [f"{side}_{part}" for side in ("left", "right") for part in ("hand", "arm", "leg", "foot")]
+        assert [limb for limb in limbs if (labels == NUMBER[limb]).sum() < 15] == []
+
+
 def test_labels_lie_on_the_points_of_their_parts() -> None:
     figure = scenes.figure(scenes.scene(2, "arms wide"))
     labels = render_people([figure], 256)[1][0]
@@ -127,3 +138,43 @@ def test_sizes_agree(palm: Figure, size: int) -> None:
     assert small.shape == (size, size, 3)
     means = [picture(palm, s).mean(axis=(0, 1)) for s in (size, SIZE)]
     assert np.abs(means[0] - means[1]).max() < 4
+
+
+def test_dose_zero_is_no_look_and_more_is_more(palm: Figure) -> None:
+    plain, none, half, full = (
+        render_people([palm], SIZE, look=dose, seeds=[5])[0].astype(int) for dose in (0.0, 0.0, 0.5, 1.0)
+    )
+    assert np.array_equal(plain, none) and np.array_equal(plain[0], picture(palm))
+    assert 3 < np.abs(half - plain).mean() < np.abs(full - plain).mean() < 40
+
+
+@pytest.mark.parametrize("scenery", ["plain", "room", "park"])
+def test_the_look_of_a_pixel_that_no_error_touches_is_the_same(palm: Figure, scenery: str) -> None:
+    """Two pictures of one seed that differ in a hand: the other seed shows that the look is not constant."""
+    before = replace(palm, look=replace(palm.look, scenery=scenery))
+    finger = unknown("left_hand")
+    finger[9:13] = palm.left_hand[9:13] + 0.5 * (palm.left_hand[13] - palm.left_hand[9])
+    after = replace(before, extras=(("left_hand", finger),))
+    plain = render_people([before, after], SIZE)[0]
+    same = (plain[0] == plain[1]).all(axis=-1)
+    first, second, other = render_people([before, after, before], SIZE, look=1.0, seeds=[7, 7, 8])[0]
+    assert not same.all()
+    shared = (first == second).all(axis=-1)
+    assert (shared & same).sum() > 0.998 * same.sum()
+    grown = cv2.dilate((~same).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert shared[~grown].all()
+    assert (first != other).any(axis=-1).mean() > 0.9
+
+
+def test_the_background_is_out_of_focus_and_the_person_is_not() -> None:
+    figure = scenes.figure(scenes.scene(3, "open palm", "half body"))
+    figure = replace(figure, look=replace(figure.look, scenery="park"))
+    plain, blurred = surroundings_of(figure, 0.0), surroundings_of(figure, 1.0)
+    assert np.abs(np.diff(blurred, axis=0)).max() < 0.25 * np.abs(np.diff(plain, axis=0)).max()
+    both = picture(figure), render_people([figure], SIZE, look=1.0)[0][0]
+    sharp = [np.abs(np.diff(image.astype(int), axis=0)).max() for image in both]
+    assert sharp[1] > 0.7 * sharp[0]
+
+
+def surroundings_of(figure: Figure, dose: float) -> np.ndarray:
+    return surroundings(backdrop(figure, 256), figure, dose, 0)

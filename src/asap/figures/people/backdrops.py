@@ -20,7 +20,7 @@ def backdrop(figure: Figure, size: int) -> Array:
     x, y = line[None], line[:, None]
     colour = BACKGROUNDS[figure.look.background]
     wall = _faded(colour, y, 1.05, 0.93)
-    horizon = min(figure.ground[1] - HORIZON * figure.scale, 0.8 if figure.ground[1] < 1.2 else 0.6)
+    horizon = horizon_of(figure)
     if figure.look.scenery == "park":
         image = _park(x, y, horizon, figure.scale)
     else:
@@ -38,6 +38,11 @@ def backdrop(figure: Figure, size: int) -> Array:
         )
     _shadow(image, x, y, figure)
     return np.asarray(image.clip(0, 255), np.float32)
+
+
+def horizon_of(figure: Figure) -> float:
+    """The height of the far end of the ground in the picture, 0 at its top, 1 at its bottom."""
+    return min(figure.ground[1] - HORIZON * figure.scale, 0.8 if figure.ground[1] < 1.2 else 0.6)
 
 
 def _faded(colour: RGB, y: Array, above: float, below: float) -> Array:

@@ -7,7 +7,7 @@ its own bounding box only. Coordinates here are pixels, pixel centres at halves.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -19,10 +19,14 @@ FINE = 4  # an outline's coverage is counted on a grid this much finer
 
 
 class Canvas:
-    """A square picture being painted, `image` (S, S, 3) in 0 to 255 and `labels` (S, S)."""
+    """A square picture being painted, `image` (S, S, 3) in 0 to 255 and `labels` (S, S).
 
-    def __init__(self, image: Array) -> None:
+    `textures`, (S, S) by name, are what colours of those surfaces are multiplied by.
+    """
+
+    def __init__(self, image: Array, textures: Mapping[str, Array] | None = None) -> None:
         self.image = image
+        self.textures = textures or {}
         self.size = len(image)
         self.labels = np.zeros(image.shape[:2], np.uint8)
 
@@ -32,6 +36,8 @@ class Canvas:
             return
         alpha = shape.cover if within is None else shape.cover * _cut(within, shape)
         tint = np.asarray(finish.colour, np.float32) * light_on(shape, finish)[..., None]
+        if finish.texture in self.textures:
+            tint *= self.textures[finish.texture][shape.window][..., None]
         region = self.image[shape.window]
         region += alpha[..., None] * (tint - region)
         if finish.label:

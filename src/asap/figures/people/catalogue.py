@@ -31,6 +31,7 @@ from asap.figures.people.postures import (
     SITTING,
     TREE,
     WALKING,
+    WALKING_ASIDE,
     WARRIOR,
 )
 
@@ -126,4 +127,12 @@ POSES: dict[str, Entry] = {
     "cross-legged": Entry("full body", CROSS_LEGGED, "sits cross-legged on the floor", ("full body",)),
     "dancing": Entry("full body", DANCING, "dances", ("full body",)),
     "kneeling": Entry("full body", KNEELING, "kneels on one knee", ("full body",)),
+    "standing turned": Entry(
+        "basic anatomy", replace(STANDING, turn=38, yaw=-26), "stands turned to one side, arms at the sides"
+    ),
+    "waving turned": Entry("semantic gestures", _one(WAVING, turn=30, yaw=-20), "waves, turned to one side"),
+    "walking turned": Entry("full body", WALKING_ASIDE, "walks to one side", ("full body",)),
+    "sitting turned": Entry(
+        "full body", replace(SITTING, turn=-38, yaw=24), "sits turned on a bench", ("full body",), "bench"
+    ),
 }

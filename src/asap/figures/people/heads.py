@@ -10,6 +10,9 @@ from asap.figures.people.looks import HAIRS, NUMBER, RGB, mixed, shaded
 from asap.figures.people.shading import Finish
 from asap.records import Points
 
+# from the temple at the image's right over the crown; x in half-widths of the skull
+SKULL = ((1, -0.30), (0.825, -0.72), (0.425, -0.98), (0, -1.05), (-0.425, -0.98), (-0.825, -0.72),
+         (-1, -0.30))  # fmt: skip
 IRISES: dict[str, RGB] = {"pale": (70, 110, 140), "fair": (84, 104, 70)}
 
 
@@ -49,12 +52,16 @@ def paint_back_hair(brush: Brush, face: Points) -> None:
 def paint_head(brush: Brush, face: Points) -> None:
     """Ears, the skull with the jaw, and the features on it, then the hair in front."""
     head = Head(face)
+    if brush.look.hair != "bald":  # else a turned head shows what is behind it between its hair and its face
+        under = brush.canvas.chain(head.path((0, -0.38), (0, -0.40)), np.full(2, 0.78 * head.unit))
+        brush.canvas.paint(under, _hair_finish(brush))
     for x in (-0.78, 0.78):
-        ear = brush.canvas.chain(head.path((x - 0.25 * head.turn, 0.0), (0.95 * x - 0.25 * head.turn, 0.2)),
+        inwards = (0.35 if x * head.turn < 0 else -0.5) * head.turn  # both ears hide as a head turns away
+        ear = brush.canvas.chain(head.path((x + inwards, 0.0), (0.95 * x + inwards, 0.2)),
                                  np.asarray([0.13, 0.09]) * head.unit)  # fmt: skip
         brush.canvas.paint(ear, brush.finish(brush.skin, "head", 0.02))
-    skull = head.path((0.80, -0.30), (0.66, -0.72), (0.34, -0.98), (0, -1.05), (-0.34, -0.98), (-0.66, -0.72),
-                      (-0.80, -0.30))  # fmt: skip
+    side = 0.43 + float(np.linalg.norm(face[16] - face[0])) / (4 * head.unit)  # less than 0.80 if turned
+    skull = head.path(*((x * side, y) for x, y in SKULL))
     outline = np.concatenate([face[:17], skull])
     shape = brush.canvas.outline(outline)
     brush.canvas.paint(shape, brush.finish(brush.skin, "face", 0.05, 0.62))
@@ -102,8 +109,8 @@ def paint_features(brush: Brush, face: Points, own: Points) -> None:
 
 
 def _paint_nose(brush: Brush, face: Points, head: Head) -> None:
-    dark = Finish(shaded(brush.skin, 0.80), NUMBER["face"])
-    light = Finish(shaded(brush.skin, 1.06), NUMBER["face"])
+    dark = Finish(shaded(brush.skin, 0.80), NUMBER["face"], texture="skin")
+    light = Finish(shaded(brush.skin, 1.06), NUMBER["face"], texture="skin")
     brush.canvas.paint(brush.canvas.chain(face[31:36], np.full(5, 0.035) * head.unit), dark)
     side = face[27:31] + 0.055 * head.across
     brush.canvas.paint(brush.canvas.chain(side[1:], np.asarray([0.012, 0.025, 0.05]) * head.unit), dark)

@@ -15,15 +15,24 @@ from asap.records import Points
 SHOULDER, ELBOW, WRIST = 0.033, 0.026, 0.0185  # half-widths in statures
 NECKLINE = ((-0.037, -0.036), (0, -0.05), (0.037, -0.036), (0.02, 0.012), (0, 0.02), (-0.02, 0.012))
 THIGH, KNEE, ANKLE = 0.047, 0.034, 0.021
+FADED = 0.45  # share of their ink that outlines lose in the full photographic look
+SURFACES = {"hair": "hair", "object": "thing", "left_foot": "thing", "right_foot": "thing"}
 
 
 @dataclass(frozen=True, eq=False)
 class Brush:
-    """A canvas with what all parts of one person share: its looks, and `unit`, pixels in a stature."""
+    """A canvas with what all parts of one person share.
+
+    Attributes:
+        look: what the person wears.
+        unit: pixels in a stature.
+        dose: of the photographic look, in which outlines are fainter.
+    """
 
     canvas: Canvas
     look: Look
     unit: float
+    dose: float = 0.0
 
     @property
     def skin(self) -> RGB:
@@ -32,7 +41,11 @@ class Brush:
     def finish(self, colour: RGB, label: str, thickness: float, ink: float = 0.55) -> Finish:
         """A rounded finish for a part of half-width `thickness` statures, with the usual outline."""
         edge = max(0.9, 0.0042 * self.unit)
-        return Finish(colour, NUMBER[label], max(1.0, 0.95 * thickness * self.unit), edge, ink)
+        ink += FADED * self.dose * (1 - ink)
+        texture = "skin" if colour == self.skin else SURFACES.get(label, "cloth")
+        return Finish(
+            colour, NUMBER[label], max(1.0, 0.95 * thickness * self.unit), edge, ink, texture=texture
+        )
 
     def rooted(self, finish: Finish, root: Points, ahead: Points, radius: float) -> Finish:
         """`finish` without outline around a root, except `ahead` of it; `radius` in statures.
@@ -118,7 +131,7 @@ def paint_hips(brush: Brush, body: Points) -> None:
     half = [(middle + sign * 0.086 * across - 0.04 * down, middle + sign * 0.088 * across + 0.02 * down,
              middle + sign * 0.052 * across + 0.055 * down) for sign in (1, -1)]  # fmt: skip
     seat = np.stack([*half[0], middle + 0.062 * down, *half[1][::-1]])
-    brush.canvas.paint(brush.canvas.outline(seat), Finish(colour, NUMBER["torso"]))
+    brush.canvas.paint(brush.canvas.outline(seat), Finish(colour, NUMBER["torso"], texture="cloth"))
     if brush.look.bottom != "skirt":
         return
     hems = [body[11 + i] + 0.86 * (body[13 + i] - body[11 + i]) for i in (0, 1)]
@@ -165,7 +178,8 @@ def paint_neck(brush: Brush, body: Points, face: Points) -> None:
     top = head + 0.75 * (chin - head)
     width = 0.026 if brush.look.gender == "woman" else 0.032
     neckline = np.stack([base + x * across + y * down for x, y in NECKLINE])  # fmt: skip
-    flat = Finish(brush.skin, NUMBER["neck"])
+    flat = Finish(brush.skin, NUMBER["neck"], texture="skin")
     brush.canvas.paint(brush.canvas.outline(neckline), flat)
     neck = brush.chain(np.stack([top, base - 0.018 * down]), (width, width))
-    brush.canvas.paint(neck, Finish(shaded(brush.skin, 0.86), NUMBER["neck"], 0.02 * brush.unit))
+    shadow = Finish(shaded(brush.skin, 0.86), NUMBER["neck"], 0.02 * brush.unit, texture="skin")
+    brush.canvas.paint(neck, shadow)

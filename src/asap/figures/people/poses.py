@@ -16,6 +16,7 @@ from asap.records import Points
 Bone = tuple[float, float]
 SPINE, SHOULDER, HIP, NECK = 0.285, 0.098, 0.052, 0.118
 UPPER_ARM, FOREARM, THIGH, SHIN, FOOT = 0.165, 0.145, 0.235, 0.225, 0.10
+FARTHEST = 26.0  # degrees that a head turns from the viewer; beyond, its far eye would leave the face
 HEAD, HAND = 0.080, 0.130  # half of the head's height; both a little large, to be read at small sizes
 
 
@@ -51,7 +52,8 @@ class Pose:
     """A whole person.
 
     Angles are in degrees: `lean` and `tilt` clockwise as seen, `yaw` to the image's right, `pitch` down.
-    `height` is how far the lower foot is off the ground, in statures.
+    `turn` turns the whole body to the image's right; `height` is how far the lower foot is off the ground,
+    in statures.
     """
 
     left_arm: Arm = field(default_factory=Arm)
@@ -65,6 +67,7 @@ class Pose:
     expression: str = "neutral"
     woman: bool = False
     height: float = 0.0
+    turn: float = 0.0
 
 
 def mirrored(pose: Pose) -> Pose:
@@ -72,7 +75,7 @@ def mirrored(pose: Pose) -> Pose:
     return replace(
         pose, left_arm=pose.right_arm, right_arm=pose.left_arm,
         left_leg=pose.right_leg, right_leg=pose.left_leg,
-        lean=-pose.lean, tilt=-pose.tilt, yaw=-pose.yaw,
+        lean=-pose.lean, tilt=-pose.tilt, yaw=-pose.yaw, turn=-pose.turn,
     )  # fmt: skip
 
 
@@ -92,7 +95,7 @@ def varied(pose: Pose, rng: np.random.Generator) -> Pose:
         )
     head = {
         "tilt": pose.tilt + 2.5 * turn[8],
-        "yaw": pose.yaw + 5 * turn[9],
+        "yaw": float(np.clip(pose.yaw + 5 * turn[9], -FARTHEST - pose.turn, FARTHEST - pose.turn)),
         "pitch": pose.pitch + 2 * turn[10],
     }
     return replace(pose, **limbs, **head)  # type: ignore[arg-type]
@@ -124,7 +127,7 @@ def solve(pose: Pose, rng: np.random.Generator | None = None) -> dict[str, Point
         )
         _leg(getattr(pose, f"{side}_leg"), body, first, sign)
     parts["face"] = _head(pose, body, up * (1 + NECK / SPINE))
-    return {"body": body, **parts}
+    return {name: faces.turn(points, 0, pose.turn) for name, points in {"body": body, **parts}.items()}
 
 
 def direction(angle: float, towards: float, sign: int) -> Points:

@@ -13,6 +13,13 @@ WALKING = Pose(
     left_leg=Leg(upper=(4, -12), lower=(5, -42), out=12, drop=0.9),
     right_leg=Leg(upper=(-2, 22), lower=(-1, 2), out=12),
 )
+WALKING_ASIDE = replace(
+    WALKING,
+    left_arm=Arm(upper=(14, -42), fore=(10, -10), palm=(-1, 0, 0)),
+    right_arm=Arm(upper=(4, 44), fore=(-6, 66), palm=(-1, 0, 0)),
+    turn=-46,
+    yaw=30,
+)
 JUMPING = both(
     Arm(upper=(132, 0), fore=(150, 0), gesture="open palm", palm=VIEWER),
     Leg(upper=(38, 20), lower=(-12, -38), out=50, drop=1.0),
@@ -46,9 +53,9 @@ DANCING = Pose(
     tilt=-6,
 )
 KNEELING = Pose(
-    left_leg=Leg(upper=(22, 72), lower=(4, -4), out=15),
-    right_leg=Leg(upper=(6, 4), lower=(2, -76), out=10, drop=0.9),
-    left_arm=Arm(reach=(0.10, -0.01, 0.2), elbow=(1, 0.4, 0), palm=(0, 1, -0.8), bend=(-10, 30)),
+    left_leg=Leg(upper=(74, 34), lower=(-2, 0), out=40),
+    right_leg=Leg(upper=(8, 6), lower=(86, -40), out=80, drop=0.6),
+    left_arm=Arm(reach=(0.17, 0.02, 0.15), elbow=(1, 0.2, -0.2), palm=(0, 1, -0.8), bend=(20, 40)),
 )
 ARMS_CROSSED = Pose(
     left_arm=Arm(

@@ -15,34 +15,41 @@ from asap.figures.people.figure import PARTS, Figure
 from asap.figures.people.heads import paint_back_hair, paint_features, paint_head
 from asap.figures.people.limbs import Brush, paint_arm, paint_hips, paint_leg, paint_neck, paint_torso
 from asap.figures.people.objects import paint_ball, paint_bench
+from asap.figures.people.textures import surroundings, textures
+from asap.figures.photographic import photographic
 from asap.records import Points
 
 HANDS = ("left_hand", "right_hand")
 ABOVE = 1e-4  # statures by which an extra part lies over the same part of the person
 LEAST = 128  # pixels; what is painted is at least this large
+GRADING = 0.4  # of the photographic look's: captions name many colours, which have to stay what they are
 Layer = tuple[float, Callable[[], None]]
 
 
-def render_people(figures: Sequence[Figure], size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def render_people(
+    figures: Sequence[Figure], size: int, *, look: float = 0.0, seeds: Sequence[int] | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (N, size, size, 3) and, per pixel, the number in `looks.LABELS` of the part seen there.
 
-    A picture depends on its own figure alone. Small ones are painted larger and averaged, so that outlines
-    stay thin.
+    A picture depends on its own figure alone, and in a dose `look` of the photographic look (0 to 1) on its
+    own seed, 0 where none are given. Small ones are painted larger and averaged, so that outlines stay thin.
     """
+    own = np.zeros(len(figures), np.int64) if seeds is None else np.asarray(seeds, np.int64)
     images = np.empty((len(figures), size, size, 3), np.uint8)
     labels = np.empty((len(figures), size, size), np.uint8)
     for i, figure in enumerate(figures):
         times = -(-LEAST // size)
-        canvas = _painted(figure, size * times)
+        canvas = _painted(figure, size * times, look, int(own[i]))
         cells = canvas.image.reshape(size, times, size, times, 3).mean(axis=(1, 3))
         images[i] = np.clip(cells + 0.5, 0, 255).astype(np.uint8)
         labels[i] = canvas.labels[times // 2 :: times, times // 2 :: times]
-    return images, labels
+    return photographic(images, look, own, grading=GRADING), labels
 
 
-def _painted(figure: Figure, size: int) -> Canvas:
-    canvas = Canvas(backdrop(figure, size))
-    brush = Brush(canvas, figure.look, figure.scale * size)
+def _painted(figure: Figure, size: int, dose: float, seed: int) -> Canvas:
+    behind = surroundings(backdrop(figure, size), figure, dose, seed)
+    canvas = Canvas(behind, textures(figure, size, dose, seed))
+    brush = Brush(canvas, figure.look, figure.scale * size, dose)
     parts = {name: getattr(figure, name) * size for name in PARTS}
     layers = _person_layers(brush, figure, parts)
     for name, points in figure.extras:

@@ -17,9 +17,15 @@ from asap.store import content_id, seed_of
 
 EXPRESSIONS = ("neutral", "smiling", "smiling", "laughing")
 # poses whose thighs a skirt would have to follow
-WITHOUT_SKIRT = {"sitting", "cross-legged", "kneeling", "walking", "warrior", "tree pose", "jumping"}
+WITHOUT_SKIRT = {"sitting", "cross-legged", "kneeling", "walking", "warrior", "tree pose", "jumping",
+                 "walking turned", "sitting turned"}  # fmt: skip
 CLOSE_UPS = {"open palm", "fist", "peace sign", "rock sign", "three fingers", "four fingers", "okay sign",
              "pointing up"}  # fmt: skip
+
+# what photos show most: each kind of framing and error has a pose among them
+COMMON = ("standing", "portrait", "open palm", "peace sign", "waving", "arms wide", "walking", "sitting",
+          "dancing")  # fmt: skip
+FEW = 2  # skins, and backgrounds, of a biased collection
 
 
 @dataclass(frozen=True)
@@ -92,19 +98,21 @@ def _place(look: Look) -> str:
     return f"in a {look.background} room" if look.scenery == "room" else f"{look.background} background"
 
 
-def scene(seed: int, pose: str | None = None, framing: str | None = None) -> Scene:
+def scene(seed: int, pose: str | None = None, framing: str | None = None, *, biased: bool = False) -> Scene:
     """A random scene by seed, of a given `pose` or `framing` where they are named.
+
+    `biased` keeps to two skins, two backgrounds and the poses of `COMMON`, as photos may.
 
     Raises:
         KeyError: no such pose.
     """
     rng = np.random.default_rng(seed)
-    pose = pose or str(rng.choice(list(POSES)))
+    pose = pose or str(rng.choice(list(COMMON if biased else POSES)))
     entry = POSES[pose]
     side = str(rng.choice(["left", "right"]))
     close = (f"{side} hand",) if pose in CLOSE_UPS else ()
     framing = framing or str(rng.choice([*entry.framings, *close]))
-    look = replace(_look(rng, pose), object=entry.object, holder=side)
+    look = replace(_look(rng, pose, biased=biased), object=entry.object, holder=side)
     return Scene(seed, pose, framing, str(rng.choice(list(EXPRESSIONS))), side, look)
 
 
@@ -120,7 +128,7 @@ def prompts(count: int, seed: int) -> list[Prompt]:
     return made
 
 
-def _look(rng: np.random.Generator, pose: str) -> Look:
+def _look(rng: np.random.Generator, pose: str, *, biased: bool) -> Look:
     gender = str(rng.choice(["woman", "man"]))
     hair = ("short", "long", "bun") if gender == "woman" else ("short", "short", "bald")
     bottom = STYLES["bottom"] if gender == "woman" and pose not in WITHOUT_SKIRT else ("trousers", "shorts")
@@ -130,6 +138,9 @@ def _look(rng: np.random.Generator, pose: str) -> Look:
         "feet": STYLES["feet"], "shoe_colour": list(SHOES), "background": list(BACKGROUNDS),
         "scenery": STYLES["scenery"],
     }  # fmt: skip
+    if biased:
+        names |= {name: list(names[name])[:FEW] for name in ("skin", "background")}
+        names["scenery"] = ("plain", "room")  # which have a background to choose
     return Look(gender=gender, **{name: str(rng.choice(choices)) for name, choices in names.items()})
 
 

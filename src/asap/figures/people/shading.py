@@ -42,6 +42,7 @@ class Finish:
         ink: how much of its colour the outline keeps.
         root: (x, y, ahead x, ahead y, radius) in pixels where the shape grows out of another of its colour:
             within the radius and behind the point it is flat and has no outline.
+        texture: its surface, a key of `textures.TEXTURES`, which the photographic look shows; "" is none.
     """
 
     colour: tuple[float, float, float]
@@ -50,6 +51,7 @@ class Finish:
     edge: float = 0.0
     ink: float = 0.5
     root: tuple[float, float, float, float, float] | None = None
+    texture: str = ""
 
 
 def light_on(shape: Shape, finish: Finish) -> Array:
