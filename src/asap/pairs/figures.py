@@ -11,7 +11,8 @@ from asap import command, progress, store
 from asap.errors import UserError
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
-from asap.pairs import dataset, hand_figures, people_figures
+from asap.figures.people import world
+from asap.pairs import dataset, hand_figures, people_figures, small_people
 from asap.records import Pair
 
 PROMPTS = "prompts.jsonl"
@@ -19,8 +20,11 @@ LARGEST = 1024
 SIZES = {
     "hands": (hand_figures.SMALLEST_SIZE, hand_figures.SIZE),
     "people": (people_figures.SMALLEST_SIZE, people_figures.SIZE),
+    "small-people": (small_people.SMALLEST_SIZE, small_people.SIZE),
 }
 """Kind -> the least and the usual pixels a side."""
+PROMPT_MAKERS = {"hands": hand_scenes.prompts, "people": people_scenes.prompts, "small-people": world.prompts}
+PAIR_MAKERS = {"people": people_figures.pair, "small-people": small_people.pair}
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Config:
     seed: int = 0
     """Decides everything that is drawn; the same seed gives the same bytes."""
     size: int | None = None
-    """Pixels a side; 24 for hands, which the embedded model `mini` wants, and 256 for people, of
-    whom small pictures show few kinds of errors."""
+    """Pixels a side; 24 for hands, 256 for people (of whom small pictures show few kinds of errors), 64 for
+    small people."""
     look: float = 0.0
     """Hands only: dose in [0, 1] of a photographic look (grading, light, vignette, noise), shared by both of
     a pair."""
@@ -43,8 +47,9 @@ class Config:
     """Hands only: keep to two skins and two backgrounds, as a collection of photos might."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
-    kind: Literal["hands", "people"] = "hands"
-    """Lone hands, as the embedded model `mini` draws, or whole people."""
+    kind: Literal["hands", "people", "small-people"] = "hands"
+    """Lone hands, as the embedded model `mini` draws; whole people; or people of a small world (14 poses,
+    few looks, plain walls, short captions), which a small model can learn."""
 
 
 def run(config: Config) -> Path:
@@ -62,13 +67,12 @@ def run(config: Config) -> Path:
 
 def _write(config: Config) -> None:
     if config.prompts:
-        scenes = people_scenes if config.kind == "people" else hand_scenes
-        fresh = scenes.prompts(config.prompts, config.seed)
+        fresh = PROMPT_MAKERS[config.kind](config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
         store.write_atomic(config.out / PROMPTS, lines)
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
-    what = f"{config.kind} of {_pixels(config)} pixels in {look}"
+    what = f"{config.kind.replace('-', ' ')} of {_pixels(config)} pixels in {look}"
     notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}."]
     dataset.write(config.out, map(dataset.encode, bar), title="HAP figures", notes=notes)
 
@@ -83,7 +87,7 @@ def _checked(config: Config) -> Config:
         raise UserError(f"--size {size}: must lie between {smallest} and {LARGEST} for {config.kind}")
     if not 0 <= config.look <= 1:
         raise UserError(f"--look {config.look}: must lie between 0 and 1")
-    if config.kind == "people" and (config.look or config.biased):
+    if config.kind != "hands" and (config.look or config.biased):
         flag = "--look" if config.look else "--biased"
         raise UserError(f"{flag} is for hands only; leave it out, or draw --kind hands")
     return replace(config, size=size)
@@ -96,9 +100,10 @@ def _pixels(config: Config) -> int:
 def draw(config: Config) -> Iterator[Pair]:
     """The pairs, in order; number i depends on the seed and i alone."""
     size = _pixels(config)
-    if config.kind == "people":
-        return (people_figures.pair(config.seed, number, size) for number in range(config.pairs))
-    return hand_figures.pairs(config.seed, config.pairs, size, look=config.look, biased=config.biased)
+    if config.kind == "hands":
+        return hand_figures.pairs(config.seed, config.pairs, size, look=config.look, biased=config.biased)
+    pair = PAIR_MAKERS[config.kind]
+    return (pair(config.seed, number, size) for number in range(config.pairs))
 
 
 def main(argv: Sequence[str]) -> None:

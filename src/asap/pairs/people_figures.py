@@ -25,6 +25,7 @@ SMALLEST_SIZE = 64
 LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
 LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
 SCENES = 12  # drawn for an error before the next error takes its place
+STRICT = gates.Gates()
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
 WHOLE_BODIES = sorted(name for name, entry in POSES.items() if entry.category == "full body")
@@ -42,7 +43,7 @@ class Draft(NamedTuple):
 
 def pair(seed: int, number: int, size: int) -> Pair:
     """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local."""
-    return next(made for draft in drafts(seed, number) if (made := _rendered(draft, size)) is not None)
+    return next(made for draft in drafts(seed, number) if (made := rendered(draft, size)) is not None)
 
 
 def drafts(seed: int, number: int) -> Iterator[Draft]:
@@ -72,7 +73,7 @@ def _suited(error: str, seed: int) -> str | None:
     return random.Random(seed).choice(WHOLE_BODIES) if error == "reversed_joint" else None
 
 
-def _rendered(draft: Draft, size: int) -> Pair | None:
+def rendered(draft: Draft, size: int, bounds: gates.Gates = STRICT) -> Pair | None:
     """The pair of a draft, or None where the error is hardly seen, or is most of the picture."""
     (chosen, rejected), _ = render_people([draft.correct, draft.faulty], size)
     mask = np.any(chosen != rejected, axis=-1)
@@ -82,7 +83,7 @@ def _rendered(draft: Draft, size: int) -> Pair | None:
     if max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * size:
         return None
     metrics = gates.similarity(chosen, rejected, mask)
-    if gates.refusal(metrics, mask, gates.Gates()):
+    if gates.refusal(metrics, mask, bounds):
         return None
     return Pair(
         id=store.content_id("person", size, draft.seed, draft.error, draft.scene.caption),
