@@ -31,7 +31,7 @@ class Config(command.Settings):
     kind: Literal["hands", "people"] = "hands"
     """A model of lone hands of 24 pixels, or of whole people of 64."""
     data: Path | None = None
-    """HAP dataset to learn from, of the model's size, such as `asap figures --kind small-people` draws; its
+    """HAP dataset to learn from, of the model's size, such as `asap figures --kind mini-people` draws; its
     captions may not tell left from right. Without one, hands are drawn as they are needed."""
     steps: int = 2400
     """Optimiser steps."""
@@ -84,7 +84,7 @@ def _check(config: Config) -> None:
         latents.open_dataset(str(config.data))
     elif config.kind == "people":
         raise UserError(
-            "--kind people needs --data, such as `asap figures --kind small-people --pairs 4096` draws"
+            "--kind people needs --data, such as `asap figures --kind mini-people --pairs 4096` draws"
         )
 
 
@@ -106,6 +106,10 @@ def _pretrain(config: Config, settings: store.Row) -> None:
     _load_average(parameters, averaged)
     pipeline.to(torch.float16 if config.half else torch.float32).save_pretrained(config.out)
     record = {"settings": settings, "torch": torch.__version__, "curve": curve}
+    if config.data and (config.data / "config.json").exists():
+        record["drawn"] = store.read_config(config.data)[
+            "identity"
+        ]  # with which `asap figures` makes the data
     store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
 
 

@@ -12,7 +12,7 @@ from asap.errors import UserError
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
 from asap.figures.people import world
-from asap.pairs import dataset, hand_figures, people_figures, small_people
+from asap.pairs import dataset, hand_figures, mini_people, people_figures
 from asap.records import Pair
 
 PROMPTS = "prompts.jsonl"
@@ -20,11 +20,11 @@ LARGEST = 1024
 SIZES = {
     "hands": (hand_figures.SMALLEST_SIZE, hand_figures.SIZE),
     "people": (people_figures.SMALLEST_SIZE, people_figures.SIZE),
-    "small-people": (small_people.SMALLEST_SIZE, small_people.SIZE),
+    "mini-people": (mini_people.SMALLEST_SIZE, mini_people.SIZE),
 }
 """Kind -> the least and the usual pixels a side."""
-PROMPT_MAKERS = {"hands": hand_scenes.prompts, "people": people_scenes.prompts, "small-people": world.prompts}
-PAIR_MAKERS = {"people": people_figures.pair, "small-people": small_people.pair}
+PROMPT_MAKERS = {"hands": hand_scenes.prompts, "people": people_scenes.prompts, "mini-people": world.prompts}
+PAIR_MAKERS = {"people": people_figures.pair, "mini-people": mini_people.pair}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Config:
     """Decides everything that is drawn; the same seed gives the same bytes."""
     size: int | None = None
     """Pixels a side; 24 for hands, 256 for people (of whom small pictures show few kinds of errors), 64 for
-    small people."""
+    mini-people."""
     look: float = 0.0
     """Hands only: dose in [0, 1] of a photographic look (grading, light, vignette, noise), shared by both of
     a pair."""
@@ -47,9 +47,9 @@ class Config:
     """Hands only: keep to two skins and two backgrounds, as a collection of photos might."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
-    kind: Literal["hands", "people", "small-people"] = "hands"
-    """Lone hands, as the embedded model `mini` draws; whole people; or people of a small world (14 poses,
-    few looks, plain walls, short captions), which a small model can learn."""
+    kind: Literal["hands", "people", "mini-people"] = "hands"
+    """Lone hands; whole people; or people of a small world (14 poses, few looks, plain walls, short
+    captions), which a small model can learn."""
 
 
 def run(config: Config) -> Path:
@@ -72,7 +72,7 @@ def _write(config: Config) -> None:
         store.write_atomic(config.out / PROMPTS, lines)
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
-    what = f"{config.kind.replace('-', ' ')} of {_pixels(config)} pixels in {look}"
+    what = f"{config.kind} of {_pixels(config)} pixels in {look}"
     notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}."]
     dataset.write(config.out, map(dataset.encode, bar), title="HAP figures", notes=notes)
 

@@ -31,7 +31,7 @@ BACKGROUNDS = ("gray", "cream", "blue", "violet")
 
 
 @dataclass(frozen=True)
-class SmallScene(scenes.Scene):
+class MiniScene(scenes.Scene):
     """A scene of the small world; its caption names all of it but the side and the joints."""
 
     @property
@@ -43,7 +43,7 @@ class SmallScene(scenes.Scene):
         return f"{person} in {look.top} {words}, {self.framing}, {look.background} background"
 
 
-def scene(seed: int, pose: str | None = None) -> SmallScene:
+def scene(seed: int, pose: str | None = None) -> MiniScene:
     """A random scene by seed, of a given `pose` where one is named.
 
     Raises:
@@ -58,7 +58,7 @@ def scene(seed: int, pose: str | None = None) -> SmallScene:
         skin=str(rng.choice(SKINS)), top=str(rng.choice(TOPS)), background=str(rng.choice(BACKGROUNDS)),
         object=POSES[pose].object, holder=side,
     )  # fmt: skip
-    return SmallScene(seed, pose, framing, "smiling", side, look)
+    return MiniScene(seed, pose, framing, "smiling", side, look)
 
 
 def prompts(count: int, seed: int) -> list[Prompt]:
