@@ -18,7 +18,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
-    "pretrain": ("asap.align.pretrain", "make the embedded model `mini` from scratch"),
+    "pretrain": ("asap.align.pretrain", "make an embedded model from scratch"),
 }
 
 
