@@ -19,7 +19,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
     "lab": ("asap.lab.run", "all objectives compared on the embedded world, with seeds and intervals"),
-    "pretrain": ("asap.align.pretrain", "make the embedded model `mini` from scratch"),
+    "pretrain": ("asap.align.pretrain", "make an embedded model from scratch"),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from asap.figures import scenes
-from asap.figures.render import photographic
+from asap.figures.photographic import photographic
 from asap.lab import measures
 from asap.store import seed_of
 

@@ -219,8 +219,8 @@ def _encode(
     dilation: int,
     scales: list[float],
 ) -> dict[str, Tensor]:
-    chosen, rejected = (_decoded(row[name], "RGB") for name in ("chosen", "rejected"))
-    mask = _decoded(row["mask"], "L") > 127
+    chosen, rejected = (decoded(row[name], "RGB") for name in ("chosen", "rejected"))
+    mask = decoded(row["mask"], "L") > 127
     if not (chosen.shape == rejected.shape and chosen.shape[:2] == mask.shape):
         raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
     if not mask.any():
@@ -234,7 +234,7 @@ def _encode(
     return {"winner": winner[None], "loser": loser[None], "weight": weight[None], "prompt": number, **fields}
 
 
-def _decoded(picture: Any, mode: str) -> Image:
+def decoded(picture: Any, mode: str) -> Image:
     import datasets
 
     return np.asarray(datasets.Image().decode_example(picture).convert(mode))

@@ -1,40 +1,44 @@
-"""`asap pretrain`: make the embedded model `mini` from rendered hands, some of them faulty."""
+"""`asap pretrain`: make an embedded model from drawn hands or people, some of them faulty."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from asap import command, progress, store
-from asap.align import checkpoint
+from asap.align import checkpoint, latents, pretrain_data
+from asap.align.pretrain_data import TrainingSet
 from asap.backbones import schedule
 from asap.backbones.cpu import tune_allocator
-from asap.backbones.mini import MiniPipeline, embed, new_pipeline, predict_velocity
+from asap.backbones.mini import HANDS, PEOPLE, MiniPipeline, embed, new_pipeline, predict_velocity
 from asap.errors import UserError
-from asap.figures import hands, scenes
 
-SIZE = 24
+SHAPES = {"hands": HANDS, "people": PEOPLE}
 CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
 class Config(command.Settings):
-    """Train the embedded model `mini` from scratch on rendered hands. The same command again resumes."""
+    """Train an embedded model from scratch on drawn figures. The same command again resumes."""
 
     out: Path
     """The model's folder, in diffusers' layout; `--model` takes it."""
+    kind: Literal["hands", "people"] = "hands"
+    """A model of lone hands of 24 pixels, or of whole people of 64."""
+    data: Path | None = None
+    """HAP dataset to learn from, of the model's size, such as `asap figures --kind mini-people` draws; its
+    captions may not tell left from right. Without one, hands are drawn as they are needed."""
     steps: int = 2400
     """Optimiser steps."""
     seed: int = 0
     """Decides weights, pictures, order and noise."""
     images: int = 16384
-    """Rendered scenes, each with a correct and a faulty picture."""
+    """Without --data: how many scenes to draw, each with a correct and a faulty picture."""
     faulty: float = 0.5
     """Share of faulty pictures shown, so that the model learns to make faults ..."""
     faulty_late: float = 0.35
@@ -42,25 +46,55 @@ class Config(command.Settings):
     batch_size: int = 48
     """Pictures per step."""
     learning_rate: float = 2e-3
-    """AdamW's first step size; it falls linearly to zero."""
+    """AdamW's first step size."""
+    decay: float = 1.0
+    """Share of the steps, at the end, in which the step size falls linearly to zero."""
+    shift: float = 1.0
+    """Moves the times towards noise, t -> s t / (1 + (s - 1) t), as larger pictures want (Esser et al. 2024,
+    eq. 23)."""
+    half: bool = False
+    """Save the weights in half precision."""
     ema: float = 0.995
     """Decay of the averaged weights, which are the result."""
 
 
 def run(config: Config) -> Path:
-    """Train and save; returns the model's folder."""
-    if min(config.steps, config.images, config.batch_size) < 1:
-        raise UserError("--steps, --images and --batch-size must be at least 1")
+    """Train and save; returns the model's folder.
+
+    Raises:
+        UserError: numbers that cannot be, or no data for this kind.
+    """
+    _check(config)
     tune_allocator()
-    settings = {name: value for name, value in asdict(config).items() if name != "out"}
+    settings = {name: value for name, value in asdict(config).items() if name not in ("out", "data")}
+    if config.data:
+        settings["data"] = latents.dataset_id(str(config.data))
     with store.exclusive(config.out):
         store.open_run(config.out, "pretrain", settings)
         _pretrain(config, settings)
     return config.out
 
 
+def _check(config: Config) -> None:
+    if min(config.steps, config.images, config.batch_size) < 1:
+        raise UserError("--steps, --images and --batch-size must be at least 1")
+    if not 0 < config.decay <= 1 or config.shift <= 0:
+        raise UserError("--decay must lie above 0 and not above 1, --shift above 0")
+    if config.data:
+        latents.open_dataset(str(config.data))
+    elif config.kind == "people":
+        raise UserError(
+            "--kind people needs --data, such as `asap figures --kind mini-people --pairs 4096` draws"
+        )
+
+
 def _pretrain(config: Config, settings: store.Row) -> None:
-    pipeline = new_pipeline(scenes.vocabulary(), config.seed)
+    shape = SHAPES[config.kind]
+    if config.data:
+        data = pretrain_data.read(config.data, shape.size)
+    else:
+        data = pretrain_data.draw_hands(config.images, config.seed)
+    pipeline = new_pipeline(data.words, config.seed, shape)
     parameters = dict(_parameters(pipeline))
     averaged = {f"ema/{name}": nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
     optimizer = torch.optim.AdamW(parameters.values(), lr=config.learning_rate, weight_decay=1e-4)
@@ -68,10 +102,14 @@ def _pretrain(config: Config, settings: store.Row) -> None:
     start = checkpoint.read(config.out / CHECKPOINT, state, optimizer)
     curve = [row for row in store.read_rows(config.out / "curve.jsonl") if row["step"] < start]
     if start < config.steps:
-        _train(config, pipeline, parameters, averaged, optimizer, curve, start)
+        _train(config, pipeline, data, averaged, optimizer, curve, start)
     _load_average(parameters, averaged)
-    pipeline.save_pretrained(config.out)
+    pipeline.to(torch.float16 if config.half else torch.float32).save_pretrained(config.out)
     record = {"settings": settings, "torch": torch.__version__, "curve": curve}
+    if config.data and (config.data / "config.json").exists():
+        record["drawn"] = store.read_config(config.data)[
+            "identity"
+        ]  # with which `asap figures` makes the data
     store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
 
 
@@ -84,21 +122,21 @@ def _parameters(pipeline: MiniPipeline) -> Iterator[tuple[str, nn.Parameter]]:
 def _train(
     config: Config,
     pipeline: MiniPipeline,
-    parameters: Mapping[str, nn.Parameter],
+    data: TrainingSet,
     averaged: Mapping[str, nn.Parameter],
     optimizer: torch.optim.Optimizer,
     curve: list[store.Row],
     start: int,
 ) -> None:
-    captions, pictures = render_set(config.images, config.seed)
+    parameters = dict(_parameters(pipeline))
     losses: list[float] = []
     bar = progress.bar(
         range(start, config.steps), initial=start, total=config.steps, desc="pretrain", unit="step"
     )
     for step in bar:
         for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1, (step + 1) / 50) * (1 - step / config.steps)
-        prompts, z, eps, t = _batch(config, captions, pictures, step)
+            group["lr"] = config.learning_rate * min(1, (step + 1) / 50) * min(1, _left(config, step))
+        prompts, z, eps, t = _batch(config, data, step)
         loss = flow_loss(pipeline, prompts, z, eps, t)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -115,29 +153,16 @@ def _train(
             checkpoint.write(config.out / CHECKPOINT, step + 1, {**parameters, **averaged}, optimizer)
 
 
-def render_set(count: int, seed: int) -> tuple[list[str], Tensor]:
-    """`count` captions, and pictures (count, 2, 3, 24, 24) uint8: the correct and the faulty one of each."""
-    drawn = [scenes.scene(store.seed_of(seed, "pretrain", i)) for i in range(count)]
-    errors = []
-    for i, scene in enumerate(drawn):
-        possible = hands.possible_errors(scene.gesture)
-        errors.append(possible[store.seed_of(seed, "error", i) % len(possible)])
-    seeds = [store.seed_of(seed, "pose", i) for i in range(count)]
-    drawing = scenes.draw(drawn, errors, seeds, size=SIZE)
-    both = np.stack([drawing.correct, drawing.faulty], axis=1)
-    return [scene.caption for scene in drawn], torch.from_numpy(both).permute(0, 1, 4, 2, 3)
+def _left(config: Config, step: int) -> float:
+    """The part of the step size that is left once it falls: above 1 before that, 0 after the last step."""
+    return (1 - step / config.steps) / config.decay
 
 
-def _batch(
-    config: Config, captions: Sequence[str], pictures: Tensor, step: int
-) -> tuple[list[str], Tensor, Tensor, Tensor]:
+def _batch(config: Config, data: TrainingSet, step: int) -> tuple[list[str], Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(store.seed_of(config.seed, "step", step))
     share = config.faulty if step < 0.75 * config.steps else config.faulty_late
-    which = torch.randint(len(captions), (config.batch_size,), generator=generator)
-    faulty = (torch.rand(config.batch_size, generator=generator) < share).long()
-    z = pictures[which, faulty].float() / 127.5 - 1
-    eps = torch.randn(z.shape, generator=generator)
-    return [captions[int(i)] for i in which], z, eps, schedule.logit_normal_times(len(z), generator)
+    prompts, z, eps, t = data.batch(config.batch_size, share, generator)
+    return prompts, z, eps, config.shift * t / (1 + (config.shift - 1) * t)
 
 
 def flow_loss(pipeline: Any, prompts: Sequence[str], z: Tensor, eps: Tensor, t: Tensor) -> Tensor:

@@ -1,15 +1,17 @@
 """`mini`: a small flow transformer on the pixels of the embedded figures, with a natural rate of faults.
 
-Its network is diffusers' own FLUX transformer, fed 4 x 4 patches of pixels. It predicts the clean image x0,
+Its network is diffusers' own FLUX transformer, fed square patches of pixels. It predicts the clean image x0,
 from which the velocity is (z_t - x0) / max(t, 0.05): at this size, a network that predicts the velocity
 itself draws fingers as shreds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,40 @@ from torch import Tensor, nn
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
 from asap.backbones.cpu import tune_allocator
-from asap.backbones.parts import Pretrained, generators
+from asap.backbones.parts import Pretrained, generators, readable_errors
 from asap.errors import UserError
 from asap.records import Image
 
-PATCH = 4
+CHANNELS = 3
 SMALLEST_TIME = 0.05
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The measures of a `mini`.
+
+    Attributes:
+        size: pixels a side that it draws.
+        patch: pixels a side of a token, a divisor of `size`.
+        heads: attention heads.
+        channels: of each head.
+        words: the longest caption.
+    """
+
+    size: int = 24
+    patch: int = 4
+    heads: int = 4
+    channels: int = 32
+    words: int = 16
+
+
+HANDS = Shape()
+PEOPLE = Shape(size=64, patch=8, channels=40, words=18)
+
+
+def words_of(prompt: str) -> list[str]:
+    """The words of a caption; a comma is a word."""
+    return prompt.lower().replace(",", " , ").split()
 
 
 class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
@@ -51,7 +81,7 @@ class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
         return embeddings
 
     def _numbers(self, prompt: str) -> list[int]:
-        words = prompt.lower().replace(",", " , ").split()
+        words = words_of(prompt)
         unknown = [word for word in words if word not in self.words]
         if unknown:
             raise UserError(
@@ -64,22 +94,29 @@ class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
 
 
 class MiniPipeline(DiffusionPipeline, SanaLoraLoaderMixin):  # type: ignore[misc]
-    """Text to 24 x 24 pixels by Euler steps along the flow; a diffusers pipeline like any other.
+    """Text to pixels by Euler steps along the flow; a diffusers pipeline like any other.
 
-    (Its LoRA functions are Sana's because those handle a transformer alone.)
+    `size` is the pixels a side that it was made for. (Its LoRA functions are Sana's because those handle a
+    transformer alone.)
     """
 
-    def __init__(self, transformer: Any, captions: Any) -> None:
+    def __init__(self, transformer: Any, captions: Any, size: int = HANDS.size) -> None:
         super().__init__()
         self.register_modules(transformer=transformer, captions=captions)
+        self.register_to_config(size=size)
 
     @torch.no_grad()
     def __call__(
-        self, prompt: Sequence[str], generator: Sequence[torch.Generator], steps: int = 16, size: int = 24
+        self,
+        prompt: Sequence[str],
+        generator: Sequence[torch.Generator],
+        steps: int = 16,
+        size: int | None = None,
     ) -> list[Image]:
         """One image (size, size, 3) per prompt, from the noise that its generator draws."""
         condition = embed(self.captions, prompt)
-        noise = [torch.randn(3, size, size, generator=g) for g in generator]
+        side = size or self.config.size
+        noise = [torch.randn(CHANNELS, side, side, generator=g) for g in generator]
         z = torch.stack(noise).to(self.transformer.device)
         times = torch.linspace(1, 0, steps + 1)
         for t, after in pairwise(times):
@@ -98,12 +135,13 @@ def embed(captions: Any, prompts: Sequence[str]) -> Condition:
 def predict_velocity(transformer: Any, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
     """(z_t - x0) / max(t, 0.05) from the network's x0; (B, 3, H, W), t (B,) in (0, 1]."""
     batch, _, height, width = z_t.shape
-    rows, columns = height // PATCH, width // PATCH
+    patch = patch_of(transformer.config)
+    rows, columns = height // patch, width // patch
     # in the network's own type; what comes back is float32 again
     dtype = getattr(transformer, "dtype", z_t.dtype)
     embeddings, pooled = (condition[name].to(dtype) for name in ("embeddings", "pooled"))
     out = transformer(
-        hidden_states=_patches(z_t).to(dtype),
+        hidden_states=_patches(z_t, patch).to(dtype),
         timestep=t,
         pooled_projections=pooled,
         encoder_hidden_states=embeddings,
@@ -115,28 +153,36 @@ def predict_velocity(transformer: Any, z_t: Tensor, t: Tensor, condition: Condit
     return (z_t - clean) / schedule.per_sample(t.clamp(min=SMALLEST_TIME), z_t)
 
 
-def _patches(z: Tensor) -> Tensor:
-    """(B, 3, H, W) -> (B, H/4 * W/4, 48)."""
+def patch_of(config: Mapping[str, Any]) -> int:
+    """Pixels a side of a patch, of a transformer's configuration."""
+    return isqrt(int(config["in_channels"]) // CHANNELS)
+
+
+def _patches(z: Tensor, patch: int) -> Tensor:
+    """(B, 3, H, W) -> (B, H/p * W/p, 3 p p)."""
     batch, channels, height, width = z.shape
-    grid = z.reshape(batch, channels, height // PATCH, PATCH, width // PATCH, PATCH)
-    return grid.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * PATCH * PATCH)
+    grid = z.reshape(batch, channels, height // patch, patch, width // patch, patch)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(batch, -1, channels * patch * patch)
 
 
 def _unpatch(tokens: Tensor, rows: int, columns: int) -> Tensor:
-    grid = tokens.float().reshape(len(tokens), rows, columns, 3, PATCH, PATCH).permute(0, 3, 1, 4, 2, 5)
-    return grid.reshape(len(tokens), 3, rows * PATCH, columns * PATCH)
+    patch = isqrt(tokens.shape[-1] // CHANNELS)
+    grid = tokens.float().reshape(len(tokens), rows, columns, CHANNELS, patch, patch)
+    return grid.permute(0, 3, 1, 4, 2, 5).reshape(len(tokens), CHANNELS, rows * patch, columns * patch)
 
 
-def new_pipeline(words: Sequence[str], seed: int) -> MiniPipeline:
-    """An untrained `mini` (1.5 million parameters), random by `seed`."""
+def new_pipeline(words: Sequence[str], seed: int, shape: Shape = HANDS) -> MiniPipeline:
+    """An untrained `mini` of 1.5 million parameters (2.3 million for `PEOPLE`), random by `seed`."""
+    turned = (shape.channels - 8) // 2  # channels by which attention knows a patch's row, and its column
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         transformer = FluxTransformer2DModel(
-            patch_size=1, in_channels=3 * PATCH * PATCH, num_layers=1, num_single_layers=3,
-            attention_head_dim=32, num_attention_heads=4, axes_dims_rope=(8, 12, 12),
+            patch_size=1, in_channels=CHANNELS * shape.patch**2, num_layers=1, num_single_layers=3,
+            attention_head_dim=shape.channels, num_attention_heads=shape.heads,
+            axes_dims_rope=(8, turned, turned),
             joint_attention_dim=64, pooled_projection_dim=64,
         )  # fmt: skip
-        return MiniPipeline(transformer, CaptionEmbedding(list(words)))
+        return MiniPipeline(transformer, CaptionEmbedding(list(words), shape.words), shape.size)
 
 
 class Mini(Pretrained):
@@ -144,8 +190,6 @@ class Mini(Pretrained):
 
     name = "mini"
     latent_factor = 1
-    native_size = 24
-    size_multiple = PATCH
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
@@ -154,10 +198,19 @@ class Mini(Pretrained):
     def __init__(self, source: str, **settings: Any) -> None:
         super().__init__(source, **settings)
         tune_allocator()
+        with readable_errors(source, "model_index.json"):
+            index = MiniPipeline.load_config(source, revision=self.revision)
+            self.native_size = int(index.get("size", HANDS.size))
 
     @property
     def settings(self) -> dict[str, object]:
         return {"dtype": str(self.dtype)}
+
+    @cached_property
+    def size_multiple(self) -> int:
+        with readable_errors(self.source, "transformer"):
+            settings = {"subfolder": "transformer", "revision": self.revision}
+            return patch_of(FluxTransformer2DModel.load_config(self.source, **settings))
 
     @cached_property
     def denoiser(self) -> Any:
@@ -169,7 +222,7 @@ class Mini(Pretrained):
 
     @cached_property
     def _pipeline(self) -> MiniPipeline:
-        return MiniPipeline(self.denoiser, self._captions)
+        return MiniPipeline(self.denoiser, self._captions, self.native_size)
 
     def free_encoders(self) -> None:
         self.__dict__.pop("_captions", None)

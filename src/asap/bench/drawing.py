@@ -32,7 +32,6 @@ from asap.store import (
 )
 
 T = TypeVar("T")
-PATCH = {"flux": 2, "mini": 4}  # latent positions a side that the denoiser takes as one
 
 
 def run(config: Config, prompts: Sequence[Prompt]) -> None:
@@ -72,7 +71,7 @@ def _claim(config: Config, identity: Row) -> None:
 
 
 def _check_size(size: int | None, backbone: Backbone) -> None:
-    multiple = backbone.latent_factor * PATCH.get(backbone.name, 1)
+    multiple = backbone.size_multiple
     if size is not None and size % multiple:
         near = max(1, round(size / multiple)) * multiple
         raise UserError(f"--size is {size}; {backbone.name} draws multiples of {multiple}, such as {near}")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.figures import scenes
-from asap.figures.render import photographic
+from asap.figures.photographic import photographic
 from asap.store import seed_of
 
 SIZE = 24

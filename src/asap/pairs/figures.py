@@ -11,7 +11,8 @@ from asap import command, progress, store
 from asap.errors import UserError
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
-from asap.pairs import dataset, hand_figures, people_figures
+from asap.figures.people import world
+from asap.pairs import dataset, hand_figures, mini_people, people_figures
 from asap.records import Pair
 
 PROMPTS = "prompts.jsonl"
@@ -19,8 +20,10 @@ LARGEST = 1024
 SIZES = {
     "hands": (hand_figures.SMALLEST_SIZE, hand_figures.SIZE),
     "people": (people_figures.SMALLEST_SIZE, people_figures.SIZE),
+    "mini-people": (mini_people.SMALLEST_SIZE, mini_people.SIZE),
 }
 """Kind -> the least and the usual pixels a side."""
+PROMPT_MAKERS = {"hands": hand_scenes.prompts, "people": people_scenes.prompts, "mini-people": world.prompts}
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,8 @@ class Config:
     seed: int = 0
     """Decides everything that is drawn; the same seed gives the same bytes."""
     size: int | None = None
-    """Pixels a side; 24 for hands, which the embedded model `mini` wants, and 256 for people, of
-    whom small pictures show few kinds of errors."""
+    """Pixels a side; 24 for hands, 256 for people (of whom small pictures show few kinds of errors), 64 for
+    mini-people."""
     look: float = 0.0
     """Dose in [0, 1] of a photographic look, shared by both of a pair: grading, light, vignette, noise; of
     people also texture, fainter outlines and a background out of focus."""
@@ -43,8 +46,9 @@ class Config:
     """Keep to two skins and two backgrounds, and people to few poses, as a collection of photos might."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
-    kind: Literal["hands", "people"] = "hands"
-    """Lone hands, as the embedded model `mini` draws, or whole people."""
+    kind: Literal["hands", "people", "mini-people"] = "hands"
+    """Lone hands; whole people; or people of a small world (14 poses, few looks, plain walls, short
+    captions), which a small model can learn."""
 
 
 def run(config: Config) -> Path:
@@ -62,8 +66,7 @@ def run(config: Config) -> Path:
 
 def _write(config: Config) -> None:
     if config.prompts:
-        scenes = people_scenes if config.kind == "people" else hand_scenes
-        fresh = scenes.prompts(config.prompts, config.seed)
+        fresh = PROMPT_MAKERS[config.kind](config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
         store.write_atomic(config.out / PROMPTS, lines)
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
@@ -83,6 +86,8 @@ def _checked(config: Config) -> Config:
         raise UserError(f"--size {size}: must lie between {smallest} and {LARGEST} for {config.kind}")
     if not 0 <= config.look <= 1:
         raise UserError(f"--look {config.look}: must lie between 0 and 1")
+    if config.kind == "mini-people" and config.biased:
+        raise UserError("--biased: the world of mini-people is few kinds already; leave it out")
     return replace(config, size=size)
 
 
@@ -93,9 +98,11 @@ def _pixels(config: Config) -> int:
 def draw(config: Config) -> Iterator[Pair]:
     """The pairs, in order; number i depends on the seed and i alone."""
     seed, size, look, biased = config.seed, _pixels(config), config.look, config.biased
+    numbers = range(config.pairs)
     if config.kind == "people":
-        numbers = range(config.pairs)
         return (people_figures.pair(seed, number, size, look=look, biased=biased) for number in numbers)
+    if config.kind == "mini-people":
+        return (mini_people.pair(seed, number, size, look=look) for number in numbers)
     return hand_figures.pairs(seed, config.pairs, size, look=look, biased=biased)
 
 

@@ -76,12 +76,14 @@ class Gates(NamedTuple):
         ssim_outside: the smallest SSIM of all other pixels.
         lpips_inside: the smallest LPIPS in the mask at which an error is still seen, where it is measured.
         lpips_outside: the largest LPIPS of all other pixels, where it is measured.
+        smallest: the least shorter side of the mask's box, in pixels.
     """
 
     ssim_inside: float = 0.85
     ssim_outside: float = 0.98
     lpips_inside: float = 0.05
     lpips_outside: float = 0.05
+    smallest: int = SMALLEST
 
 
 def refusal(metrics: Mapping[str, float | None], mask: Mask, gates: Gates) -> str | None:
@@ -93,7 +95,7 @@ def refusal(metrics: Mapping[str, float | None], mask: Mask, gates: Gates) -> st
         gates: the bounds.
     """
     left, top, right, bottom = crop_box(mask) or (0, 0, 0, 0)
-    if min(right - left, bottom - top) < SMALLEST:
+    if min(right - left, bottom - top) < gates.smallest:
         return "the change is too small"
     if mask.mean() > LARGEST:
         return "the change is not local: it covers most of the picture"

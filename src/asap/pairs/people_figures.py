@@ -25,6 +25,7 @@ SMALLEST_SIZE = 64
 LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
 LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
 SCENES = 12  # drawn for an error before the next error takes its place
+STRICT = gates.Gates()
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
 WHOLE_BODIES = sorted(name for name, entry in POSES.items() if entry.category == "full body")
@@ -45,7 +46,7 @@ def pair(seed: int, number: int, size: int, *, look: float = 0.0, biased: bool =
 
     `look` in [0, 1] is the dose of the photographic look; `biased` keeps to few skins, backgrounds and poses.
     """
-    tries = (_rendered(draft, size, look) for draft in drafts(seed, number, biased=biased))
+    tries = (rendered(draft, size, look=look) for draft in drafts(seed, number, biased=biased))
     return next(made for made in tries if made is not None)
 
 
@@ -78,7 +79,7 @@ def _suited(error: str, seed: int, *, biased: bool) -> str | None:
     return random.Random(seed).choice(allowed) if allowed else None
 
 
-def _rendered(draft: Draft, size: int, look: float) -> Pair | None:
+def rendered(draft: Draft, size: int, bounds: gates.Gates = STRICT, *, look: float = 0.0) -> Pair | None:
     """The pair of a draft, or None where the error is hardly seen, or is most of the picture.
 
     The mask is what differs in the finished pictures.
@@ -92,7 +93,7 @@ def _rendered(draft: Draft, size: int, look: float) -> Pair | None:
     if max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * size:
         return None
     metrics = gates.similarity(chosen, rejected, mask)
-    if gates.refusal(metrics, mask, gates.Gates()):
+    if gates.refusal(metrics, mask, bounds):
         return None
     dose = (look,) if look else ()
     return Pair(

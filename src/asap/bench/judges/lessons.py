@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from asap.bench.judges.faults import FAULTS, KINDS, SIZE, Draft, nearly, shape
 from asap.figures import scenes
 from asap.figures.hands import GESTURES, SLOTS, WIDTHS, Array, Hands
-from asap.figures.render import Colours, photographic, render
+from asap.figures.photographic import photographic
+from asap.figures.render import Colours, render
 from asap.store import seed_of
 
 CORRECT_SHARE = 0.5
