@@ -88,8 +88,9 @@ def _legend(keys: dict[str, int], width: int, y: float) -> Markup:
 def _panel(panel: Panel) -> Markup:
     xs = sorted({x for line in panel.lines for x, _ in line.points})
     ends = [end for line in panel.lines for _, e in line.points for end in (e.mean, e.low, e.high)]
-    ends = [end for end in [*ends, panel.level or 0.0, 0.0] if math.isfinite(end)]
-    marks = ticks(min(ends), max(ends), 4)
+    # nothing shown here can be below zero; where an interval of few seeds goes there, it is cut off
+    ends = [max(0.0, end) for end in [*ends, panel.level or 0.0] if math.isfinite(end)]
+    marks = ticks(0.0, max(ends), 4)
     at_x, at_y = _scale_x(xs, panel.log), _scale_y(marks[0], marks[-1])
     drawn = [_frame(panel, xs, marks, at_x, at_y), *(_line(line, at_x, at_y) for line in panel.lines)]
     if panel.level is not None:

@@ -21,8 +21,8 @@ CONTRASTS = (
     ("one_sided", "asap"), ("anchored", "asap"), ("area", "asap"), ("relative", "asap"), ("relative", "dpo"),
     ("local_sft", "sft"),
 )  # fmt: skip
-FIRST = ("sft", "dpo", "asap", "relative")
-VARIANTS = ("bounded", "local_dpo", "one_sided", "anchored", "area", "asap")
+FIRST = ("sft", "dpo", "asap", "area")
+VARIANTS = ("asap", "bounded", "local_dpo", "one_sided", "anchored", "relative")
 
 
 @dataclass(frozen=True)
