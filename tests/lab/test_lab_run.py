@@ -6,6 +6,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from asap.errors import UserError
 from asap.lab import run as lab
@@ -26,6 +27,8 @@ def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path) -> None:
         assert all(len(v) == 6 and set(v) <= {"0", "1"} for v in row["verdicts"].values())
     text = (tmp_path / "lab" / "laboratory.md").read_text(encoding="utf-8")
     assert "## Main, on fresh prompts, 1 seeds" in text and "| asap | 2 |" in text
+    with Image.open(tmp_path / "lab" / "samples.png") as picture:
+        assert picture.size == (110 + 6 * 76, 20 + 3 * 76)  # six prompts; base, sft and asap
     ElementTree.fromstring((tmp_path / "lab" / "main.svg").read_text(encoding="utf-8"))
 
     written = (tmp_path / "lab" / "results.jsonl").read_bytes()

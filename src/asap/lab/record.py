@@ -12,6 +12,7 @@ from asap import store
 from asap.bench.calibration.record import Calibration
 from asap.lab import tables
 from asap.lab.numbers import Estimate, error_rate
+from asap.lab.pictures import grid
 from asap.lab.plots import Line, Panel, svg
 from asap.lab.results import ORDER, Group, best, groups
 
@@ -94,7 +95,22 @@ def _main(out: Path, found: Findings) -> list[str]:
         if drawn:
             store.write_atomic(out / f"{name}.svg", svg(drawn))
             parts.append(f"![{', '.join(objectives)} against training steps]({name}.svg)\n")
-    return parts
+    return parts + _samples(out, own)
+
+
+def _samples(out: Path, own: Sequence[Group]) -> list[str]:
+    """The main objectives' images of the first prompts, at the two last steps."""
+    steps = sorted({group.step for group in own})[-2:]
+    shown = [
+        (group, out / "trials" / group.rows[0]["trial"] / f"step-{group.step}" / "images")
+        for group in own
+        if group.objective in FIRST and group.step in steps
+    ]
+    drawn = grid(out / "base" / "fresh" / "images", shown)
+    if drawn is None:
+        return []
+    store.write_atomic(out / "samples.png", drawn)
+    return ["![The same prompts and noise under each objective](samples.png)\n"]
 
 
 def _contrasts(own: Sequence[Group]) -> list[tuple[Group, Group]]:
