@@ -17,7 +17,6 @@ import numpy as np
 import tyro
 
 from asap.bench.corrected import agreement, tally
-from asap.bench.statistics import wilson
 
 EYE = Path(__file__).parent.parent / "docs" / "laboratory" / "eye.jsonl"
 VALUES = {"error": 1.0, "correct": 0.0}
@@ -115,7 +114,7 @@ def print_judges(models: Mapping[str, Sequence[Row]]) -> None:
         for name, rows in every.items():
             sure = [r for r in rows if r["label_a"] == r["label_b"] and r["label_a"] in VALUES]
             found = tally([r["label_a"] == "error" for r in sure], [r[judge] == 1 for r in sure])
-            seen, passed = wilson(found.caught, found.faulty), wilson(found.passed, found.sound)
+            seen, passed = found.sensitivity_interval, found.specificity_interval
             print(
                 f"| {name} | {found.sensitivity:.1%} [{seen.low:.1%}, {seen.high:.1%}] of {found.faulty} "
                 f"| {found.specificity:.1%} [{passed.low:.1%}, {passed.high:.1%}] of {found.sound} |"

@@ -189,4 +189,4 @@ def margins(budget: Budget, spreads: Mapping[float, float]) -> list[Trial]:
 
 def _main(budget: Budget) -> Iterator[str]:
     """The objectives of the smaller studies."""
-    return (name for name in ("sft", "dpo", "asap") if name in budget.objectives)
+    return (name for name in ("sft", "dpo", "asap", "area") if name in budget.objectives)
