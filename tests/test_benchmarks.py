@@ -65,3 +65,11 @@ def test_every_script_and_record_is_listed() -> None:
     text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     files = {f.name for f in BENCHMARKS.iterdir() if f.suffix in (".py", ".md")} - {"README.md"}
     assert [name for name in sorted(files) if name not in text] == []
+
+
+def test_the_labels_by_eye_are_counted_for_every_model() -> None:
+    lines = printed("laboratory_eye.py")
+    assert lines[0].startswith("640 images")
+    rates = [line for line in lines if " steps |" in line or line.startswith("| base |")]
+    assert len({line.split("|")[1] for line in rates}) == 8
+    assert cells(lines, "| asap, 300 steps - dpo, 300 steps")[2].count(" to ") == 1
