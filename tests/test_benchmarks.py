@@ -61,6 +61,16 @@ def test_training_steps_call_the_denoiser_alone() -> None:
     assert [cells([line], "|")[2:] for line in steps] == [["0", "0", "40"]] * 3
 
 
+def test_every_grid_is_drawn_and_shown(tmp_path: Path) -> None:
+    lines = printed("figure_grids.py", "--out", str(tmp_path), "--tile", "16")
+    drawn = {f.name for f in tmp_path.iterdir()}
+    shown = BENCHMARKS.parent / "docs" / "figures.md"
+    kept = {f.name for f in shown.with_suffix("").iterdir()}
+    assert len(lines) == len(drawn) == 5 and drawn == kept
+    assert sum(f.stat().st_size for f in shown.with_suffix("").iterdir()) < 1_500_000
+    assert [name for name in kept if f"](figures/{name})" not in shown.read_text(encoding="utf-8")] == []
+
+
 def test_every_script_and_record_is_listed() -> None:
     text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     files = {f.name for f in BENCHMARKS.iterdir() if f.suffix in (".py", ".md")} - {"README.md"}

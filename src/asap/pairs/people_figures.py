@@ -28,7 +28,13 @@ SCENES = 12  # drawn for an error before the next error takes its place
 STRICT = gates.Gates()
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
-WHOLE_BODIES = sorted(name for name, entry in POSES.items() if entry.category == "full body")
+AMBIGUOUS = {
+    "kneeling",
+    "walking turned",
+}  # a knee that bends the wrong way is another kneeling, another step
+BENDING = sorted(
+    name for name, entry in POSES.items() if entry.category == "full body" and name not in AMBIGUOUS
+)
 
 
 class Draft(NamedTuple):
@@ -70,7 +76,7 @@ def drafts(seed: int, number: int, *, biased: bool = False) -> Iterator[Draft]:
 def _suited(error: str, seed: int, *, biased: bool) -> str | None:
     """A pose in which an error reads: portraits, hands that show, bent knees; None where any pose will do."""
     part = SKELETON_ERRORS[error].part
-    suited = WHOLE_BODIES if error == "reversed_joint" else []
+    suited = BENDING if error == "reversed_joint" else []
     if part == "face":
         suited = PORTRAITS
     if part == "hand" and error != "second_hand":
