@@ -80,6 +80,8 @@ def test_every_script_and_record_is_listed() -> None:
 def test_the_labels_by_eye_are_counted_for_every_model() -> None:
     lines = printed("laboratory_eye.py")
     assert lines[0].startswith("640 images")
-    rates = [line for line in lines if " steps |" in line or line.startswith("| base |")]
-    assert len({line.split("|")[1] for line in rates}) == 8
+    rates = lines[
+        lines.index("") + 3 : lines.index("| difference by eye, points | mean | 95% over prompts |") - 1
+    ]
+    assert len({line.split("|")[1] for line in rates}) == len(rates) == 8
     assert cells(lines, "| asap, 300 steps - dpo, 300 steps")[2].count(" to ") == 1
