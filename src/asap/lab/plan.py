@@ -131,7 +131,7 @@ def choice(budget: Budget, look: float = 1.0) -> list[Trial]:
     """Every setting of every objective, on the prompts for choosing."""
     seeds = min(budget.seeds, CHOICE_SEEDS)
     study = "choice" if look == 1 else "choice in the own look"
-    objectives = budget.objectives if look == 1 else _main(budget)
+    objectives = budget.objectives if look == 1 else _first(budget)
     return [
         Trial(study, objective, settings, seed, Data(budget.pairs, look), stops, "validation")
         for stops in [budget.stops(CHOICE_STOPS)]
@@ -158,7 +158,7 @@ def doses(budget: Budget, chosen: Chosen, own_look: Chosen) -> list[Trial]:
         Trial("dose", objective, settings, seed, Data(budget.pairs, look), budget.stops((100,)))
         for seed in range(min(budget.seeds, DOSE_SEEDS))
         for look in DOSES
-        for objective in _main(budget)
+        for objective in _first(budget)
         for settings in dict.fromkeys([chosen.settings[objective], own_look.settings[objective]])
     ]
 
@@ -185,6 +185,11 @@ def margins(budget: Budget, spreads: Mapping[float, float]) -> list[Trial]:
         for alpha, spread in spreads.items()
         for factor in (0.3, 1.0, 3.0)
     ]
+
+
+def _first(budget: Budget) -> Iterator[str]:
+    """The objectives of the published comparison."""
+    return (name for name in ("sft", "dpo", "asap") if name in budget.objectives)
 
 
 def _main(budget: Budget) -> Iterator[str]:
