@@ -105,7 +105,7 @@ def called() -> Iterator[Counter[str]]:
 
 def print_cache(config: Config, pairs: Path, folder: Path) -> None:
     """Time to make the cache of latents and captions on mini."""
-    backbone = load.load("mini")
+    backbone = load.load("mini-hand")
 
     def make(number: int) -> None:
         latents.prepare(backbone, str(pairs), folder / f"cache{number}", resolution=24, mask_dilation=0)
@@ -130,8 +130,8 @@ def print_speed(config: Config, pairs: Path, folder: Path) -> None:
 
 def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[], object]:
     """A call that is the training loop over `steps` steps, with its log and one checkpoint."""
-    backbone, out = load.load("mini"), folder / f"speed-{objective}"
-    config = train.Config("mini", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
+    backbone, out = load.load("mini-hand"), folder / f"speed-{objective}"
+    config = train.Config("mini-hand", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
     config = train.complete(config, backbone.name, backbone.native_size)
     data = latents.prepare(backbone, str(pairs), folder / "cache-1", resolution=24, mask_dilation=0)
     rank = RECIPES["mini"].rank

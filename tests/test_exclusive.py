@@ -114,7 +114,7 @@ def _stages(tmp_path: Path, pairs: Path) -> dict[str, Callable[[], Path]]:
     return {
         "build": lambda: build.run(build.Config(tmp_path / "photos", out)),
         "figures": lambda: figures.run(figures.Config(out, pairs=1)),
-        "train": lambda: train.run(train.Config("mini", str(pairs), out, tracker="none")),
+        "train": lambda: train.run(train.Config("mini-hand", str(pairs), out, tracker="none")),
         "generate": lambda: generate.run(generate.Config(tmp_path / "prompts.txt", out)),
         "judge": lambda: judge.run(judge.Config(tmp_path / "run" / "images", out)),
         "report": lambda: report.run(report.Config((str(judged),), out)),

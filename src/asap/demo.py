@@ -50,7 +50,7 @@ class Config:
     """Optimiser steps of each objective."""
     look: float = 1.0
     """Dose of the photographic look of the pairs, in [0, 1]; the prompts stay in the model's own look."""
-    model: str = "mini"
+    model: str = "mini-hand"
     """Another folder made by `asap pretrain`, to start from."""
     seed: int = 0
     """Decides pairs and training."""

@@ -16,6 +16,8 @@ from asap.backbones.mini import PEOPLE, MiniPipeline, _patches, _unpatch, new_pi
 from asap.errors import UserError
 from asap.figures import scenes
 from asap.figures.people import world
+from asap.figures.people.render import render_people
+from asap.figures.people.scenes import figure
 
 PEOPLE_PROMPTS = [world.scene(seed).caption for seed in range(3)]
 PEOPLE_WORDS = sorted({word for prompt in PEOPLE_PROMPTS for word in words_of(prompt)})
@@ -149,9 +151,24 @@ def test_sizes_that_are_no_whole_patches(folder: Path) -> None:
 def test_the_embedded_model_is_small_and_draws_hands() -> None:
     from asap.bench.judges.figures import THRESHOLD, examine
 
-    size = sum(path.stat().st_size for path in EMBEDDED["mini"].rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in EMBEDDED["mini-hand"].rglob("*") if path.is_file())
     assert size <= 10 << 20
     drawn = [scenes.scene(seed) for seed in range(60)]
-    images = load("mini").generate([s.caption for s in drawn], list(range(60)))
+    images = load("mini-hand").generate([s.caption for s in drawn], list(range(60)))
     wrong = [f.score > THRESHOLD for f in examine(np.stack(images), [s.gesture for s in drawn])]
     assert 0.15 < np.mean(wrong) < 0.75
+
+
+def test_the_embedded_model_of_people_is_small_and_draws_what_captions_name() -> None:
+    """Walls and shirts have the captioned colours, in pictures that resemble correct ones of their captions."""
+    size = sum(path.stat().st_size for path in EMBEDDED["mini"].rglob("*") if path.is_file())
+    assert size <= 10 << 20
+    drawn = [world.scene(seed, "arms wide") for seed in range(16)]
+    images = np.stack(load("mini").generate([s.caption for s in drawn], list(range(16))))
+    assert images.shape == (16, 64, 64, 3)
+    correct, _ = render_people([figure(s) for s in drawn], 64)
+    walls = np.abs(images[:, :6].mean(axis=(1, 2)) - correct[:, :6].mean(axis=(1, 2)))
+    assert walls.max() < 25
+    own = np.array([np.abs(image.astype(int) - truth).mean() for image, truth in zip(images, correct)])
+    other = np.array([np.abs(image.astype(int) - correct[i - 1]).mean() for i, image in enumerate(images)])
+    assert own.mean() < 0.7 * other.mean()

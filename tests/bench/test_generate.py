@@ -189,7 +189,7 @@ def test_mistakes_are_told(config: generate.Config, change: dict[str, object], m
 
 
 def test_what_cannot_be_drawn_leaves_the_folder_free(config: generate.Config, trained: Path) -> None:
-    for change in ({"model": "mini"}, {"model": "mini", "size": None, "lora": trained}):
+    for change in ({"model": "mini-hand"}, {"model": "mini-hand", "size": None, "lora": trained}):
         with pytest.raises(UserError, match=r"does not know 'fist'|does not fit|holds no weights"):
             generate.run(replace(config, **change))  # type: ignore[arg-type]
     generate.run(config)

@@ -16,11 +16,13 @@ FAMILIES = {
     "MiniPipeline": "asap.backbones.mini:Mini",
     "StableDiffusionXLPipeline": "asap.backbones.sdxl:SDXL",
 }
-EMBEDDED = {"mini": Path(__file__).parent / "weights" / "mini"}
+WEIGHTS = Path(__file__).parent / "weights"
+EMBEDDED = {"mini-hand": WEIGHTS / "mini-hand", "mini": WEIGHTS / "mini"}
+"""Name -> folder: drawn hands of 24 pixels, and drawn people of 64 (`asap figures --kind mini-people`)."""
 
 
 def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone:
-    """The backbone of `model`: the embedded `mini`, a local folder in diffusers' layout, or a hub id.
+    """The backbone of `model`: an embedded one (`EMBEDDED`), a folder in diffusers' layout, or a hub id.
 
     The family is read from `_class_name` in the pipeline's own `model_index.json`.
 

@@ -23,8 +23,8 @@ class Config:
     """Prompts: JSON lines (id, text, category, facts) or a text file with one prompt per line."""
     out: Path
     """Folder for the images: images/*.png, metadata.jsonl and config.json."""
-    model: str = "mini"
-    """`mini`, a folder in diffusers' layout, or a hub id."""
+    model: str = "mini-hand"
+    """`mini-hand` (hands), `mini` (people), a folder in diffusers' layout, or a hub id."""
     lora: Path | None = None
     """A LoRA: the folder of an `asap train` run, or a .safetensors file."""
     seeds: int = 1

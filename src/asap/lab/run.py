@@ -35,7 +35,7 @@ class Config(command.Settings):
     """What to compare."""
     judges: tuple[str, ...] = ("network", "figures")
     """Who judges; settings are chosen by the mean of their error rates."""
-    model: str = "mini"
+    model: str = "mini-hand"
     """The model to align: the embedded one, or a folder made by `asap pretrain`."""
     seeds: int = 5
     """Training seeds."""
