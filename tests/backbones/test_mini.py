@@ -160,7 +160,7 @@ def test_the_embedded_model_is_small_and_draws_hands() -> None:
 
 
 def test_the_embedded_model_of_people_is_small_and_draws_what_captions_name() -> None:
-    """Walls and shirts have the captioned colours, in pictures that resemble correct ones of their captions."""
+    """Walls have the captioned colours, and pictures resemble correct ones of their own captions."""
     size = sum(path.stat().st_size for path in EMBEDDED["mini"].rglob("*") if path.is_file())
     assert size <= 10 << 20
     drawn = [world.scene(seed, "arms wide") for seed in range(16)]
