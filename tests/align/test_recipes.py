@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from asap.align import train
-from asap.align.recipes import RECIPES, Recipe, by_family
+from asap.align.recipes import BY_OBJECTIVE, RECIPES, Recipe, by_family, recipe_of
 from asap.backbones.load import FAMILIES
 
 
 def test_families_with_one_value_are_told_together() -> None:
     assert by_family("learning_rate") == "flux, sdxl: 0.0001; mini: 0.001"
     assert by_family("rank") == "flux, sdxl, mini: 16"
+
+
+def test_an_objective_on_another_scale_has_settings_of_its_own() -> None:
+    plain, area = recipe_of("mini", "asap"), recipe_of("mini", "area")
+    assert (plain["alpha"], plain["tau"]) == (10.0, 0.1) and (area["alpha"], area["tau"]) == (1.0, 0.2)
+    assert area["rank"] == plain["rank"]
+    assert recipe_of("flux", "area") == recipe_of("flux", "asap")
+    for (family, objective), settings in BY_OBJECTIVE.items():
+        assert family in RECIPES and objective in get_args(train.Objective)
+        assert settings.keys() <= {field.name for field in fields(Recipe)}
+
+
+def test_what_is_given_goes_before_the_recipe(tmp_path: Path) -> None:
+    config = train.Config("mini-hand", "data", tmp_path, "area", tau=0.5)
+    whole = train.complete(config, "mini", 24)
+    assert (whole.tau, whole.alpha, whole.lora_alpha) == (0.5, 1.0, 16)
 
 
 def test_every_backbone_has_a_recipe() -> None:

@@ -124,7 +124,7 @@ def test_the_page_shows_both_judges(calibrated: Path) -> None:
     other = runs(calibrated, "second", "e" * 30 + "c" * 20, "e" * 29 + "c" * 21)
     report.run(report.Config(first, calibrated / "report", second=other))
     text = text_of(calibrated / "report")
-    assert "Clearly better than the base, by first alone: asap." in text
+    assert "Better than the base beyond chance: by first alone: asap." in text
     assert "of the faulty hands it finds 90% for base but 38% for asap" in text
     assert "first alone" in text and "second alone" in text and "38.0%" in text  # 19 of 50 differ
     assert "asap judge base/images --judge second" in text and "--second" in text

@@ -26,7 +26,7 @@ def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path) -> None:
         assert set(row["verdicts"]) == {"network", "figures"}
         assert all(len(v) == 6 and set(v) <= {"0", "1"} for v in row["verdicts"].values())
     text = (tmp_path / "lab" / "laboratory.md").read_text(encoding="utf-8")
-    assert "## Main, on fresh prompts, 1 seeds" in text and "| asap | 2 |" in text
+    assert "## Main, on fresh prompts, training seeds: 1" in text and "| asap | 2 |" in text
     with Image.open(tmp_path / "lab" / "samples.png") as picture:
         assert picture.size == (110 + 6 * 76, 20 + 3 * 76)  # six prompts; base, sft and asap
     ElementTree.fromstring((tmp_path / "lab" / "main.svg").read_text(encoding="utf-8"))

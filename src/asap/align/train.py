@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from asap import command
-from asap.align.recipes import RECIPES, by_family
+from asap.align.recipes import by_family, recipe_of
 from asap.errors import UserError
 
 Objective = Literal[
@@ -44,7 +44,8 @@ class Config(command.Settings):
     """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone. bounded is asap
     and dpo, sft are local_dpo, local_sft without a region; the others change asap: one_sided does not pull
     back beyond tau, anchored keeps the winner's error down, area weighs all regions alike, relative compares
-    logarithms of errors (docs/laboratory.md says what each is worth)."""
+    logarithms of errors (docs/laboratory.md says what each is worth). On the embedded models some of them have
+    settings of their own where you give none."""
     steps: int = 1000
     """Optimiser steps."""
     seed: int = 0
@@ -114,8 +115,8 @@ def _check(config: Config) -> None:
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:
-    """`config` with what it leaves open taken from the recipe of `family`."""
-    recipe = asdict(RECIPES[family])
+    """`config` with what it leaves open taken from the recipe of `family` for its objective."""
+    recipe = recipe_of(family, config.objective)
     opened = {name: value for name, value in recipe.items() if getattr(config, name) is None}
     config = replace(config, **opened, resolution=config.resolution or native_size)
     return replace(config, lora_alpha=config.lora_alpha or config.rank)

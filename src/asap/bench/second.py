@@ -148,13 +148,13 @@ def _verdict(judged: Sequence[Judged], judges: tuple[str, str]) -> str:
         "both judges": lambda one, two: one and two,
         f"{judges[0]} alone": lambda one, two: one and not two,
         f"{judges[1]} alone": lambda one, two: two and not one,
-        "neither": lambda one, two: not (one or two),
+        "no judge": lambda one, two: not (one or two),
     }
     told = []
     for name, test in tests.items():
         models = [m.first.name for m in compared if test(*(v is not None and v.better for v in m.versus))]
         told += [f"by {name}: {', '.join(models)}"] if models else []
-    return f"Clearly better than the base, {'; '.join(told)}."
+    return f"Better than the base beyond chance: {'; '.join(told)}."
 
 
 def _agreement(judged: Sequence[Judged]) -> Section:

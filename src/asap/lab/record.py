@@ -66,8 +66,12 @@ def _choice(out: Path, found: Findings) -> list[str]:
         if own := groups(found.rows, study):
             chosen = best(found.rows, study)
             table = tables.choice(own, list(found.judges), found.bases["validation"], chosen)
-            rate = error_rate(found.bases["validation"]["verdicts"][found.first])
-            parts += [f"## {study.capitalize()}\n\nBase: {rate:.1%}. The chosen ones are bold.\n", table]
+            verdicts = found.bases["validation"]["verdicts"]
+            rates = ", ".join(f"{error_rate(verdicts[name]):.1%} by {name}" for name in found.judges)
+            parts += [
+                f"## {study.capitalize()}\n\nBase: {rates}. The chosen ones are bold; of ties, the first.\n",
+                table,
+            ]
     return parts
 
 
@@ -79,7 +83,7 @@ def _main(out: Path, found: Findings) -> list[str]:
     at_best = [g for g in own if g.step == chosen.stops.get(g.objective)]
     last = [g for g in own if g.step == max(group.step for group in own)]
     parts = [
-        f"## Main, on fresh prompts, {max(g.seeds for g in own)} seeds\n",
+        f"## Main, on fresh prompts, training seeds: {max(g.seeds for g in own)}\n",
         tables.outcomes(own, judges, base),
         "### At the step that the choice found best\n",
         tables.corrected(at_best, base, found.judges),
@@ -91,10 +95,10 @@ def _main(out: Path, found: Findings) -> list[str]:
         tables.kinds(at_best, found.first, base),
     ]
     for name, objectives in (("main", FIRST), ("variants", VARIANTS)):
-        drawn = _curves(own, found, objectives)
-        if drawn:
-            store.write_atomic(out / f"{name}.svg", svg(drawn))
-            parts.append(f"![{', '.join(objectives)} against training steps]({name}.svg)\n")
+        there = [o for o in objectives if any(group.objective == o for group in own)]
+        if set(there) - {"asap"}:
+            store.write_atomic(out / f"{name}.svg", svg(_curves(own, found, there)))
+            parts.append(f"![{', '.join(there)} against training steps]({name}.svg)\n")
     return parts + _samples(out, own)
 
 
@@ -134,9 +138,9 @@ def _curves(own: Sequence[Group], found: Findings, objectives: Sequence[str]) ->
         panel("good images broken", lambda g: g.broken(found.first, base)),
         panel("drift outside the hand", lambda g: g.estimate("drift")),
         panel("leak of the photographic look", lambda g: g.estimate("leak")),
-        panel("Frechet distance to correct hands", lambda g: g.estimate("frechet"), float(base["frechet"])),
+        panel("Frechet distance", lambda g: g.estimate("frechet"), float(base["frechet"])),
     ]
-    return [*by_judge, *rest] if shown else []
+    return [*by_judge, *rest]
 
 
 def _lines(

@@ -149,6 +149,8 @@ class Laboratory:
         judged = set(self.config.judges)
         known = {(r["study"], r["trial"]) for r in self._rows() if judged <= r["verdicts"].keys()}
         todo = [t for t in trials if (t.study, t.id) not in known]
+        if not trials:
+            print(f"{name}: nothing to try within these settings (see `asap lab --help`)")
         for data in dict.fromkeys(t.data for t in todo):
             single.prepare_pairs(
                 self._place, data
