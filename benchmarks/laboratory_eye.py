@@ -50,19 +50,34 @@ def print_labellers(rows: Sequence[Row]) -> None:
     found = agreement([r["label_a"] == "error" for r in both], [r["label_b"] == "error" for r in both])
     print(
         f"{len(rows)} images, {len(rows) - len(both)} unsure for one labeller or both; of the others they "
-        f"label {found.differing:.1%} differently (kappa {found.kappa:.2f})\n"
+        f"label {found.differing:.1%} differently (kappa {found.kappa:.2f}; with unsure as a third label "
+        f"{three_way_kappa(rows):.2f})\n"
     )
+
+
+def three_way_kappa(rows: Sequence[Row]) -> float:
+    """Cohen's kappa over error, correct and unsure."""
+    labels = ("error", "correct", "unsure")
+    same = np.mean([row["label_a"] == row["label_b"] for row in rows])
+    shares = [
+        [np.mean([row[who] == name for row in rows]) for name in labels] for who in ("label_a", "label_b")
+    ]
+    chance = sum(a * b for a, b in zip(*shares, strict=True))
+    return float((same - chance) / (1 - chance))
 
 
 def print_rates(models: Mapping[str, Sequence[Row]]) -> None:
     """Error rate by eye with a bootstrap over prompts, and by each judge."""
-    print("| model | images | error rate by eye | network | figures |\n|---|---:|---:|---:|---:|")
+    print("| model | images | error rate by eye | unsure as error | network | figures |")
+    print("|---|---:|---:|---:|---:|---:|")
     for name, rows in models.items():
         scores = np.array([score(row) for row in rows])
         scores = scores[np.isfinite(scores)]
         low, high = resampled(scores)
         judged = " | ".join(f"{np.mean([float(str(row[j])) for row in rows]):.1%}" for j in JUDGES)
-        print(f"| {name} | {len(scores)} | {scores.mean():.1%} [{low:.1%}, {high:.1%}] | {judged} |")
+        strict = np.mean([row[who] != "correct" for row in rows for who in ("label_a", "label_b")])
+        rate = f"{scores.mean():.1%} [{low:.1%}, {high:.1%}]"
+        print(f"| {name} | {len(scores)} | {rate} | {strict:.1%} | {judged} |")
 
 
 def print_differences(models: Mapping[str, Sequence[Row]]) -> None:

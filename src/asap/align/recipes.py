@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ BY_OBJECTIVE: dict[tuple[str, str], dict[str, float]] = {
 }
 
 
-def recipe_of(family: str, objective: str) -> dict[str, float]:
+def recipe_of(family: str, objective: str) -> dict[str, Any]:
     """The settings of `family` for `objective`, by name."""
     return asdict(RECIPES[family]) | BY_OBJECTIVE.get((family, objective), {})
 

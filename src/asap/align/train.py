@@ -44,7 +44,7 @@ class Config(command.Settings):
     """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone. bounded is asap
     and dpo, sft are local_dpo, local_sft without a region; the others change asap: one_sided does not pull
     back beyond tau, anchored keeps the winner's error down, area weighs all regions alike, relative compares
-    logarithms of errors (docs/laboratory.md says what each is worth). On the embedded models some of them have
+    logarithms of errors (docs/laboratory.md says what each is worth). On the embedded models some have
     settings of their own where you give none."""
     steps: int = 1000
     """Optimiser steps."""
