@@ -82,7 +82,7 @@ def small_models(folder: Path) -> Iterator[tuple[str, Path, int]]:
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     import tiny
 
-    yield "mini", figures.run(figures.Config(folder / "figures", 6)), 24
+    yield "mini-hand", figures.run(figures.Config(folder / "figures", 6)), 24
     noise = tiny.write_pairs(folder / "noise")
     yield str(tiny.tiny_flux(folder / "tiny FLUX")), noise, 32
     yield str(tiny.tiny_sdxl(folder / "tiny SDXL")), noise, 32

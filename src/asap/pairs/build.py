@@ -116,7 +116,8 @@ def _rules(config: Config) -> Rules:
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
     gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
-    for name, bound in gates._asdict().items():
+    for name in ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside"):
+        bound = getattr(gates, name)
         if not 0 <= bound <= 1:
             raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
     if config.workers < 0:
