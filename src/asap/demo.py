@@ -202,8 +202,8 @@ def _examples(pairs: Path, look: float) -> Section:
     text = (
         "What the models were aligned on: the first pair of each error. Outside the mask no pixel differs. "
         "Each objective had four settings to choose from by its error rate on other prompts. This page shows "
-        "one training seed; others move a rate by some points. Over five of them, on other prompts, ASAP and DPO "
-        "make about as few errors after 100 steps (docs/laboratory.md)."
+        "one training seed; others move a rate by some points. Over five of them, on other prompts, ASAP and "
+        "DPO make about as few errors after 100 steps (docs/laboratory.md)."
     )
     if look:
         text += (
