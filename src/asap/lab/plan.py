@@ -14,6 +14,7 @@ CHOICE_STOPS = (30, 100)
 CHOICE_SEEDS = 1
 FEW_SEEDS = 3
 DOSE_SEEDS = 2
+MARGIN_SEEDS = 2
 DOSES = (0.0, 0.5)
 """Doses of the photographic look beside the full one."""
 SIZES = (64, 128, 500)
@@ -181,7 +182,7 @@ def margins(budget: Budget, spreads: Mapping[float, float]) -> list[Trial]:
             "margin", "asap", Settings(3e-4, alpha, float(f"{factor * spread:.3g}")), seed, budget.data, stops
         )
         for stops in [budget.stops((100,))]
-        for seed in range(min(budget.seeds, CHOICE_SEEDS))
+        for seed in range(min(budget.seeds, MARGIN_SEEDS))
         for alpha, spread in spreads.items()
         for factor in (0.3, 1.0, 3.0)
     ]
