@@ -21,12 +21,8 @@ from asap.errors import UserError
 from asap.figures.parts import part_mask
 from asap.pairs import dataset, figures
 
-# Each objective's best of four settings on other prompts, all with the same data (docs/laboratory.md).
-METHODS: dict[str, dict[str, float]] = {
-    "sft": {"learning_rate": 3e-5},
-    "dpo": {"learning_rate": 3e-4, "beta": 1000.0},
-    "asap": {"learning_rate": 1e-3, "alpha": 10.0, "tau": 0.1},
-}
+# Each takes its own settings of `align.recipes`: the best of four on other prompts (docs/laboratory.md).
+METHODS = ("sft", "dpo", "asap")
 SECOND = "network"
 """The other judge, which sees the last images, too."""
 STOPS = (10, 30)
@@ -150,7 +146,6 @@ def _train(config: Config, method: str, stop: int, pairs: Path) -> None:
             steps=stop,
             seed=config.seed,
             tracker="none",
-            **METHODS[method],  # type: ignore[arg-type]
         )
     )
 

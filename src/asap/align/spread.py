@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from asap import store
-from asap.align import latents, objectives
+from asap.align import latents
 from asap.align.loop import draw
-from asap.align.objectives import PairErrors
+from asap.align.objectives import region_error
 from asap.backbones import load
 
 
@@ -38,9 +38,7 @@ def spread(
         target_w, target_l = (backbone.target(z, eps, t) for z in (batch.winner, batch.loser))
         winner, loser = (backbone.predict(backbone.noise(z, eps, t), t, batch.condition) for z in batch[:2])
         errors = [(p - q).square().mean(dim=1) for p, q in ((winner, target_w), (loser, target_l))]
-        zero = torch.zeros_like(errors[0])
         for alpha in alphas:
-            # a policy without errors: what is left of delta is the reference's own gap
-            own = PairErrors(zero, zero, errors[0], errors[1], batch.weight)
-            found[alpha].append(-objectives.preference_gap(own, alpha))
+            winner_error, loser_error = (region_error(e, batch.weight, alpha) for e in errors)
+            found[alpha].append(loser_error - winner_error)
     return {alpha: torch.cat(gaps).std().item() for alpha, gaps in found.items()}

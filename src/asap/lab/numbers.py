@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from asap.bench.statistics import compare
+
 
 class Estimate(NamedTuple):
     """A mean over training seeds and its 95% interval by Student's t; not a number for a single seed."""
@@ -25,8 +27,13 @@ def error_rate(verdicts: str) -> float:
 
 def broken(base: str, verdicts: str) -> float:
     """The share of the base's correct images that became wrong; not a number where it has none."""
-    right = [after for before, after in zip(base, verdicts, strict=True) if before == "0" and after != "?"]
-    return right.count("1") / len(right) if right else float("nan")
+    pairs = scored(base, verdicts)
+    return compare([before for before, _ in pairs], [after for _, after in pairs]).broken
+
+
+def scored(one: str, other: str) -> list[tuple[bool, bool]]:
+    """Of each image that both texts have a verdict on, whether either calls it wrong."""
+    return [(a == "1", b == "1") for a, b in zip(one, other, strict=True) if "?" not in (a, b)]
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:

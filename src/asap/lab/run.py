@@ -151,10 +151,9 @@ class Laboratory:
         todo = [t for t in trials if (t.study, t.id) not in known]
         if not trials:
             print(f"{name}: nothing to try within these settings (see `asap lab --help`)")
+        # here, since several processes would want to draw them at once
         for data in dict.fromkeys(t.data for t in todo):
-            single.prepare_pairs(
-                self._place, data
-            )  # here, since several processes would want to draw them at once
+            single.prepare_pairs(self._place, data)
         workers = self.config.workers or os.cpu_count() or 1
         found = pool.in_processes(partial(single.run, self._place), todo, workers)
         for rows in progress.bar(found, total=len(todo), desc=name, unit="trial", disable=False):

@@ -8,7 +8,7 @@ from typing import Any
 
 from asap.bench.calibration.record import Calibration
 from asap.bench.corrected import agreement, correct
-from asap.lab.numbers import Estimate, error_rate
+from asap.lab.numbers import Estimate, error_rate, scored
 from asap.lab.plan import Chosen
 from asap.lab.results import Group, difference
 
@@ -116,7 +116,7 @@ def _differing(rows: Sequence[Row], judges: Sequence[str]) -> str:
     if len(judges) < 2:
         return "one judge"
     first, second = ("".join(row["verdicts"][name] for row in rows) for name in judges[:2])
-    pairs = [(a == "1", b == "1") for a, b in zip(first, second, strict=True) if "?" not in (a, b)]
+    pairs = scored(first, second)
     found = agreement([a for a, _ in pairs], [b for _, b in pairs])
     return f"{found.differing:.1%} ({found.kappa:.2f})"
 
