@@ -6,7 +6,7 @@ the fit cannot explain, locally, is an error. Which error is told by the faulty 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.hand_pictures import SIZE, judge_hands
+from asap.bench.judges.hand_pictures import SIZE, judge_hands, verdict
 from asap.figures import hands, scenes
 from asap.figures.hands import Array, Hands
 from asap.figures.parts import soft_cover, stretch
@@ -143,15 +143,4 @@ def _covers(batch: Hands) -> Array:
 
 
 def _judgement(sample: Sample, finding: Finding) -> Judgement:
-    wrong = finding.score > THRESHOLD
-    evidence: Mapping[str, Any] = {"worst": finding.box}
-    return Judgement(
-        sample_id=sample.id,
-        prompt_id=sample.prompt_id,
-        seed=sample.seed,
-        category=sample.category,
-        verdict="error" if wrong else "correct",
-        errors=(finding.error,) if wrong else (),
-        score=round(finding.score, 6),
-        evidence=evidence,
-    )
+    return verdict(sample, finding.error, finding.score, THRESHOLD, {"worst": finding.box})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +70,23 @@ def gesture_of(sample: Sample) -> str:
             "such images with --judge vlm"
         )
     return gesture
+
+
+def verdict(
+    sample: Sample, kind: str, score: float, limit: float, evidence: Mapping[str, Any] | None = None
+) -> Judgement:
+    """An error of `kind` where `score` lies above `limit`, else correct."""
+    wrong = score > limit
+    return Judgement(
+        sample_id=sample.id,
+        prompt_id=sample.prompt_id,
+        seed=sample.seed,
+        category=sample.category,
+        verdict="error" if wrong else "correct",
+        errors=(kind,) if wrong else (),
+        score=round(score, 6),
+        evidence=evidence or {},
+    )
 
 
 def _unreadable(sample: Sample) -> Judgement:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.faults import KINDS
-from asap.bench.judges.hand_pictures import judge_hands
+from asap.bench.judges.hand_pictures import judge_hands, verdict
 from asap.errors import UserError
 from asap.figures.hands import GESTURES
 from asap.records import Judgement, Sample
@@ -54,16 +54,7 @@ def _judged(
 ) -> Iterator[Judgement]:
     limit = threshold()
     for sample, opinion in zip(samples, examine(pictures, gestures), strict=True):
-        wrong = opinion.probability > limit
-        yield Judgement(
-            sample_id=sample.id,
-            prompt_id=sample.prompt_id,
-            seed=sample.seed,
-            category=sample.category,
-            verdict="error" if wrong else "correct",
-            errors=(opinion.kind,) if wrong else (),
-            score=round(opinion.probability, 6),
-        )
+        yield verdict(sample, opinion.kind, opinion.probability, limit)
 
 
 def examine(pictures: NDArray[np.uint8], gestures: Sequence[str]) -> list[Opinion]:
