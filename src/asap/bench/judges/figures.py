@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.hand_pictures import SIZE, judge_hands, verdict
+from asap.bench.judges.drawn import Drawn, verdict
+from asap.bench.judges.hand_pictures import SIZE, gesture_of
 from asap.figures import hands, scenes
 from asap.figures.hands import Array, Hands
 from asap.figures.parts import soft_cover, stretch
@@ -56,7 +57,7 @@ class Figures:
         Raises:
             UserError: samples that are not of figures.
         """
-        yield from judge_hands(images, samples, _judged)
+        yield from Drawn(SIZE, gesture_of, _judged).judge(images, samples)
 
 
 def _judged(

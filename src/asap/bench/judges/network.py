@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.bench.judges.drawn import Drawn, verdict
 from asap.bench.judges.faults import KINDS
-from asap.bench.judges.hand_pictures import judge_hands, verdict
+from asap.bench.judges.hand_pictures import SIZE, gesture_of
 from asap.errors import UserError
 from asap.figures.hands import GESTURES
 from asap.records import Judgement, Sample
@@ -46,7 +47,7 @@ class Network:
         Raises:
             UserError: samples that are not of drawn hands.
         """
-        yield from judge_hands(images, samples, _judged)
+        yield from Drawn(SIZE, gesture_of, _judged).judge(images, samples)
 
 
 def _judged(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +62,47 @@ def scene(seed: int, pose: str | None = None) -> MiniScene:
         object=POSES[pose].object, holder=side,
     )  # fmt: skip
     return MiniScene(seed, pose, framing, "smiling", side, look)
+
+
+def scene_of(facts: Mapping[str, Any]) -> MiniScene | None:
+    """The scene that has these facts, with seed 0; None where they are not of this world."""
+    choices = {
+        "pose": FRAMINGS, "side": ("left", "right"), "gender": GENDERS,
+        "skin": SKINS, "top": TOPS, "background": BACKGROUNDS,
+    }  # fmt: skip
+    named = {name: facts.get(name) for name in choices}
+    if not all(isinstance(value, str) and value in choices[name] for name, value in named.items()):
+        return None
+    pose, side = str(named["pose"]), str(named["side"])
+    look = replace(
+        GENDERS[str(named["gender"])],
+        **{name: str(named[name]) for name in ("skin", "top", "background")},
+        object=POSES[pose].object, holder=side,
+    )  # fmt: skip
+    return MiniScene(0, pose, FRAMINGS[pose].replace("hand", f"{side} hand"), "smiling", side, look)
+
+
+def read_caption(caption: str) -> MiniScene | None:
+    """A scene with that caption, of seed 0; None where it is not one of this world.
+
+    What the caption does not tell is set: the side is left, and the shirt of a close-up red.
+    """
+    found = _CLOSE_UP.fullmatch(caption.strip()) or _PERSON.fullmatch(caption.strip())
+    if not found:
+        return None
+    told = {name: value.lower() for name, value in found.groupdict().items()}
+    pose = next((name for name in FRAMINGS if POSES[name].words == told["words"]), None)
+    made = scene_of({"side": "left", "top": TOPS[0], "pose": pose, **told})
+    return made if made and made.caption == caption.strip().lower() else None
+
+
+_LOOK = r"an? (?P<skin>\w+)-skinned (?P<gender>\w+)"
+_PERSON = re.compile(
+    rf"{_LOOK} in (?P<top>\w+) (?P<words>[^,]+), [^,]+, (?P<background>\w+) background", re.IGNORECASE
+)
+_CLOSE_UP = re.compile(
+    rf"close-up of {_LOOK}'s hand: (?P<words>[^,]+), (?P<background>\w+) background", re.IGNORECASE
+)
 
 
 def prompts(count: int, seed: int) -> list[Prompt]:
