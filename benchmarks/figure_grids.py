@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 import tyro
 
+from asap.anatomy.people_errors import PEOPLE_ERRORS
 from asap.figures import hands
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
@@ -22,7 +23,6 @@ from asap.figures.people.catalogue import POSES
 from asap.figures.people.render import render_people
 from asap.pairs import hand_figures, people_figures
 from asap.pairs.contact import outlined
-from asap.pairs.people_errors import PEOPLE_ERRORS
 from asap.records import Image, Pair
 from asap.store import seed_of
 

@@ -21,7 +21,7 @@ ALLOWED = {
     "pool": {"errors"},
     "store": {"errors"},
     "figures": {"errors", "records", "lookup", "store", "progress"},
-    "anatomy": {"errors", "records", "lookup", "store", "progress"},
+    "anatomy": {"errors", "records", "lookup", "store", "progress", "figures"},
     "backbones": {"errors", "records", "lookup", "store", "progress", "figures"},
     "pairs": {"errors", "records", "lookup", "store", "progress", "command", "pool", "figures", "anatomy"},
     "align": {

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from asap import store
+from asap.anatomy.people_errors import with_error
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.errors import UserError
 from asap.figures.people import scenes, world
 from asap.pairs import figures, gates, mini_people
-from asap.pairs.people_errors import with_error
 
 POSES = list(world.FRAMINGS)
 

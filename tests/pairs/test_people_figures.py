@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from asap import store
+from asap.anatomy.people_errors import PEOPLE_ERRORS, extent, skeleton_of, with_error, with_skeleton
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.errors import UserError
 from asap.figures.people import scenes
 from asap.figures.people.catalogue import CATEGORIES
 from asap.figures.people.render import render_people
 from asap.pairs import figures, people_figures
-from asap.pairs.people_errors import PEOPLE_ERRORS, extent, skeleton_of, with_error, with_skeleton
 
 SMALL = {"kind": "people", "pairs": 12, "size": 128, "prompts": 10}
 

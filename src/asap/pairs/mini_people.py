@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from itertools import count
 
 from asap import store
+from asap.anatomy.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.figures.people import scenes, world
 from asap.pairs import gates, people_figures
-from asap.pairs.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.pairs.people_figures import LEAST_EXTENT, Draft
 from asap.records import Pair
 

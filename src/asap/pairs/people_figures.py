@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asap import store
+from asap.anatomy.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.figures.people import scenes
 from asap.figures.people.catalogue import POSES
@@ -17,7 +18,6 @@ from asap.figures.people.figure import Figure
 from asap.figures.people.render import render_people
 from asap.pairs import gates
 from asap.pairs.composite import crop_box
-from asap.pairs.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.records import Pair
 
 SIZE = 256
