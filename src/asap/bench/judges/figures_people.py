@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
 from asap.bench.judges.people_library import SIDES, Candidates, candidates
-from asap.bench.judges.people_light import halved, without_light
+from asap.bench.judges.people_light import halved, light_on
 from asap.bench.judges.people_pictures import SIZE, scene_of
 from asap.figures.people.looks import BACKGROUNDS, CLOTHES, LABELS, NUMBER, SKINS
 from asap.figures.people.shading import Array
@@ -90,9 +90,11 @@ class _Side:
 
 def examine(picture: NDArray[np.uint8], scene: MiniScene) -> Finding:
     """What is wrong with `picture` (64, 64, 3), if anything, as a picture of `scene` on either side."""
-    flat, side, order = _fitted(picture.astype(np.float32), scene)
-    nearest, weights = side.correct[order[:NEAREST]], side.weights[order[:NEAREST]]
+    flat, light, side = _fitted(picture.astype(np.float32), scene)
+    order = np.argsort(side.distances(flat))[:NEAREST]
+    nearest = side.correct[order]
     nearest = nearest.recoloured(_shift(flat, nearest))
+    weights = side.weights[order] * np.minimum(light, 1)  # as noise grows where the dark is made light
     residual, which = _residual(flat, nearest.pictures, weights)
     row, column = (int(i) for i in np.unravel_index(int(residual.argmax()), residual.shape))
     box = _around(row, column)
@@ -100,21 +102,22 @@ def examine(picture: NDArray[np.uint8], scene: MiniScene) -> Finding:
     return Finding(float(residual[row, column]), error, box)
 
 
-def _fitted(picture: Array, scene: MiniScene) -> tuple[Array, _Side, NDArray[np.intp]]:
-    """The picture without its light, the side of which one render fits best, and its renders by distance."""
+def _fitted(picture: Array, scene: MiniScene) -> tuple[Array, Array, _Side]:
+    """The picture without its light, the light's brightness (64, 64), and the side that fits best."""
     sides = [_side(picture, candidates(scene, name), scene) for name in SIDES]
-    side = sides[0]
+    flat, side = picture, sides[0]
     for _ in range(2):
-        side = min(sides, key=lambda each: float(each.distances(picture).min()))
-        best = int(side.distances(picture).argmin())
-        picture = without_light(picture, side.halves[best], side.half_weights[best])
-    return picture, side, np.argsort(side.distances(picture))
+        side = min(sides, key=lambda each: float(each.distances(flat).min()))
+        best = int(side.distances(flat).argmin())
+        light = light_on(picture, side.halves[best], side.half_weights[best])
+        flat = picture / light
+    return flat, light.mean(axis=2), side
 
 
 def _shift(picture: Array, nearest: Candidates) -> Array:
-    """What `picture` adds to the colours of skin and shirt, (3, 3) with none for the wall: medians."""
+    """What `picture` adds to the colours of skin, shirt and wall, (3, 3): medians."""
     shift = np.zeros((3, 3), np.float32)
-    for row in range(2):
+    for row in range(3):
         plain = nearest.shares[0, ..., row] > PLAIN
         if plain.sum() >= WINDOW:
             shift[row] = np.median((picture - nearest.pictures[0])[plain], axis=0)

@@ -67,8 +67,9 @@ class _Renders:
 def candidates(scene: MiniScene, side: str) -> Candidates:
     """`JOINTS` correct pictures of the scene, with the hand of `side`, each with joints of its own."""
     drawn = _renders(scene.pose, scene.look.gender, side)
-    shares = drawn.change.astype(np.float32) @ _INVERSE
-    return Candidates(drawn.first + shares @ (colours(scene.look) - _BASE), shares, drawn.labels)
+    shares: Array = drawn.change.astype(np.float32) @ _INVERSE
+    pictures: Array = drawn.first.astype(np.float32) + shares @ (colours(scene.look) - _BASE)
+    return Candidates(pictures, shares, drawn.labels)
 
 
 def colours(look: Look) -> Array:

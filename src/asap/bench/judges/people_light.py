@@ -1,4 +1,4 @@
-"""Pictures at half the size, and the light of one picture taken away by what it ought to show."""
+"""Pictures at half the size, and the light on one picture by what it ought to show."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from asap.figures.people.shading import Array
 ROUNDS = 3
 DOUBT = 15.0  # levels from which on a difference is rather an error than light
 EVEN, FLAT = 1e3, 3e4  # how strongly gains are drawn to 1 and slopes to 0, in squared levels
-GAINS, LEVELS = (0.75, 1.3), (0.4, 1.6)
+GAINS, LEVELS = (0.75, 1.3), (0.3, 1.7)
 
 
 def halved(image: Array) -> Array:
@@ -21,36 +21,38 @@ def halved(image: Array) -> Array:
     )
 
 
-def without_light(picture: Array, ought: Array, weights: Array) -> Array:
-    """`picture` (S, S, 3) over its light, so that it compares with `ought` (S/2, S/2, 3).
+def light_on(picture: Array, ought: Array, weights: Array) -> Array:
+    """The light (S, S, 3) on `picture` (S, S, 3), whose quotient compares with `ought` (S/2, S/2, 3).
 
-    The light is g_c + a x + b y + v (x^2 + y^2 - 1) with a gain g for each channel: a camera's grading, side
-    light and vignette. It is fitted by least squares of halved(picture) = light * ought, reweighted
-    (Cauchy's weights) so that errors of the picture hardly count. `weights` (S/2, S/2) are of pixels.
+    The light is g_c + a x + b y + (v + d x + e y) (x^2 + y^2) with a gain g for each channel: a camera's
+    grading, and its side light times its vignette. It is fitted by least squares of
+    halved(picture) = light * ought, reweighted (Cauchy's weights) so that errors of the picture hardly count.
+    `weights` (S/2, S/2) are of pixels.
     """
     seen = halved(picture)
     columns = [_columns(ought[..., c], c, _field(len(ought))) for c in range(3)]
     terms, values = np.concatenate(columns), seen.transpose(2, 0, 1).ravel()
     own = np.tile(weights.ravel(), 3)
-    pull, towards = np.diag([EVEN] * 3 + [FLAT] * 3), np.asarray([EVEN] * 3 + [0.0] * 3)
+    pull, towards = np.diag([EVEN] * 3 + [FLAT] * 5), np.asarray([EVEN] * 3 + [0.0] * 5)
     trust = own
     for _ in range(ROUNDS):
         weighted = terms * trust[:, None]
         fit = np.linalg.solve(weighted.T @ terms + pull, weighted.T @ values + towards)
         trust = own / (1 + np.square((terms @ fit - values) / DOUBT))
     light = np.clip(fit[:3], *GAINS) + np.tensordot(_field(len(picture)), fit[3:], axes=1)[..., None]
-    return np.asarray(picture / np.clip(light, *LEVELS), np.float32)
+    return np.asarray(np.clip(light, *LEVELS), np.float32)
 
 
 def _columns(ought: Array, channel: int, field: Array) -> Array:
-    """What one unit of each unknown adds to the pixels of a channel: (P, 6)."""
+    """What one unit of each unknown adds to the pixels of a channel: (P, 8)."""
     gains = np.zeros((*ought.shape, 3), np.float32)
     gains[..., channel] = 1
-    return np.asarray((np.concatenate([gains, field], axis=2) * ought[..., None]).reshape(-1, 6))
+    return np.asarray((np.concatenate([gains, field], axis=2) * ought[..., None]).reshape(-1, 8))
 
 
 def _field(size: int) -> Array:
-    """x, y and x^2 + y^2 - 1 of every pixel, from -1 to 1: (size, size, 3)."""
+    """x, y, r = x^2 + y^2, x r and y r of every pixel, x and y from -1 to 1: (size, size, 5)."""
     line = (np.arange(size, dtype=np.float32) + 0.5) * 2 / size - 1
     x, y = np.meshgrid(line, line)
-    return np.stack([x, y, x * x + y * y - 1], axis=2)
+    far = x * x + y * y
+    return np.stack([x, y, far, x * far, y * far], axis=2)
