@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
 from asap.bench.judges.people_library import SIDES, Candidates, candidates
-from asap.bench.judges.people_light import halved, light_on
+from asap.bench.judges.people_light import evened, halved, light_on
 from asap.bench.judges.people_pictures import SIZE, scene_of
 from asap.figures.people.looks import BACKGROUNDS, CLOTHES, LABELS, NUMBER, SKINS
 from asap.figures.people.shading import Array
@@ -25,13 +25,13 @@ from asap.records import Box, Judgement, Sample
 
 # residual, in tolerances, above which a person counts as wrong: set on renders as a small model would draw
 # them, on other seeds than any that are reported (benchmarks/figures_people_judge.py)
-THRESHOLD = 1.6
+THRESHOLD = 2.0
 NEAREST = 16  # of the renders of the side that fits, those that windows are compared with
-REACH = 2  # pixels, across plus down, that a window may have moved
+REACH = 1  # pixels, across plus down, that a window may have moved
 WINDOW = 7
 SOFTNESS, CELL = 0.6, 3  # deviation and side of the filters that both pictures pass through
 PLAIN, OFF = 0.8, 25.0  # share from which on a pixel is of one colour, and how far that may be off
-NOISE, PLAY = 6.0, 0.5  # colour distance that is nothing in flat places, and more per unit of contrast
+NOISE, PLAY = 6.0, 0.35  # colour distance that is nothing in flat places, and more per unit of contrast
 SHIFTS = [
     (x, y) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1) if abs(x) + abs(y) <= REACH
 ]
@@ -94,6 +94,7 @@ def examine(picture: NDArray[np.uint8], scene: MiniScene) -> Finding:
     order = np.argsort(side.distances(flat))[:NEAREST]
     nearest = side.correct[order]
     nearest = nearest.recoloured(_shift(flat, nearest))
+    flat = evened(flat, nearest.pictures[0], side.weights[order[0]])
     weights = side.weights[order] * np.minimum(light, 1)  # as noise grows where the dark is made light
     residual, which = _residual(flat, nearest.pictures, weights)
     row, column = (int(i) for i in np.unravel_index(int(residual.argmax()), residual.shape))

@@ -25,9 +25,9 @@ from asap.store import seed_of
 SIZE = 64
 JOINTS = 32  # correct renders of one pose, person and side
 SIDES = ("left", "right")
-FIRST = {"skin": "dark", "top": "green", "background": "blue"}
-SECOND = {"skin": "pale", "top": "purple", "background": "peach"}
-"""Two looks whose colours differ in ways as independent as any."""
+FIRST = {"skin": "brown", "top": "green", "background": "blue"}
+SECOND = {"skin": "fair", "top": "purple", "background": "peach"}
+"""Two looks whose colours differ in ways as independent as any of which no light part is over 255."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from asap.figures.people.shading import Array
 ROUNDS = 3
 DOUBT = 15.0  # levels from which on a difference is rather an error than light
 EVEN, FLAT = 1e3, 3e4  # how strongly gains are drawn to 1 and slopes to 0, in squared levels
+FAINT, WIDE = 15.0, 5.0  # levels, and the deviation in pixels of what is wide
 GAINS, LEVELS = (0.75, 1.3), (0.3, 1.7)
 
 
@@ -41,6 +42,16 @@ def light_on(picture: Array, ought: Array, weights: Array) -> Array:
         trust = own / (1 + np.square((terms @ fit - values) / DOUBT))
     light = np.clip(fit[:3], *GAINS) + np.tensordot(_field(len(picture)), fit[3:], axes=1)[..., None]
     return np.asarray(np.clip(light, *LEVELS), np.float32)
+
+
+def evened(picture: Array, ought: Array, weights: Array) -> Array:
+    """`picture` (S, S, 3) without what it adds to `ought` (S, S, 3) over wide areas, as texture does.
+
+    What it adds is cut to `FAINT` levels first, so that a piece too many or missing hardly counts.
+    """
+    faint = np.clip(picture - ought, -FAINT, FAINT) * weights[..., None]
+    wide = cv2.GaussianBlur(faint, (0, 0), WIDE) / (cv2.GaussianBlur(weights, (0, 0), WIDE)[..., None] + 1e-3)
+    return np.asarray(picture - wide, np.float32)
 
 
 def _columns(ought: Array, channel: int, field: Array) -> Array:
