@@ -20,18 +20,19 @@ from asap.pairs import mini_people
 from asap.records import Sample
 from asap.store import seed_of
 
-POSES = ("portrait", "peace sign", "arms wide")
+POSES = ("peace sign", "arms wide")
 Pair = tuple[MiniScene, NDArray[np.uint8]]
 
 
 @cache
 def pairs() -> list[Pair]:
-    """Scenes of women in `POSES`, four each, with their pictures: correct and faulty."""
-    numbers = [list(world.FRAMINGS).index(pose) for pose in POSES] * 4
+    """Scenes of women in `POSES`, five each, with their pictures: correct and faulty."""
+    numbers = [list(world.FRAMINGS).index(pose) for pose in POSES] * 5
     found = []
     for i, number in enumerate(numbers):
         drafts = mini_people.drafts(seed_of("people judge test", i), number)
         draft = next(draft for draft in drafts if draft.scene.look.gender == "woman")
+        assert isinstance(draft.scene, MiniScene)
         found.append((draft.scene, render_people([draft.correct, draft.faulty], 64)[0]))
     return found
 
@@ -77,7 +78,7 @@ def test_the_worst_place_and_its_name_are_those_of_the_error() -> None:
 
 
 def test_another_pose_than_the_captioned_and_noise_are_errors() -> None:
-    scene, _ = drawn("portrait")
+    scene, _ = drawn("peace sign")
     _, other = drawn("arms wide")
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     assert examine(other, scene).score > THRESHOLD
@@ -91,7 +92,7 @@ def test_the_library_draws_what_the_renderer_draws_in_every_colour() -> None:
     )
     difference = np.abs(candidates(scene, scene.side).pictures[:3] - rendered)
     assert difference.mean() < 1
-    assert np.quantile(difference, 0.999) < 8
+    assert difference.max() < 6
 
 
 def library_scene(scene: MiniScene, number: int) -> MiniScene:
@@ -107,9 +108,9 @@ def library_scene(scene: MiniScene, number: int) -> MiniScene:
 
 
 def test_judgements_carry_verdict_error_and_place(tmp_path: Path) -> None:
-    scene, picture = drawn("portrait")
+    scene, picture = drawn("peace sign")
     broken = picture.copy()
-    broken[20:34, 24:40] = 0
+    broken[20:34, 24:40] = 0  # a part of the palm
     for name, pixels in (("good.png", picture), ("bad.png", broken)):
         Image.fromarray(pixels).save(tmp_path / name)
     samples = [
@@ -124,7 +125,7 @@ def test_judgements_carry_verdict_error_and_place(tmp_path: Path) -> None:
 
 def test_pictures_of_other_kinds_are_refused(tmp_path: Path) -> None:
     Image.new("RGB", (24, 24)).save(tmp_path / "a.png")
-    scene, _ = drawn("portrait")
+    scene, _ = drawn("peace sign")
     with pytest.raises(UserError, match="is not a 64 x 64 figure"):
         list(FiguresPeople().judge(tmp_path, [Sample("s", "a.png", scene.caption, "p", "all", 0)]))
     with pytest.raises(UserError, match="no scene of mini-people"):

@@ -23,9 +23,9 @@ from asap.figures.people.shading import Array
 from asap.figures.people.world import TOPS, MiniScene
 from asap.records import Box, Judgement, Sample
 
-# residual, in tolerances, above which a person counts as wrong: set on renders as a small model would draw
-# them, on other seeds than any that are reported (benchmarks/figures_people_judge.py)
-THRESHOLD = 2.0
+# residual, in tolerances, above which a person counts as wrong: set on renders and on samples of `mini`, of
+# other seeds than any that are reported (benchmarks/figures_people_judge.md)
+THRESHOLD = 1.9
 NEAREST = 16  # of the renders of the side that fits, those that windows are compared with
 REACH = 1  # pixels, across plus down, that a window may have moved
 WINDOW = 7
