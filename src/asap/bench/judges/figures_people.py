@@ -136,14 +136,16 @@ def _side(picture: Array, correct: Candidates, scene: MiniScene) -> _Side:
 
 
 def _cloth(picture: Array, scene: MiniScene) -> NDArray[np.bool_]:
-    """Pixels nearer in colour to a shirt than to the skin and the wall, in the light and in the shade."""
+    """Pieces, from the border inwards, nearer in colour to a shirt than to skin and wall, lit or in shade."""
     cloth = np.asarray([CLOTHES[name] for name in TOPS], np.float32)
     others = np.asarray([SKINS[scene.look.skin], BACKGROUNDS[scene.look.background]], np.float32)
     known = np.concatenate([*(cloth * s for s in (1.0, 0.6)), *(others * s for s in (1.1, 1.0, 0.8, 0.6))])
     soft = cv2.GaussianBlur(picture, (0, 0), SOFTNESS)
     nearest = np.square(soft[:, :, None] - known).sum(axis=3).argmin(axis=2)
     alone = (nearest < 2 * len(cloth)).astype(np.uint8)
-    return np.asarray(cv2.morphologyEx(alone, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), bool)
+    _, pieces = cv2.connectedComponents(cv2.morphologyEx(alone, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
+    border = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
+    return np.asarray((pieces > 0) & np.isin(pieces, border))
 
 
 def _grown(mask: NDArray[np.bool_], pixels: int) -> NDArray[np.bool_]:
