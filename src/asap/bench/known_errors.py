@@ -46,16 +46,11 @@ def _share(share: float, interval: tuple[float, float]) -> str:
 
 
 def _unequal(calibration: Calibration) -> str:
+    models = calibration.by_model.items()
     if calibration.alike_on_faulty_p < calibration.alike_on_correct_p:
-        what, shares = (
-            f"faulty {calibration.subject} it finds",
-            {n: t.sensitivity for n, t in calibration.by_model.items()},
-        )
+        what, shares = f"faulty {calibration.subject} it finds", {n: t.sensitivity for n, t in models}
     else:
-        what, shares = (
-            f"correct {calibration.subject} it passes",
-            {n: t.specificity for n, t in calibration.by_model.items()},
-        )
+        what, shares = f"correct {calibration.subject} it passes", {n: t.specificity for n, t in models}
     known = {name: share for name, share in shares.items() if math.isfinite(share)}
     most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
     return (
