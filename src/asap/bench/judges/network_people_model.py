@@ -14,7 +14,7 @@ TOLD = tuple(len(names) for names in (world.FRAMINGS, world.GENDERS, world.SKINS
 
 
 class Model(nn.Module):
-    """Convolutions at 32, 16 and 8 pixels, told of the scene at each size; some 400,000 parameters."""
+    """Convolutions at 32, 16 and 8 pixels, told of the scene at each size; some 390,000 parameters."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -54,8 +54,10 @@ def draw(library: Library, numbers: Sequence[int], seed: int) -> Lessons:
     """The lessons of these numbers, right where even and faulty where odd; each depends on the library, the
     seed and its number alone."""
     made = [_lesson(library, number, seed) for number in numbers]
-    *arrays, faults = zip(*made, strict=True)
-    return Lessons(*(np.stack(array) for array in arrays), faults)
+    pictures, told, kinds, tiles, parts, faults = zip(*made, strict=True)
+    return Lessons(
+        np.stack(pictures), np.stack(told), np.asarray(kinds), np.stack(tiles), np.stack(parts), faults
+    )
 
 
 def _lesson(library: Library, number: int, seed: int) -> tuple[Any, ...]:
@@ -71,12 +73,12 @@ def _lesson(library: Library, number: int, seed: int) -> tuple[Any, ...]:
     plain = draft(library, row, scene)
     plain = now(plain, nearly(plain))
     if faulty:
-        name, kind, picture, changed = _with_fault(plain)
+        fault, kind, picture, changed = _with_fault(plain)
         tiles = (_per_tile(changed) >= LEAST_OF_TILE).astype(np.float32)
     else:
-        name, kind, picture = "", -1, plain.whole
+        fault, kind, picture = "", -1, plain.whole
         tiles = np.zeros((SIZE // TILE, SIZE // TILE), np.float32)
-    return as_a_model(picture, look), told, kind, tiles, _parts(plain), name
+    return as_a_model(picture, look), told, kind, tiles, _parts(plain), fault
 
 
 def _parts(plain: Draft) -> NDArray[np.uint8]:
