@@ -24,6 +24,7 @@ JUDGES = {
     "figures": "asap.bench.judges.figures:Figures",
     "figures-people": "asap.bench.judges.figures_people:FiguresPeople",
     "network": "asap.bench.judges.network:Network",
+    "network-people": "asap.bench.judges.network_people:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
 JUDGEMENTS = "judgements.jsonl"
@@ -39,8 +40,8 @@ class Config:
     out: Path
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
-    """`figures` (by synthesis) or `network` (a small trained network), both for drawn hands; `figures-people`
-    (by synthesis) for drawn people of `mini-people`; or `vlm` (a vision-language model)."""
+    """`figures` (by synthesis) or `network` (a small trained network) for drawn hands, `figures-people` or
+    `network-people` for drawn people; or `vlm` (a vision-language model)."""
     endpoint: str = ""
     """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
     model_name: str = ""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from asap.lab.numbers import Estimate, broken, error_rate, mean_interval
-from asap.lab.plan import Chosen, Data, Settings
+from asap.lab.plan import Chosen, Data
+from asap.lab.search import Settings
 from asap.store import to_json
 
 Row = Mapping[str, Any]
