@@ -23,8 +23,8 @@ from peft.tuners.lora import Linear
 from safetensors.torch import load_file
 
 from asap.align import latents, loop, step, train
-from asap.align.sampling import shuffled
 from asap.align.objectives import PairErrors, preference_gap
+from asap.align.sampling import shuffled
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
