@@ -18,9 +18,10 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
-from asap.align import loop, objectives
+from asap.align import objectives
 from asap.align.latents import Batch
 from asap.align.recipes import RECIPES
+from asap.align.step import pair_errors
 from asap.backbones import lora
 from asap.backbones.backbone import Backbone, Condition
 from asap.backbones.flux import Flux
@@ -156,7 +157,7 @@ def pair(channels: int, condition: Condition) -> Batch:
 
 
 def cost(backbone: Backbone, batch: Batch, vae: Any, text: Callable[[], object]) -> Cost:
-    """Counts what the loop runs for one pair: `loop.pair_errors` and the backward pass of its loss."""
+    """Counts what the loop runs for one pair: `pair_errors` and the backward pass of its loss."""
     base = sum(p.numel() for p in backbone.denoiser.parameters())
     parameters = with_lora(backbone)
     t, eps = torch.ones(1, device="meta"), torch.zeros_like(batch.winner)
@@ -164,7 +165,7 @@ def cost(backbone: Backbone, batch: Batch, vae: Any, text: Callable[[], object])
 
     def step(objective: str) -> None:
         bound = objectives.bind(objective, alpha=10.0, tau=0.01, beta=5000.0)
-        errors = loop.pair_errors(backbone, batch, t, eps, learn_loser=objective != "sft")
+        errors = pair_errors(backbone, batch, t, eps, learn_loser=objective != "sft")
         torch.autograd.backward(bound(errors).mean())
 
     def reference() -> None:

@@ -26,7 +26,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from transformers import CLIPTextModel, T5EncoderModel
 
-from asap.align import latents, loop, train
+from asap.align import latents, loop, sampling, train
 from asap.align.recipes import RECIPES
 from asap.backbones import load, lora
 from asap.backbones.mini import CaptionEmbedding
@@ -139,7 +139,8 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     parameters = {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
     optimizer = torch.optim.AdamW(parameters.values())
     accelerator = Accelerator(cpu=True)
-    return lambda: loop.loop(config, backbone, data, parameters, optimizer, accelerator, 0)
+    sampler = sampling.Uniform(len(data), 0, sampling.Slots(RECIPES["mini"].batch_size, 0, 1))
+    return lambda: loop.loop(config, backbone, data, sampler, parameters, optimizer, accelerator, 0)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

@@ -28,3 +28,10 @@ def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pairs(tmp_path_factory.mktemp("pairs"))
+
+
+@pytest.fixture(scope="session")
+def named_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pairs of two kinds: four with an extra finger, two with a missing one."""
+    errors = ("extra finger", "extra finger", "missing finger")
+    return write_pairs(tmp_path_factory.mktemp("named"), errors=errors)

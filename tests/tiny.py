@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -115,8 +116,13 @@ def tiny_sdxl(folder: Path, seed: int = 0, prediction: str = "epsilon") -> Path:
     return folder
 
 
-def write_pairs(folder: Path, count: int = 6, height: int = 40, width: int = 48, seed: int = 0) -> Path:
-    """A HAP dataset of noise, written with plain `datasets`: each pair differs in one rectangle."""
+def write_pairs(
+    folder: Path, count: int = 6, height: int = 40, width: int = 48, seed: int = 0, errors: Sequence[str] = ()
+) -> Path:
+    """A HAP dataset of noise, written with plain `datasets`: each pair differs in one rectangle.
+
+    With `errors` the pairs have them in turn, in the column of that name.
+    """
     import datasets
     from PIL import Image
 
@@ -129,10 +135,11 @@ def write_pairs(folder: Path, count: int = 6, height: int = 40, width: int = 48,
         rejected = np.where(mask[..., None] > 0, 255 - chosen, chosen)
         pictures = {"chosen": chosen, "rejected": rejected, "mask": mask}
         row = {name: Image.fromarray(picture) for name, picture in pictures.items()}
-        rows.append({"id": f"{i:016x}", "prompt": f"a photo of person {'abc'[i % 3]}", **row})
-    kinds = {"id": datasets.Value("string"), "prompt": datasets.Value("string")}
+        texts = {"id": f"{i:016x}", "prompt": f"a photo of person {'abc'[i % 3]}"}
+        rows.append({**texts, **row, **({"error": errors[i % len(errors)]} if errors else {})})
+    pictures = dict.fromkeys(("chosen", "rejected", "mask"), datasets.Image())
     features = datasets.Features(
-        {**kinds, **{name: datasets.Image() for name in ("chosen", "rejected", "mask")}}
+        {name: pictures.get(name, datasets.Value("string")) for name in rows[0]},
     )
     (folder / "data").mkdir(parents=True)
     data = datasets.Dataset.from_list(rows, features=features)

@@ -188,3 +188,29 @@ def test_the_module_needs_torch_alone() -> None:
     code = f"import sys, asap.align.objectives; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_lag_is_the_missing_share_of_the_margin() -> None:
+    rises = torch.tensor([-1.0, 0.0, 0.5, 1.0, 3.0])
+    errors = PairErrors(
+        torch.zeros(5, 2, 2), rises.reshape(5, 1, 1).expand(5, 2, 2), *torch.zeros(3, 5, 2, 2)
+    )
+    lag = objectives.lag("asap", alpha=10.0, tau=1.0, beta=0.0)
+    assert lag(errors).tolist() == [2.0, 1.0, 0.5, 0.0, 0.0]
+
+
+def test_the_lag_of_dpo_is_its_share_in_the_gradient() -> None:
+    rises = torch.tensor([-1.0, 0.0, 0.5, 4.0], requires_grad=True)
+    errors = PairErrors(
+        torch.zeros(4, 2, 2), rises.reshape(4, 1, 1).expand(4, 2, 2), *torch.zeros(3, 4, 2, 2)
+    )
+    objectives.dpo(errors, beta=3.0).sum().backward()
+    lag = objectives.lag("dpo", alpha=10.0, tau=0.0, beta=3.0)(errors)
+    assert rises.grad is not None
+    torch.testing.assert_close(lag.detach(), -rises.grad / 1.5)
+
+
+@pytest.mark.parametrize("name", ["sft", "local_sft", "nonsense"])
+def test_what_drives_no_gap_has_no_lag(name: str) -> None:
+    with pytest.raises(KeyError):
+        objectives.lag(name, alpha=1.0, tau=1.0, beta=1.0)

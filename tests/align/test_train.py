@@ -22,12 +22,15 @@ from diffusers import DiffusionPipeline
 from peft.tuners.lora import Linear
 from safetensors.torch import load_file
 
-from asap.align import latents, loop, train
+from asap.align import latents, loop, step, train
 from asap.align.objectives import PairErrors, preference_gap
+from asap.align.sampling import shuffled
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import read_rows
+
+SAMPLING = ("uniform", "lagging", "lagging_unbiased")
 
 
 def config(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
@@ -70,28 +73,35 @@ def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_p
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     batch = data.batch(range(6))
     t, eps = loop.draw(backbone, batch.winner, seed=0, step=0, rank=0)
-    errors = loop.pair_errors(backbone, batch, t, eps)
+    errors = step.pair_errors(backbone, batch, t, eps)
     assert torch.equal(preference_gap(errors, 10.0), torch.zeros(6))
     assert errors.policy_w.requires_grad and errors.policy_l.requires_grad
     assert not errors.ref_w.requires_grad
 
 
-def test_resume_equals_uninterrupted_bit_for_bit(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    whole = train.run(config(flux, pairs, tmp_path / "whole", steps=6))
-    parts = config(flux, pairs, tmp_path / "parts", steps=3)
+@pytest.mark.parametrize("sampling", SAMPLING)
+def test_resume_equals_uninterrupted_bit_for_bit(
+    flux: Path, named_pairs: Path, tmp_path: Path, sampling: str
+) -> None:
+    whole = train.run(config(flux, named_pairs, tmp_path / "whole", steps=6, sampling=sampling))
+    parts = config(flux, named_pairs, tmp_path / "parts", steps=3, sampling=sampling)
     train.run(parts)
     train.run(replace(parts, steps=6))
     assert (whole / WEIGHTS).read_bytes() == (tmp_path / "parts" / WEIGHTS).read_bytes()
     assert (whole / loop.LOG).read_text() == (tmp_path / "parts" / loop.LOG).read_text()
 
 
-def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    whole = train.run(config(flux, pairs, tmp_path / "whole", steps=40, checkpoint_every=5))
-    out = tmp_path / "killed"
+@pytest.mark.parametrize("sampling", ["uniform", "lagging_unbiased"])
+def test_killed_at_any_step_and_run_again_it_ends_the_same(
+    flux: Path, named_pairs: Path, tmp_path: Path, sampling: str
+) -> None:
+    settings = config(flux, named_pairs, tmp_path / "whole", steps=40, checkpoint_every=5, sampling=sampling)
+    whole, out = train.run(settings), tmp_path / "killed"
     command = [
-        sys.executable, "-m", "asap", "train", "--model", str(flux), "--data", str(pairs), "--out", str(out),
-        "--steps", "40", "--resolution", "32", "--batch-size", "2", "--rank", "4", "--learning-rate", "1e-2",
-        "--tau", "0.05", "--checkpoint-every", "5", "--tracker", "none",
+        sys.executable, "-m", "asap", "train", "--model", str(flux), "--data", str(named_pairs), "--out",
+        str(out), "--steps", "40", "--resolution", "32", "--batch-size", "2", "--rank", "4",
+        "--learning-rate", "1e-2", "--tau", "0.05", "--checkpoint-every", "5", "--tracker", "none",
+        "--sampling", sampling,
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
@@ -103,6 +113,7 @@ def test_killed_at_any_step_and_run_again_it_ends_the_same(flux: Path, pairs: Pa
     assert not (out / WEIGHTS).exists(), "it finished before it was killed"
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert (out / WEIGHTS).read_bytes() == (whole / WEIGHTS).read_bytes()
+    assert (out / loop.LOG).read_text() == (whole / loop.LOG).read_text()
     assert [row["step"] for row in read_rows(out / loop.LOG)] == list(range(40))
 
 
@@ -147,7 +158,7 @@ def test_two_processes_train_one_lora(flux: Path, pairs: Path, tmp_path: Path) -
     data = latents.CachedPairs(out / "latents", 6)
     backbone = load(str(flux))
     losses = []
-    for rank, index in enumerate(loop.shuffled(6, 0, range(2))):
+    for rank, index in enumerate(shuffled(6, 0, range(2))):
         batch = data.batch([index])
         t, eps = loop.draw(backbone, batch.winner, 0, 0, rank)
         z_t = backbone.noise(batch.winner, eps, t)
@@ -185,7 +196,7 @@ def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(flux: Path, pairs: 
     errors = PairErrors(*torch.zeros(5, 1, 2, 2))
     settings = config(flux, pairs, tmp_path)
     with pytest.raises(UserError, match="step 7: grad_norm is inf"):
-        loop.update(settings, lambda _: weight.sqrt(), errors, {"w": weight}, optimizer, Accelerator(), 7)
+        step.update(settings, lambda _: weight.sqrt(), errors, {"w": weight}, optimizer, Accelerator(), 7)
     assert weight.item() == 0
 
 
@@ -255,11 +266,11 @@ def test_tensorboard_forgets_the_steps_that_are_done_again(flux: Path, pairs: Pa
 
 
 def test_order_visits_every_pair_once_an_epoch() -> None:
-    stream = loop.shuffled(7, 0, range(21))
+    stream = shuffled(7, 0, range(21))
     epochs = [stream[i : i + 7] for i in (0, 7, 14)]
     assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
     assert epochs[0] != epochs[1]
-    assert loop.shuffled(7, 0, [9, 13]) == [stream[9], stream[13]]
+    assert shuffled(7, 0, [9, 13]) == [stream[9], stream[13]]
 
 
 def test_seeds_change_the_run(flux: Path, pairs: Path, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""A training run's state in one safetensors file, written whole: LoRA, AdamW's moments, the step."""
+"""A training run's state in one safetensors file, written whole.
+
+LoRA, AdamW's moments, the step, and what else the run goes by, such as a sampler's lags.
+"""
 
 from __future__ import annotations
 
@@ -15,18 +18,30 @@ from asap.errors import UserError
 
 
 def write(
-    path: Path, step: int, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
+    path: Path,
+    step: int,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Store everything that the loop needs to go on after `step` finished steps."""
+    """Store everything that the loop needs to go on after `step` finished steps; `state` is what it needs
+    besides parameters and optimiser."""
     tensors = {f"weight/{name}": p.detach().cpu().contiguous() for name, p in parameters.items()}
     for name, parameter in parameters.items():
         for key, value in optimizer.state[parameter].items():
             tensors[f"{key}/{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
+    tensors |= {f"state/{name}": tensor.cpu().contiguous() for name, tensor in (state or {}).items()}
     store.write_atomic(path, save(tensors, metadata={"step": str(step)}))
 
 
-def read(path: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
-    """Bring parameters and optimiser to the state in `path`; returns the finished steps, 0 without a file.
+def read(
+    path: Path,
+    parameters: Mapping[str, nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    state: Mapping[str, Tensor] | None = None,
+) -> int:
+    """Bring parameters, optimiser and `state` to what `path` holds; returns the finished steps, 0 without a
+    file.
 
     Raises:
         UserError: the file is damaged or belongs to another LoRA.
@@ -37,6 +52,8 @@ def read(path: Path, parameters: Mapping[str, nn.Parameter], optimizer: torch.op
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             step = int(file.metadata()["step"])
+        for name, tensor in (state or {}).items():
+            tensor.copy_(tensors.pop(f"state/{name}"))
         _restore(tensors, parameters, optimizer)
     except (SafetensorError, KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{path} is damaged or of another LoRA ({error}); delete it to start over") from None

@@ -1,7 +1,8 @@
 """The cache of phase II: what the training loop reads instead of running VAE and text encoders.
 
 A cache folder holds `config.json` (what it was made from), `pairs-00000.safetensors` and on (winner and loser
-latents, region weights, prompt numbers) and `prompts-00000.safetensors` and on (one embedding per caption).
+latents, region weights, prompt numbers), `prompts-00000.safetensors` and on (one embedding per caption), and
+`kinds.json` (which error each pair shows), where the dataset says it.
 Every file is written whole or not at all, so an interrupted cache continues where it stopped.
 """
 
@@ -26,6 +27,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from asap import progress, store
+from asap.align import kinds
 from asap.backbones import hub, load
 from asap.backbones.backbone import Backbone, Condition, Frame
 from asap.errors import UserError
@@ -106,7 +108,7 @@ def prepare(
     """
     backbone.check_size(resolution, "--resolution")
     rows = open_dataset(data)
-    keys = [(row["id"], row["prompt"]) for row in rows.select_columns(["id", "prompt"])]
+    keys = list(rows.select_columns(["id", "prompt", *kinds.columns(rows)]))
     if not keys:
         raise UserError(f"{data} holds no pairs")
     identity = {
@@ -115,7 +117,9 @@ def prepare(
         "resolution": resolution, "mask_dilation": mask_dilation,
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
-    prompts = sorted({prompt for _, prompt in keys})
+    if share.process == 0 and kinds.columns(rows):
+        kinds.write(folder, kinds.kinds_of(keys))
+    prompts = sorted({row["prompt"] for row in keys})
     _cache_prompts(backbone, prompts, folder, share)
     numbers = {prompt: i for i, prompt in enumerate(prompts)}
     scales: list[float] = []

@@ -149,6 +149,8 @@ NAMES = (
 )
 UNPAIRED = ("sft", "local_sft")
 """What learns from winners alone."""
+LOGISTIC = ("dpo", "local_dpo")
+"""What drives the gap on without a margin."""
 UNWEIGHTED = ("bounded", "dpo", "sft")
 """What takes no alpha."""
 
@@ -181,6 +183,23 @@ def gap(name: str, *, alpha: float) -> Gap:
         "relative": partial(relative_gap, alpha=alpha),
     }
     return own.get(name, partial(preference_gap, alpha=0.0 if name in UNWEIGHTED else alpha))
+
+
+def lag(name: str, *, alpha: float, tau: float, beta: float) -> Gap:
+    """How far each pair's gap stays short of what the objective `name` drives it to, (B,) of at least 0.
+
+    max(tau - delta, 0) / tau where there is a margin; for DPO sigmoid(-beta / 2 * delta), the factor that the
+    pair has in its loss's gradient. At delta = 0 that is 1, or 1/2.
+
+    Raises:
+        KeyError: no such objective, or one without a gap to drive.
+    """
+    if name not in NAMES or name in UNPAIRED:
+        raise KeyError(name)
+    own = gap(name, alpha=alpha)
+    if name in LOGISTIC:
+        return lambda errors: torch.sigmoid(-beta / 2 * own(errors))
+    return lambda errors: F.relu(tau - own(errors)) / tau
 
 
 def summarize(errors: PairErrors, gap: Gap) -> dict[str, float]:

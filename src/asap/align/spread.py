@@ -9,8 +9,8 @@ import torch
 
 from asap import store
 from asap.align import latents
-from asap.align.loop import draw
 from asap.align.objectives import region_error
+from asap.align.step import draw
 from asap.backbones import load
 
 

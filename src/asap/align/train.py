@@ -60,6 +60,10 @@ class Config(command.Settings):
     """The margin that the preference gap is driven to (asap and what changes it)."""
     beta: Annotated[float | None, _of_recipe("beta")] = None
     """DPO's inverse temperature, in the convention of diffusers' script."""
+    sampling: Literal["uniform", "lagging", "lagging_unbiased"] = "uniform"
+    """uniform shows every pair once an epoch. lagging shows more of the kinds of error (the dataset's column
+    `error`) whose gap stays short of its goal; lagging_unbiased does, too, but weights the losses so that
+    their mean is that of uniform. For objectives that compare two pictures (not sft and local_sft)."""
     rank: Annotated[int | None, _of_recipe("rank")] = None
     """The LoRA's rank."""
     lora_alpha: float | None = None
@@ -110,8 +114,23 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+    _check_sampling(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
+
+
+def _check_sampling(config: Config) -> None:
+    if config.sampling == "uniform":
+        return
+    if config.objective in ("sft", "local_sft"):
+        raise UserError(
+            f"--sampling {config.sampling} follows the gap between good and faulty pictures, which "
+            f"--objective {config.objective} does not drive; use --sampling uniform"
+        )
+    if config.tau == 0 and config.objective not in ("dpo", "local_dpo"):
+        raise UserError(
+            f"--sampling {config.sampling} measures lags in shares of the margin; give --tau above 0"
+        )
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:
