@@ -63,15 +63,20 @@ def run(config: Config) -> Path:
     config = _checked(config)
     with store.exclusive(config.out):
         store.open_run(config.out, "figures", {k: v for k, v in asdict(config).items() if k != "out"})
-        _write(config)
+        _write_prompts(config)
+        if not dataset.whole(config.out):
+            _write_pairs(config)
     return config.out
 
 
-def _write(config: Config) -> None:
+def _write_prompts(config: Config) -> None:
     if config.prompts:
         fresh = PROMPT_MAKERS[config.kind](config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
         store.write_atomic(config.out / PROMPTS, lines)
+
+
+def _write_pairs(config: Config) -> None:
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
     what = f"{config.kind} of {_pixels(config)} pixels in {look}"
