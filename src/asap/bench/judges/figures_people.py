@@ -32,7 +32,7 @@ WINDOW = 7
 SOFTNESS, CELL = 0.6, 3  # deviation and side of the filters that both pictures pass through
 PLAIN, OFF = 0.8, 25.0  # share from which on a pixel is of one colour, and how far that may be off
 NOISE, PLAY = 6.0, 0.35  # colour distance that is nothing in flat places, and more per unit of contrast
-GRAIN = 1.0  # of the picture's median colour distance, what is nothing
+GRAIN = 10.0  # the most of a picture's median colour distance that is nothing
 SHIFTS = [
     (x, y) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1) if abs(x) + abs(y) <= REACH
 ]
@@ -162,7 +162,7 @@ def _residual(picture: Array, correct: Array, weights: Array) -> tuple[Array, ND
     more where half of the whole picture differs from the first render, as in texture and grain.
     """
     seen = _smoothed(picture)
-    grain = GRAIN * float(np.median(np.linalg.norm(seen - _smoothed(correct[0]), axis=2)))
+    grain = min(float(np.median(np.linalg.norm(seen - _smoothed(correct[0]), axis=2))), GRAIN)
     residuals = []
     for render, weight in zip(correct, weights, strict=True):
         tolerance = np.hypot(np.hypot(NOISE, grain), PLAY * _mean(_contrast(render)))
