@@ -20,7 +20,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from asap.bench.judges.figures_people import THRESHOLD, Finding, examine
+from asap.bench.judges.people.figures import THRESHOLD, Finding, examine
 from asap.bench.statistics import wilson
 from asap.figures.people.render import render_people
 from asap.figures.people.shading import Array

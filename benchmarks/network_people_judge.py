@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python benchmarks/network_people_judge.py          # measure the weights in the package
     OMP_NUM_THREADS=1 python benchmarks/network_people_judge.py --train  # make them anew, then measure
 
-Lessons (`asap.bench.judges.people_lessons`), their held-out set and the pictures measured come from seeds of
+Lessons (`asap.bench.judges.people.lessons`), their held-out set and the pictures measured come from seeds of
 their own, none of which draws pairs or prompts. No picture of a model is used.
 """
 
@@ -23,12 +23,15 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from asap import progress, store
-from asap.bench.judges import network, network_people, people_lessons, people_library
-from asap.bench.judges.network_people_model import Model
-from asap.bench.judges.people_faults import FAULTS
-from asap.bench.judges.people_lessons import Lessons
-from asap.bench.judges.people_library import KINDS, Library
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.hands import network
+from asap.bench.judges.people import lessons as people_lessons
+from asap.bench.judges.people import library as people_library
+from asap.bench.judges.people import network as network_people
+from asap.bench.judges.people.faults import FAULTS
+from asap.bench.judges.people.lessons import Lessons
+from asap.bench.judges.people.library import KINDS, Library
+from asap.bench.judges.people.network_model import Model
+from asap.bench.judges.people.pictures import SIZE
 from asap.figures.people import world
 from asap.store import seed_of
 from network_judge import batches, best_threshold, share

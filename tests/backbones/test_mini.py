@@ -149,7 +149,7 @@ def test_sizes_that_are_no_whole_patches(folder: Path) -> None:
 
 
 def test_the_embedded_model_is_small_and_draws_hands() -> None:
-    from asap.bench.judges.figures import THRESHOLD, examine
+    from asap.bench.judges.hands.figures import THRESHOLD, examine
 
     size = sum(path.stat().st_size for path in EMBEDDED["mini-hand"].rglob("*") if path.is_file())
     assert size <= 10 << 20

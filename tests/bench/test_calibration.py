@@ -11,9 +11,9 @@ from PIL import Image as Pillow
 
 from asap.bench.calibration import labelled, measure, record
 from asap.bench.corrected import Tally
-from asap.bench.judges.hand_pictures import gesture_of
-from asap.bench.judges.network import Network
-from asap.bench.judges.people_pictures import scene_of
+from asap.bench.judges.hands.network import Network
+from asap.bench.judges.hands.pictures import gesture_of
+from asap.bench.judges.people.pictures import scene_of
 from asap.errors import UserError
 from asap.figures import hands, scenes
 from asap.store import append_rows, read_rows, seed_of, to_json

@@ -21,10 +21,10 @@ from asap.records import Judgement
 from asap.store import append_rows, content_id, exclusive, open_run, read_config, read_rows
 
 JUDGES = {
-    "figures": "asap.bench.judges.figures:Figures",
-    "figures-people": "asap.bench.judges.figures_people:FiguresPeople",
-    "network": "asap.bench.judges.network:Network",
-    "network-people": "asap.bench.judges.network_people:NetworkPeople",
+    "figures": "asap.bench.judges.hands.figures:Figures",
+    "figures-people": "asap.bench.judges.people.figures:FiguresPeople",
+    "network": "asap.bench.judges.hands.network:Network",
+    "network-people": "asap.bench.judges.people.network:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
 JUDGEMENTS = "judgements.jsonl"

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from asap.bench.judges.figures_people import THRESHOLD, FiguresPeople, examine
-from asap.bench.judges.people_renders import candidates
+from asap.bench.judges.people.figures import THRESHOLD, FiguresPeople, examine
+from asap.bench.judges.people.renders import candidates
 from asap.errors import UserError
 from asap.figures.people import scenes, world
 from asap.figures.people.render import render_people

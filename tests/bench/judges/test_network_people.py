@@ -9,11 +9,13 @@ import pytest
 from PIL import Image
 
 from asap.bench import judge
-from asap.bench.judges import network_people, people_lessons, people_library
 from asap.bench.judges.judge import NO_IMAGE
-from asap.bench.judges.network_people import NetworkPeople, examine, threshold
-from asap.bench.judges.people_faults import FAULTS
-from asap.bench.judges.people_library import KINDS, Library
+from asap.bench.judges.people import lessons as people_lessons
+from asap.bench.judges.people import library as people_library
+from asap.bench.judges.people import network as network_people
+from asap.bench.judges.people.faults import FAULTS
+from asap.bench.judges.people.library import KINDS, Library
+from asap.bench.judges.people.network import NetworkPeople, examine, threshold
 from asap.errors import UserError
 from asap.figures.people import scenes, world
 from asap.figures.people.render import render_people

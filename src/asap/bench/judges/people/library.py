@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from asap.anatomy.people_errors import PEOPLE_ERRORS, extent, with_error
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.pictures import SIZE
 from asap.figures.people import world
 from asap.figures.people.catalogue import POSES
 from asap.figures.people.figure import Figure

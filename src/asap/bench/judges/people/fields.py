@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.pictures import SIZE
 
 Array = NDArray[np.float32]
 TILE = 8  # pixels a side of a patch, which small transformers draw as one

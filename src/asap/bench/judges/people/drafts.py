@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.people_fields import Array
-from asap.bench.judges.people_library import KIND, RENDERS, SEEN, Library
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.fields import Array
+from asap.bench.judges.people.library import KIND, RENDERS, SEEN, Library
+from asap.bench.judges.people.pictures import SIZE
 from asap.figures.people import world
 from asap.figures.people.looks import LABELS, NUMBER
 

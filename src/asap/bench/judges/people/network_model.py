@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from asap.bench.judges.people_library import KINDS, SEEN
+from asap.bench.judges.people.library import KINDS, SEEN
 from asap.figures.people import world
 
 WIDTHS = (24, 32, 64, 96)
@@ -41,7 +41,7 @@ class Model(nn.Module):
 
         Args:
             pictures: (N, 3, 64, 64) in [-1, 1].
-            told: (N, 4) places of pose, gender, skin and background, as `people_library.told` has them.
+            told: (N, 4) places of pose, gender, skin and background, as `library.told` has them.
         """
         asked = nn.functional.interpolate(self.asked[told[:, 0]], scale_factor=2)
         features = torch.cat([self.stem(pictures, told), asked], dim=1)

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
-from asap.bench.judges.network import THRESHOLD, Opinion, as_input
-from asap.bench.judges.people_library import KINDS, told
-from asap.bench.judges.people_pictures import SIZE, scene_of
+from asap.bench.judges.hands.network import THRESHOLD, Opinion, as_input
+from asap.bench.judges.people.library import KINDS, told
+from asap.bench.judges.people.pictures import SIZE, scene_of
 from asap.errors import UserError
 from asap.figures.people.world import MiniScene
 from asap.records import Judgement, Sample
 from asap.store import file_id
 
-WEIGHTS = Path(__file__).parent / "network_people.safetensors"
+WEIGHTS = Path(__file__).parent / "network.safetensors"
 
 
 class NetworkPeople:
@@ -67,7 +67,7 @@ def load() -> Any:
     """The network with its weights, ready to judge."""
     from safetensors.torch import load_file
 
-    from asap.bench.judges.network_people_model import Model
+    from asap.bench.judges.people.network_model import Model
 
     _check_there()
     model = Model()

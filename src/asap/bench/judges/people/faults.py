@@ -1,7 +1,7 @@
 """People with faults as image models make them, to train the judge `network-people`: parts that are lost,
 faint, torn, doubled, melted or out of place, patches of another picture, another pose.
 
-Whether a fault can be seen is up to `people_lessons`, which draws another where it cannot.
+Whether a fault can be seen is up to `lessons`, which draws another where it cannot.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asap.bench.judges.people_drafts import Draft
-from asap.bench.judges.people_fields import (
+from asap.bench.judges.people.drafts import Draft
+from asap.bench.judges.people.fields import (
     TILE,
     Array,
     X,
@@ -27,8 +27,8 @@ from asap.bench.judges.people_fields import (
     vector,
     whirled,
 )
-from asap.bench.judges.people_library import KIND
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.library import KIND
+from asap.bench.judges.people.pictures import SIZE
 
 
 class Faulty(NamedTuple):

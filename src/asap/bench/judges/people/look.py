@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.people_fields import TILE, Array, displaced, grown, smooth, tiled
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.fields import TILE, Array, displaced, grown, smooth, tiled
+from asap.bench.judges.people.pictures import SIZE
 from asap.figures.photographic import photographic
 
 GRADING = 0.4  # as people are drawn: of the photographic look's change of colours

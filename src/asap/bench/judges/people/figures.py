@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
-from asap.bench.judges.people_light import evened, halved, light_on
-from asap.bench.judges.people_pictures import SIZE, scene_of
-from asap.bench.judges.people_renders import SIDES, Candidates, candidates
+from asap.bench.judges.people.light import evened, halved, light_on
+from asap.bench.judges.people.pictures import SIZE, scene_of
+from asap.bench.judges.people.renders import SIDES, Candidates, candidates
 from asap.figures.people.looks import BACKGROUNDS, CLOTHES, LABELS, NUMBER, SKINS
 from asap.figures.people.shading import Array
 from asap.figures.people.world import TOPS, MiniScene

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.people_drafts import Draft, draft, now
-from asap.bench.judges.people_faults import FAULTS, Fault
-from asap.bench.judges.people_fields import TILE, Array, blended, circle, displaced, smooth, vector
-from asap.bench.judges.people_library import SEEN, Library
-from asap.bench.judges.people_look import as_a_model
-from asap.bench.judges.people_pictures import SIZE
+from asap.bench.judges.people.drafts import Draft, draft, now
+from asap.bench.judges.people.faults import FAULTS, Fault
+from asap.bench.judges.people.fields import TILE, Array, blended, circle, displaced, smooth, vector
+from asap.bench.judges.people.library import SEEN, Library
+from asap.bench.judges.people.look import as_a_model
+from asap.bench.judges.people.pictures import SIZE
 from asap.store import seed_of
 
 AGAIN = 0.2  # chance of one more fault
