@@ -46,7 +46,7 @@ class FiguresPeople:
 
     @property
     def settings(self) -> dict[str, object]:
-        return {"threshold": THRESHOLD, "window": WINDOW, "version": 1}
+        return {"threshold": THRESHOLD, "window": WINDOW, "version": 2}
 
     def judge(self, images: Path, samples: Sequence[Sample]) -> Iterator[Judgement]:
         """See `Judge`.
