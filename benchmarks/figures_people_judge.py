@@ -37,7 +37,7 @@ THRESHOLDS = (1.2, 1.4, 1.6, 1.7, 1.8, 1.9, 2.0, 2.2, 2.5, 3.0)
 class Config:
     """Measure false alarms, detections and names of the judge of drawn people."""
 
-    scenes: int = 280
+    scenes: int = 420
     """Scenes of each set, poses in turn, rendered correct and faulty."""
     seed: int = 1
     """Draws the set that is reported; the curve is measured on the seed before it."""

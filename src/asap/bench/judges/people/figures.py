@@ -32,6 +32,7 @@ WINDOW = 7
 SOFTNESS, CELL = 0.6, 3  # deviation and side of the filters that both pictures pass through
 PLAIN, OFF = 0.8, 25.0  # share from which on a pixel is of one colour, and how far that may be off
 NOISE, PLAY = 6.0, 0.35  # colour distance that is nothing in flat places, and more per unit of contrast
+GRAIN = 10.0  # the most of a picture's median colour distance that is nothing
 SHIFTS = [
     (x, y) for y in range(-REACH, REACH + 1) for x in range(-REACH, REACH + 1) if abs(x) + abs(y) <= REACH
 ]
@@ -45,7 +46,7 @@ class FiguresPeople:
 
     @property
     def settings(self) -> dict[str, object]:
-        return {"threshold": THRESHOLD, "window": WINDOW, "version": 1}
+        return {"threshold": THRESHOLD, "window": WINDOW, "version": 2}
 
     def judge(self, images: Path, samples: Sequence[Sample]) -> Iterator[Judgement]:
         """See `Judge`.
@@ -157,12 +158,14 @@ def _residual(picture: Array, correct: Array, weights: Array) -> tuple[Array, ND
     """Per window the least difference from any of `correct` (K, 64, 64, 3), and which that is: (64, 64).
 
     The difference is the mean over the window of colour distances, in units of what a sound picture may
-    have there: `NOISE`, and more where the render has contrast, for edges are soft or lie a little aside.
+    have there: `NOISE`; more where the render has contrast, for edges are soft or lie a little aside; and
+    more where half of the whole picture differs from the first render, as in texture and grain.
     """
     seen = _smoothed(picture)
+    grain = min(float(np.median(np.linalg.norm(seen - _smoothed(correct[0]), axis=2))), GRAIN)
     residuals = []
     for render, weight in zip(correct, weights, strict=True):
-        tolerance = np.hypot(NOISE, PLAY * _mean(_contrast(render)))
+        tolerance = np.hypot(np.hypot(NOISE, grain), PLAY * _mean(_contrast(render)))
         away = np.linalg.norm(seen[:, :, None] - _moved(_smoothed(render)), axis=3) * weight[..., None]
         residuals.append(_mean(away).min(axis=2) / tolerance)
     every = np.stack(residuals)
