@@ -1,6 +1,7 @@
 """What two labellers saw in the laboratory's images without knowing the model, and what the judges said.
 
-    python benchmarks/laboratory_eye.py
+    python benchmarks/laboratory_eye.py             # hands
+    python benchmarks/laboratory_eye.py --people    # the labelled set of people, of models trained once each
 
 `docs/laboratory/eye.jsonl` holds one row an image: which model drew it, the labels of both labellers (error,
 correct, unsure) and the verdict of each judge (1 error, 0 correct).
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 
+from asap.bench.calibration import labelled
 from asap.bench.corrected import agreement, tally
 
 EYE = Path(__file__).parent.parent / "docs" / "laboratory" / "eye.jsonl"
@@ -26,16 +28,28 @@ RESAMPLES = 10_000
 Row = Mapping[str, object]
 
 
-def run(path: Path = EYE) -> None:
+def run(path: Path = EYE, people: bool = False) -> None:
     """Print the tables of docs/laboratory.md that rest on labels."""
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    text = (labelled.FOLDER / "people.jsonl" if people else path).read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
+    if people:
+        rows = of_shared_prompts(rows)
     models: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         models[row["model"]].append(row)
     print_labellers(rows)
-    print_rates(models)
+    print_rates(models, () if people else JUDGES)
     print_differences(models)
-    print_judges(models)
+    if not people:
+        print_judges(models)
+
+
+def of_shared_prompts(rows: Sequence[dict[str, str]]) -> list[Row]:
+    """Rows of the labelled people whose prompt every model but SFT has drawn, the base's first."""
+    named = [{**row, "prompt": row["id"].rsplit("-", 1)[0]} for row in rows]
+    shared = set.intersection(*({r["prompt"] for r in named if r["model"] == m} for m in COMPLETE))
+    kept = [row for row in named if row["prompt"] in shared]
+    return sorted(kept, key=lambda row: row["model"] != "base")
 
 
 def score(row: Row) -> float:
@@ -66,18 +80,18 @@ def three_way_kappa(rows: Sequence[Row]) -> float:
     return float((same - chance) / (1 - chance))
 
 
-def print_rates(models: Mapping[str, Sequence[Row]]) -> None:
+def print_rates(models: Mapping[str, Sequence[Row]], judges: Sequence[str]) -> None:
     """Error rate by eye with a bootstrap over prompts, and by each judge."""
-    print("| model | images | error rate by eye | unsure as error | network | figures |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| " + " | ".join(["model", "images", "error rate by eye", "unsure as error", *judges]) + " |")
+    print("|---" + "|---:" * (3 + len(judges)) + "|")
     for name, rows in models.items():
         scores = np.array([score(row) for row in rows])
         scores = scores[np.isfinite(scores)]
         low, high = resampled(scores)
-        judged = " | ".join(f"{np.mean([float(str(row[j])) for row in rows]):.1%}" for j in JUDGES)
+        judged = [f"{np.mean([float(str(row[j])) for row in rows]):.1%}" for j in judges]
         strict = np.mean([row[who] != "correct" for row in rows for who in ("label_a", "label_b")])
         rate = f"{scores.mean():.1%} [{low:.1%}, {high:.1%}]"
-        print(f"| {name} | {len(scores)} | {rate} | {strict:.1%} | {judged} |")
+        print("| " + " | ".join([name, str(len(scores)), rate, f"{strict:.1%}", *judged]) + " |")
 
 
 def print_differences(models: Mapping[str, Sequence[Row]]) -> None:
@@ -93,7 +107,11 @@ def print_differences(models: Mapping[str, Sequence[Row]]) -> None:
         print(f"| {one} - {other} | {change.mean() * 100:+.1f} | {low * 100:+.1f} to {high * 100:+.1f} |")
 
 
+COMPLETE = ("base", "dpo", "local_dpo", "asap")
 CONTRASTS = (
+    ("local_dpo", "dpo"),
+    ("asap", "dpo"),
+    ("asap", "local_dpo"),
     ("asap, 100 steps", "dpo, 100 steps"),
     ("asap, 100 steps", "bounded, 100 steps"),
     ("area, 100 steps", "asap, 100 steps"),
