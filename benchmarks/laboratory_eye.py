@@ -1,7 +1,7 @@
 """What two labellers saw in the laboratory's images without knowing the model, and what the judges said.
 
-    python benchmarks/laboratory_eye.py             # hands
-    python benchmarks/laboratory_eye.py --people    # the labelled set of people, of models trained once each
+    python benchmarks/laboratory_eye.py                                                # hands
+    python benchmarks/laboratory_eye.py --path docs/laboratory/people/eye.jsonl         # people
 
 `docs/laboratory/eye.jsonl` holds one row an image: which model drew it, the labels of both labellers (error,
 correct, unsure) and the verdict of each judge (1 error, 0 correct).
@@ -17,39 +17,27 @@ from pathlib import Path
 import numpy as np
 import tyro
 
-from asap.bench.calibration import labelled
 from asap.bench.corrected import agreement, tally
 
 EYE = Path(__file__).parent.parent / "docs" / "laboratory" / "eye.jsonl"
 VALUES = {"error": 1.0, "correct": 0.0}
-JUDGES = ("network", "figures")
+JUDGES = ("network", "figures", "network-people", "figures-people")
 RESAMPLES = 10_000
 
 Row = Mapping[str, object]
 
 
-def run(path: Path = EYE, people: bool = False) -> None:
-    """Print the tables of docs/laboratory.md that rest on labels."""
-    text = (labelled.FOLDER / "people.jsonl" if people else path).read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in text.splitlines()]
-    if people:
-        rows = of_shared_prompts(rows)
+def run(path: Path = EYE) -> None:
+    """Print the tables of docs/laboratory.md and laboratory-people.md that rest on labels."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     models: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         models[row["model"]].append(row)
+    judges = [name for name in JUDGES if name in rows[0]]
     print_labellers(rows)
-    print_rates(models, () if people else JUDGES)
+    print_rates(models, judges)
     print_differences(models)
-    if not people:
-        print_judges(models)
-
-
-def of_shared_prompts(rows: Sequence[dict[str, str]]) -> list[Row]:
-    """Rows of the labelled people whose prompt every model but SFT has drawn, the base's first."""
-    named = [{**row, "prompt": row["id"].rsplit("-", 1)[0]} for row in rows]
-    shared = set.intersection(*({r["prompt"] for r in named if r["model"] == m} for m in COMPLETE))
-    kept = [row for row in named if row["prompt"] in shared]
-    return sorted(kept, key=lambda row: row["model"] != "base")
+    print_judges(models, judges)
 
 
 def score(row: Row) -> float:
@@ -107,11 +95,12 @@ def print_differences(models: Mapping[str, Sequence[Row]]) -> None:
         print(f"| {one} - {other} | {change.mean() * 100:+.1f} | {low * 100:+.1f} to {high * 100:+.1f} |")
 
 
-COMPLETE = ("base", "dpo", "local_dpo", "asap")
 CONTRASTS = (
-    ("local_dpo", "dpo"),
-    ("asap", "dpo"),
-    ("asap", "local_dpo"),
+    ("local_dpo, 100 steps", "dpo, 100 steps"),
+    ("asap, 100 steps", "bounded, 30 steps"),
+    ("local_dpo, 300 steps", "dpo, 300 steps"),
+    ("asap, 300 steps", "local_dpo, 300 steps"),
+    ("local_dpo, 300 steps", "local_dpo, 100 steps"),
     ("asap, 100 steps", "dpo, 100 steps"),
     ("asap, 100 steps", "bounded, 100 steps"),
     ("area, 100 steps", "asap, 100 steps"),
@@ -139,10 +128,10 @@ def resampled(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def print_judges(models: Mapping[str, Sequence[Row]]) -> None:
+def print_judges(models: Mapping[str, Sequence[Row]], judges: Sequence[str]) -> None:
     """Each judge against the images on which both labellers agree."""
     every = {**models, "all": [row for own in models.values() for row in own]}
-    for judge in JUDGES:
+    for judge in judges:
         print(f"\n| {judge} | sensitivity | specificity |\n|---|---:|---:|")
         for name, rows in every.items():
             sure = [r for r in rows if r["label_a"] == r["label_b"] and r["label_a"] in VALUES]

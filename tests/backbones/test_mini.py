@@ -128,7 +128,7 @@ def test_a_lora_survives_saving_at_a_rank_that_is_not_its_alpha(folder: Path, tm
 
 def test_unknown_words_are_named(folder: Path) -> None:
     backbone = load(str(folder))
-    with pytest.raises(UserError, match=r"mini does not know 'dragon' .* for photos take FLUX or SDXL"):
+    with pytest.raises(UserError, match=r"does not know 'dragon' .* for photos take FLUX or SDXL"):
         backbone.condition(["a dragon"])
     with pytest.raises(UserError, match="reads 16 words"):
         backbone.condition(["a " * 17])

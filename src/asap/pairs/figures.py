@@ -80,7 +80,8 @@ def _write_pairs(config: Config) -> None:
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
     what = f"{config.kind} of {_pixels(config)} pixels in {look}"
-    notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}."]
+    parts = f", with errors of {' and '.join(config.parts)} alone" if config.parts else ""
+    notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}{parts}."]
     dataset.write(config.out, map(dataset.encode, bar), title="HAP figures", notes=notes)
 
 
