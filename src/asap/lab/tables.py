@@ -10,7 +10,7 @@ from asap.bench.calibration.record import Calibration
 from asap.bench.corrected import agreement, correct
 from asap.lab.numbers import Estimate, error_rate, mean_interval, scored
 from asap.lab.plan import Chosen
-from asap.lab.results import Group, difference
+from asap.lab.results import Group, difference, difference_over_prompts
 
 Row = Mapping[str, Any]
 
@@ -121,14 +121,18 @@ def _differing(rows: Sequence[Row], judges: Sequence[str]) -> str:
     return f"{found.differing:.1%} ({found.kappa:.2f})"
 
 
+OVER = (difference, difference_over_prompts)
+
+
 def contrasts(pairs: Iterable[tuple[Group, Group]], judges: Sequence[str]) -> str:
-    """Differences in error rate between two objectives under the same training seeds, in points."""
-    header = ("", "steps", *(f"AER in points, {name}" for name in judges))
+    """Differences in error rate between two objectives under the same training seeds, in points: with their
+    intervals over seeds, and over prompts."""
+    header = ["", "steps", *(f"{name}, over {what}" for name in judges for what in ("seeds", "prompts"))]
     rows = [
         [
             f"{one.objective} - {other.objective}",
             str(one.step) if one.step == other.step else f"{one.step}, {other.step}",
-            *(points(difference(one, other, judge)) for judge in judges),
+            *(points(of(one, other, judge)) for judge in judges for of in OVER),
         ]
         for one, other in pairs
     ]
