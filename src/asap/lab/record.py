@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,20 +130,23 @@ def _curves(own: Sequence[Group], found: Findings, objectives: Sequence[str]) ->
     base = found.bases["fresh"]
     shown = [group for group in own if group.objective in objectives]
 
-    def panel(title: str, of: Callable[[Group], Estimate], level: float | None = None) -> Panel:
-        return Panel(title, "training steps", _lines(shown, of, lambda g: float(g.step)), level=level)
+    def panel(
+        title: str, of: Callable[[Group], Estimate], level: float | None = None, most: float = math.inf
+    ) -> Panel:
+        lines = _lines(shown, of, lambda g: float(g.step))
+        return Panel(title, "training steps", lines, level=level, most=most)
 
-    by_judge = [
-        panel(f"AER by {name}", lambda g, name=name: g.error_rate(name), error_rate(base["verdicts"][name]))  # type: ignore[misc]
-        for name in found.judges
-    ]
+    def by(judge: str) -> Panel:
+        level = error_rate(base["verdicts"][judge])
+        return panel(f"AER by {judge}", lambda g: g.error_rate(judge), level, 1.0)
+
     rest = [
-        panel("good images broken", lambda g: g.broken(found.first, base)),
+        panel("good images broken", lambda g: g.broken(found.first, base), most=1.0),
         panel("drift outside the part", lambda g: g.estimate("drift")),
         panel("leak of the photographic look", lambda g: g.estimate("leak")),
         panel("Frechet distance", lambda g: g.estimate("frechet"), float(base["frechet"])),
     ]
-    return [*by_judge, *rest]
+    return [*map(by, found.judges), *rest]
 
 
 def _lines(
