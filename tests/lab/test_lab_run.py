@@ -42,9 +42,12 @@ def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"objectives": ("asap", "mystery")}, "--objectives mystery: there are sft, "),
+        ({"objectives": ("asap", "mystery")}, "--objectives mystery: for hands there are sft, "),
         ({"seeds": 0}, "--seeds 0: must be at least 1"),
-        ({"judges": ()}, "--judges: give at least one"),
+        (
+            {"world": "people", "objectives": ("relative",)},
+            "--objectives relative: for people there are sft, ",
+        ),
     ],
 )
 def test_impossible_settings_are_told(tmp_path: Path, settings: dict[str, object], told: str) -> None:
