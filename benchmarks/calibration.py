@@ -1,10 +1,11 @@
-"""How often the judges of drawn hands err on the models' own samples, as labelled by eye.
+"""How often the judges of drawn figures err on the models' own samples, as labelled by eye.
 
     OMP_NUM_THREADS=1 python benchmarks/calibration.py             # print the tables of calibration.md
     OMP_NUM_THREADS=1 python benchmarks/calibration.py --write     # and record the counts for `asap report`
     OMP_NUM_THREADS=1 python benchmarks/calibration.py --coverage  # simulate the interval of corrected rates
 
-The labelled set lies in `src/asap/bench/calibration`; no judge was trained or set on it.
+`--set people` measures those of whole people. The labelled sets lie in `src/asap/bench/calibration`; no judge
+was trained or set on them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -19,7 +21,6 @@ import tyro
 
 from asap.bench.calibration import labelled, measure, record
 from asap.bench.corrected import Agreement, Tally, agreement, correct
-from asap.bench.judges import figures, network
 from asap.bench.statistics import Interval, wilson
 from asap.errors import UserError
 from asap.store import Row, to_json, write_atomic
@@ -30,8 +31,10 @@ JUDGES = ((0.95, 0.9), (0.9, 0.95), (0.8, 0.75))
 
 @dataclass(frozen=True)
 class Config:
-    """Measure the judges of drawn hands on the labelled set."""
+    """Measure the judges of drawn figures on a labelled set."""
 
+    set: Literal["hands", "people"] = "hands"
+    """Which one."""
     folder: Path = labelled.FOLDER
     """Folder of the labelled set, and of the record."""
     write: bool = False
@@ -48,7 +51,7 @@ def run(config: Config) -> None:
     if config.coverage:
         print_coverage(config.runs)
         return
-    known = labelled.read(config.folder)
+    known = labelled.read(config.set, config.folder)
     made = measure.measure(known)
     print_set(known, made)
     print_judges(made)
@@ -57,14 +60,14 @@ def run(config: Config) -> None:
     print_ranking(known)
     print_agreement(known, made)
     if config.write:
-        write_atomic(config.folder / record.RECORD, to_json(made, indent=1) + "\n")
+        write_atomic(config.folder / f"{config.set}.json", to_json(made, indent=1) + "\n")
 
 
 def print_set(known: labelled.Labelled, made: Row) -> None:
     """What the set holds."""
     counts = f"{made['correct']} correct, {made['errors']} with an error, {made['unsure']} unsure"
-    print(f"{made['hands']} hands: {counts}\n")
-    print("| model | hands | correct | error | unsure |\n|---|---:|---:|---:|---:|")
+    print(f"{made['count']} {known.name}: {counts}\n")
+    print("| model | pictures | correct | error | unsure |\n|---|---:|---:|---:|---:|")
     for model in dict.fromkeys(row["model"] for row in known.rows):
         labels = [row["label"] for row in known.rows if row["model"] == model]
         print(
@@ -82,8 +85,8 @@ def print_judges(made: Row) -> None:
 
 
 def print_by_model(made: Row) -> None:
-    """The same for the hands of each model."""
-    print("\n| judge | hands of | caught | missed | false alarms | right | sensitivity | specificity |")
+    """The same for the pictures of each model."""
+    print("\n| judge | pictures of | caught | missed | false alarms | right | sensitivity | specificity |")
     print("|---|---|---:|---:|---:|---:|---|---|")
     for row in made["judges"]:
         for model, counts in row["by_model"].items():
@@ -91,22 +94,19 @@ def print_by_model(made: Row) -> None:
 
 
 def print_unequal(made: Row) -> None:
-    """Whether a judge errs alike on the hands of all models."""
-    print("\n| judge | p, alike on faulty hands | p, alike on correct hands |\n|---|---:|---:|")
+    """Whether a judge errs alike on the pictures of all models."""
+    print("\n| judge | p, alike on faulty ones | p, alike on correct ones |\n|---|---:|---:|")
     for row in made["judges"]:
         print(f"| {row['name']} | {row['alike_on_faulty_p']:.4f} | {row['alike_on_correct_p']:.4f} |")
 
 
 def print_ranking(known: labelled.Labelled) -> None:
-    """Whatever the threshold: how often a faulty hand gets a higher score than a correct one."""
+    """Whatever the threshold: how often a faulty picture gets a higher score than a correct one."""
     wrong, right = known.wrong(), known.sure() & ~known.wrong()
-    scores = {
-        "figures": [f.score for f in figures.examine(known.pictures, known.gestures)],
-        "network": [o.probability for o in network.examine(known.pictures, known.gestures)],
-    }
+    scores = {judge.name: measure.opinions(judge, known)[1] for judge in measure.judges(known.name)}
     print()
     for name, values in scores.items():
-        above = np.subtract.outer(np.asarray(values)[wrong], np.asarray(values)[right])
+        above = np.subtract.outer(values[wrong], values[right])
         print(f"{name}: area under the ROC curve {np.mean((above > 0) + 0.5 * (above == 0)):.3f}")
 
 
@@ -132,7 +132,7 @@ def print_agreement(known: labelled.Labelled, made: Row) -> None:
     rows[" and ".join(found)] = Agreement(*(made["between_judges"][name] for name in Agreement._fields))
     for name, called in found.items():
         rows[f"{name} and the labels"] = agreement(called[sure].tolist(), wrong[sure].tolist())
-    print("\n| | hands | both wrong | first alone | second alone | neither | differing | kappa |")
+    print("\n| | pictures | both wrong | first alone | second alone | neither | differing | kappa |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, pair in rows.items():
         counts = " | ".join(map(str, pair))

@@ -19,7 +19,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from asap.bench.judges.figures import SIZE, THRESHOLD, Finding, examine
+from asap.bench.judges.hands.figures import SIZE, THRESHOLD, Finding, examine
 from asap.bench.statistics import wilson
 from asap.figures import hands, scenes
 from asap.store import seed_of

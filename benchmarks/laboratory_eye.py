@@ -1,6 +1,7 @@
 """What two labellers saw in the laboratory's images without knowing the model, and what the judges said.
 
-    python benchmarks/laboratory_eye.py
+    python benchmarks/laboratory_eye.py                                                # hands
+    python benchmarks/laboratory_eye.py --path docs/laboratory/people/eye.jsonl         # people
 
 `docs/laboratory/eye.jsonl` holds one row an image: which model drew it, the labels of both labellers (error,
 correct, unsure) and the verdict of each judge (1 error, 0 correct).
@@ -20,22 +21,23 @@ from asap.bench.corrected import agreement, tally
 
 EYE = Path(__file__).parent.parent / "docs" / "laboratory" / "eye.jsonl"
 VALUES = {"error": 1.0, "correct": 0.0}
-JUDGES = ("network", "figures")
+JUDGES = ("network", "figures", "network-people", "figures-people")
 RESAMPLES = 10_000
 
 Row = Mapping[str, object]
 
 
 def run(path: Path = EYE) -> None:
-    """Print the tables of docs/laboratory.md that rest on labels."""
+    """Print the tables of docs/laboratory.md and laboratory-people.md that rest on labels."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     models: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         models[row["model"]].append(row)
+    judges = [name for name in JUDGES if name in rows[0]]
     print_labellers(rows)
-    print_rates(models)
+    print_rates(models, judges)
     print_differences(models)
-    print_judges(models)
+    print_judges(models, judges)
 
 
 def score(row: Row) -> float:
@@ -66,18 +68,18 @@ def three_way_kappa(rows: Sequence[Row]) -> float:
     return float((same - chance) / (1 - chance))
 
 
-def print_rates(models: Mapping[str, Sequence[Row]]) -> None:
+def print_rates(models: Mapping[str, Sequence[Row]], judges: Sequence[str]) -> None:
     """Error rate by eye with a bootstrap over prompts, and by each judge."""
-    print("| model | images | error rate by eye | unsure as error | network | figures |")
-    print("|---|---:|---:|---:|---:|---:|")
+    print("| " + " | ".join(["model", "images", "error rate by eye", "unsure as error", *judges]) + " |")
+    print("|---" + "|---:" * (3 + len(judges)) + "|")
     for name, rows in models.items():
         scores = np.array([score(row) for row in rows])
         scores = scores[np.isfinite(scores)]
         low, high = resampled(scores)
-        judged = " | ".join(f"{np.mean([float(str(row[j])) for row in rows]):.1%}" for j in JUDGES)
+        judged = [f"{np.mean([float(str(row[j])) for row in rows]):.1%}" for j in judges]
         strict = np.mean([row[who] != "correct" for row in rows for who in ("label_a", "label_b")])
         rate = f"{scores.mean():.1%} [{low:.1%}, {high:.1%}]"
-        print(f"| {name} | {len(scores)} | {rate} | {strict:.1%} | {judged} |")
+        print("| " + " | ".join([name, str(len(scores)), rate, f"{strict:.1%}", *judged]) + " |")
 
 
 def print_differences(models: Mapping[str, Sequence[Row]]) -> None:
@@ -94,6 +96,11 @@ def print_differences(models: Mapping[str, Sequence[Row]]) -> None:
 
 
 CONTRASTS = (
+    ("local_dpo, 100 steps", "dpo, 100 steps"),
+    ("asap, 100 steps", "bounded, 30 steps"),
+    ("local_dpo, 300 steps", "dpo, 300 steps"),
+    ("asap, 300 steps", "local_dpo, 300 steps"),
+    ("local_dpo, 300 steps", "local_dpo, 100 steps"),
     ("asap, 100 steps", "dpo, 100 steps"),
     ("asap, 100 steps", "bounded, 100 steps"),
     ("area, 100 steps", "asap, 100 steps"),
@@ -121,10 +128,10 @@ def resampled(values: np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def print_judges(models: Mapping[str, Sequence[Row]]) -> None:
+def print_judges(models: Mapping[str, Sequence[Row]], judges: Sequence[str]) -> None:
     """Each judge against the images on which both labellers agree."""
     every = {**models, "all": [row for own in models.values() for row in own]}
-    for judge in JUDGES:
+    for judge in judges:
         print(f"\n| {judge} | sensitivity | specificity |\n|---|---:|---:|")
         for name, rows in every.items():
             sure = [r for r in rows if r["label_a"] == r["label_b"] and r["label_a"] in VALUES]

@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/network_judge.py            # measure the weights in the package
     OMP_NUM_THREADS=1 python benchmarks/network_judge.py --train    # make them anew, then measure
 
-Lessons (`asap.bench.judges.lessons`), their held-out set and the renders measured come from seeds of their
-own, none of which draws pairs, prompts or the other judge's library. No picture of a model is used.
+Lessons (`asap.bench.judges.hands.lessons`), their held-out set and the renders measured come from seeds of
+their own, none of which draws pairs, prompts or the other judge's library. No picture of a model is used.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from asap import progress, store
-from asap.bench.judges import lessons, network
-from asap.bench.judges.faults import FAULTS, SIZE
-from asap.bench.judges.network_model import Model
+from asap.bench.judges.hands import lessons, network
+from asap.bench.judges.hands.faults import FAULTS, SIZE
+from asap.bench.judges.hands.network_model import Model
 from asap.bench.statistics import wilson
 from asap.figures import hands, scenes
 from asap.figures.hands import GESTURES

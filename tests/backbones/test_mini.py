@@ -128,7 +128,7 @@ def test_a_lora_survives_saving_at_a_rank_that_is_not_its_alpha(folder: Path, tm
 
 def test_unknown_words_are_named(folder: Path) -> None:
     backbone = load(str(folder))
-    with pytest.raises(UserError, match=r"mini does not know 'dragon' .* for photos take FLUX or SDXL"):
+    with pytest.raises(UserError, match=r"does not know 'dragon' .* for photos take FLUX or SDXL"):
         backbone.condition(["a dragon"])
     with pytest.raises(UserError, match="reads 16 words"):
         backbone.condition(["a " * 17])
@@ -149,7 +149,7 @@ def test_sizes_that_are_no_whole_patches(folder: Path) -> None:
 
 
 def test_the_embedded_model_is_small_and_draws_hands() -> None:
-    from asap.bench.judges.figures import THRESHOLD, examine
+    from asap.bench.judges.hands.figures import THRESHOLD, examine
 
     size = sum(path.stat().st_size for path in EMBEDDED["mini-hand"].rglob("*") if path.is_file())
     assert size <= 10 << 20

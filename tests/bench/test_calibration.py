@@ -11,11 +11,11 @@ from PIL import Image as Pillow
 
 from asap.bench.calibration import labelled, measure, record
 from asap.bench.corrected import Tally
-from asap.bench.judges.figures import Figures
-from asap.bench.judges.network import Network
+from asap.bench.judges.hands.network import Network
+from asap.bench.judges.hands.pictures import gesture_of
+from asap.bench.judges.people.pictures import scene_of
 from asap.errors import UserError
 from asap.figures import hands, scenes
-from asap.figures.hands import GESTURES
 from asap.store import append_rows, read_rows, seed_of, to_json
 
 COLUMNS = 5
@@ -39,17 +39,17 @@ def write_set(folder: Path, count: int = 40) -> Path:
 
 def test_tiles_are_cut_row_by_row() -> None:
     mosaic = np.arange(50 * 73 * 3, dtype=np.uint32).astype(np.uint8).reshape(50, 73, 3)
-    cut = labelled.tiles(mosaic)
+    cut = labelled.tiles(mosaic, 24)
     assert cut.shape == (6, 24, 24, 3)
     assert np.array_equal(cut[1], mosaic[:24, 24:48]) and np.array_equal(cut[5], mosaic[24:48, 48:72])
 
 
 def test_counts_are_those_of_known_truth(tmp_path: Path) -> None:
-    known = labelled.read(write_set(tmp_path))
+    known = labelled.read(folder=write_set(tmp_path))
     assert len(known) == 40 and known.wrong().sum() == 16 and known.sure().sum() == 36
     assert known.labellers() == (16, 0, 1, 19)
     made = measure.measure(known)
-    assert (made["hands"], made["errors"], made["correct"], made["unsure"]) == (40, 16, 20, 4)
+    assert (made["count"], made["errors"], made["correct"], made["unsure"]) == (40, 16, 20, 4)
     for row in made["judges"]:
         found = record.read_tally(row)
         assert (found.faulty, found.sound) == (16, 20) and found.caught >= 15 and found.right >= 19
@@ -64,10 +64,10 @@ def test_counts_are_those_of_known_truth(tmp_path: Path) -> None:
 def test_the_report_finds_a_judge_by_name_and_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = measure.measure(labelled.read(write_set(tmp_path)))
+    made = measure.measure(labelled.read(folder=write_set(tmp_path)))
     monkeypatch.setattr(record, "FOLDER", tmp_path)
     assert record.calibration_of("network", Network().settings) is None
-    (tmp_path / record.RECORD).write_text(to_json(made))
+    (tmp_path / "hands.json").write_text(to_json(made))
     found = record.calibration_of("network", json.loads(to_json(Network().settings)))
     assert found is not None and found.tally == record.read_tally(made["judges"][1])
     assert set(found.by_model) == {"a", "b"}
@@ -75,25 +75,31 @@ def test_the_report_finds_a_judge_by_name_and_settings(
     assert record.calibration_of("vlm", None) is None
 
 
-@pytest.mark.parametrize("judge", [Figures(), Network()], ids=lambda judge: judge.name)
-def test_the_judges_in_the_package_have_a_record_of_the_set_in_the_package(judge: Figures | Network) -> None:
+SETS = [name for name in labelled.SIZES if labelled.there(name)]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_judges_in_the_package_have_a_record_of_the_set_in_the_package(name: str) -> None:
     """Whoever changes a judge, its threshold or a label measures again: benchmarks/calibration.py --write."""
-    found = record.calibration_of(judge.name, judge.settings)
-    known, written = labelled.read(), json.loads((record.FOLDER / record.RECORD).read_text())
+    known, written = labelled.read(name), json.loads((record.FOLDER / f"{name}.json").read_text())
     assert written["set"] == known.id
-    called = measure.verdicts(known)[judge.name][known.sure()]
-    wrong = known.wrong()[known.sure()]
-    counts = Tally(
-        *(int(n.sum()) for n in (wrong & called, wrong & ~called, ~wrong & called, ~wrong & ~called))
-    )
-    assert found is not None and found.tally == counts
+    sure, wrong = known.sure(), known.wrong()
+    called = measure.verdicts(known)
+    for judge in measure.judges(name):
+        found = record.calibration_of(judge.name, judge.settings)
+        told = called[judge.name]
+        cells = (wrong & told, wrong & ~told, ~wrong & told, ~wrong & ~told)
+        assert found is not None and found.subject == name
+        assert found.tally == Tally(*(int((cell & sure).sum()) for cell in cells))
 
 
-def test_the_set_in_the_package_is_whole() -> None:
-    known = labelled.read()
-    assert len({row["id"] for row in known.rows}) == len(known) and set(known.gestures) <= set(GESTURES)
-    assert all(row["gesture"] in row["text"] for row in known.rows)
+@pytest.mark.parametrize("name", SETS)
+def test_the_set_in_the_package_is_whole(name: str) -> None:
+    known = labelled.read(name)
+    assert len({row["id"] for row in known.rows}) == len(known) >= 300
     assert known.pictures.std(axis=(1, 2, 3)).min() > 5  # no empty tile
+    for sample in known.samples:
+        assert gesture_of(sample) if name == "hands" else scene_of(sample)
 
 
 @pytest.mark.parametrize(
@@ -109,13 +115,13 @@ def test_rows_that_are_none_are_told(tmp_path: Path, change: dict[str, object], 
     (tmp_path / "hands.jsonl").unlink()
     append_rows(tmp_path / "hands.jsonl", [{**rows[0], **change}])
     with pytest.raises(UserError, match=message):
-        labelled.read(tmp_path)
+        labelled.read(folder=tmp_path)
 
 
 def test_too_few_tiles_and_no_set_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="give the folder of a labelled set"):
-        labelled.read(tmp_path)
+        labelled.read(folder=tmp_path)
     write_set(tmp_path)
     Pillow.new("RGB", (48, 24)).save(tmp_path / "hands.png")
     with pytest.raises(UserError, match="has 2 tiles for 40 rows"):
-        labelled.read(tmp_path)
+        labelled.read(folder=tmp_path)

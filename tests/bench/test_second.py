@@ -42,7 +42,7 @@ def calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "by_model": {"base": weak._asdict(), "asap": Tally(19, 31, 0, 0)._asdict()},
         },
     ]
-    (tmp_path / record.RECORD).write_text(to_json({"judges": rows}))
+    (tmp_path / "hands.json").write_text(to_json({"subject": "hands", "judges": rows}))
     return tmp_path
 
 
@@ -167,5 +167,5 @@ def test_mistakes_are_told(calibrated: Path) -> None:
 
 def test_unequal_errors_on_correct_hands_are_told() -> None:
     models = {"a": Tally(5, 5, 1, 99), "b": Tally(5, 5, 40, 60), "c": Tally(3, 3, 0, 0)}
-    found = record.Calibration(Tally(13, 13, 41, 159), models, 0.9, 0.001)
+    found = record.Calibration("hands", Tally(13, 13, 41, 159), models, 0.9, 0.001)
     assert "of the correct hands it passes 99% for a but 60% for b" in known_errors.told("x", found)

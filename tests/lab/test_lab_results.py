@@ -9,8 +9,8 @@ import pytest
 from asap.bench.calibration.record import Calibration
 from asap.bench.corrected import Tally
 from asap.lab import tables
-from asap.lab.plan import Settings
 from asap.lab.results import best, difference, groups
+from asap.lab.search import Settings
 
 SETTINGS = {"learning_rate": 3e-4, "alpha": 10.0, "tau": 0.1, "beta": 0.0}
 
@@ -21,6 +21,7 @@ def row(objective: str, seed: int, network: str, figures: str, *, step: int = 10
         "step": step,
         "settings": {**SETTINGS, "tau": tau}, "data": {"pairs": 8, "look": 1.0}, "prompts": "fresh",
         "verdicts": {"network": network, "figures": figures},
+        "subjects": ["palm", "palm", "fist", "palm"],
         "kinds": {"network": {"missing finger": network.count("1")}, "figures": {}},
         "drift": 0.001 * (seed + 1), "leak": 0.02, "frechet": 2.0, "winner_rise": 0.01,
     }  # fmt: skip
@@ -61,7 +62,7 @@ def test_a_difference_pairs_seeds() -> None:
 
 
 def test_tables_hold_raw_and_corrected_rates_and_the_judges_disagreement() -> None:
-    known = {"network": Calibration(Tally(90, 10, 5, 95), {}, 1.0, 1.0), "figures": None}
+    known = {"network": Calibration("hands", Tally(90, 10, 5, 95), {}, 1.0, 1.0), "figures": None}
     found = groups([row("asap", 0, "1000", "1100")], "choice")
     text = tables.corrected(found, BASE, known)
     assert "| asap | 100 | 25.0% | 23.5% [" in text  # (0.25 + 0.95 - 1) / (0.9 + 0.95 - 1)
@@ -73,3 +74,11 @@ def test_the_chosen_setting_stands_out() -> None:
     text = tables.choice(groups(rows, "choice"), ["network", "figures"], BASE, best(rows, "choice"))
     assert "| **asap** | **lr 0.0003, alpha 10, tau 0.1** | **100** | **25.0%** | **25.0%** |" in text
     assert "| asap | lr 0.0003, alpha 10, tau 0.2 | 100 | 100.0% | 100.0% |" in text
+
+
+def test_rates_by_what_the_prompt_shows() -> None:
+    found = groups([row("asap", 0, "1010", "0000"), row("asap", 1, "0010", "0000")], "choice")
+    header, _, base, asap = tables.by_subject(found, ["network"], BASE).splitlines()
+    assert header.endswith("| palm (3), network | fist (1), network |")
+    assert base == "| base | 0 | 66.7% | 0.0% |"
+    assert asap.startswith("| asap | 100 | 16.7% [0.0%, ") and asap.endswith("| 100.0% [100.0%, 100.0%] |")

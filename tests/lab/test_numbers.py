@@ -7,7 +7,7 @@ import math
 import pytest
 from scipy import stats
 
-from asap.lab.numbers import broken, error_rate, mean_interval
+from asap.lab.numbers import broken, error_rate, mean_interval, prompt_interval
 
 
 def test_an_error_rate_leaves_out_what_was_not_scored() -> None:
@@ -34,3 +34,14 @@ def test_the_interval_is_scipys_for_the_mean_of_a_sample() -> None:
     assert alone.mean == 0.3 and math.isnan(alone.low)
     with pytest.raises(ValueError, match="no values"):
         mean_interval([])
+
+
+def test_the_interval_over_prompts_is_that_of_their_differences() -> None:
+    always = prompt_interval([("1" * 40, "0" * 40), ("1" * 40, "0" * 40)])
+    assert always == (1.0, 1.0, 1.0)
+    half = prompt_interval([("10" * 100, "00" * 100)])
+    assert half.mean == 0.5  # the interval of a share of 100 in 200
+    assert half.low == pytest.approx(0.43, abs=0.015) and half.high == pytest.approx(0.57, abs=0.015)
+    opposite = prompt_interval([("10", "01"), ("01", "10")])
+    assert opposite == (0.0, 0.0, 0.0)  # averaged over seeds, prompt by prompt
+    assert prompt_interval([("1?0", "001")]).mean == 0.0

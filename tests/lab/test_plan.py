@@ -7,14 +7,15 @@ from typing import get_args
 
 from asap.align import train
 from asap.lab import plan
-from asap.lab.plan import SEARCH, Budget, Chosen, Data, Settings, Trial
+from asap.lab.plan import Budget, Chosen, Data, Trial
+from asap.lab.search import HANDS, Settings
 
-CHOSEN = Chosen({name: settings[0] for name, settings in SEARCH.items()}, dict.fromkeys(SEARCH, 100))
+CHOSEN = Chosen({name: settings[0] for name, settings in HANDS.items()}, dict.fromkeys(HANDS, 100))
 
 
 def test_every_objective_is_searched_with_as_many_settings() -> None:
-    assert set(SEARCH) == set(get_args(train.Objective))
-    assert {len(set(settings)) for settings in SEARCH.values()} == {4}
+    assert set(HANDS) == set(get_args(train.Objective))
+    assert {len(set(settings)) for settings in HANDS.values()} == {4}
     trials = plan.choice(Budget())
     assert set(Counter(t.objective for t in trials).values()) == {4 * plan.CHOICE_SEEDS}
     assert {t.prompts for t in trials} == {"validation"}
@@ -50,7 +51,7 @@ def test_an_id_is_of_what_is_trained_and_drawn_alone() -> None:
 
 
 def test_doses_try_what_was_chosen_with_the_look_and_without_it() -> None:
-    own = Chosen({**CHOSEN.settings, "asap": SEARCH["asap"][1]}, CHOSEN.stops)
+    own = Chosen({**CHOSEN.settings, "asap": HANDS["asap"][1]}, CHOSEN.stops)
     budget = Budget(objectives=("sft", "asap"), seeds=1)
     tried = Counter((t.objective, t.data.look) for t in plan.doses(budget, CHOSEN, own))
     assert tried == {(name, look): n for name, n in (("sft", 1), ("asap", 2)) for look in plan.DOSES}

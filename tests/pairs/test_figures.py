@@ -44,6 +44,19 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
 
 
+def test_a_finished_dataset_is_not_drawn_again_and_an_unfinished_one_is(tmp_path: Path) -> None:
+    config = figures.Config(tmp_path / "hap", pairs=4, prompts=2)
+    folder = figures.run(config)
+    table = next((folder / "data").iterdir())
+    drawn, written = table.stat().st_ino, table.read_bytes()
+    figures.run(config)
+    assert table.stat().st_ino == drawn
+    (folder / "contact_sheet.html").unlink()  # it comes to its place last of all
+    table.write_bytes(b"half")
+    figures.run(config)
+    assert table.read_bytes() == written and (folder / "contact_sheet.html").exists()
+
+
 def test_prompts_are_written_with_their_facts(tmp_path: Path) -> None:
     out = figures.run(figures.Config(tmp_path / "hap", pairs=1, prompts=5))
     rows = list(store.read_rows(out / figures.PROMPTS))

@@ -71,3 +71,10 @@ def test_what_cannot_be(tmp_path: Path) -> None:
         figures.run(figures.Config(tmp_path, kind="mini-people", size=32))
     with pytest.raises(UserError, match="--biased: the world of mini-people"):
         figures.run(figures.Config(tmp_path, kind="mini-people", biased=True))
+
+
+@pytest.mark.parametrize("part", ["hand", "face", "body"])
+def test_pairs_of_one_part_alone(part: str) -> None:
+    made = [mini_people.pair(5, number, 64, parts=(part,)) for number in range(6)]
+    assert {pair.part for pair in made} == {part}
+    assert len({pair.id for pair in made}) == 6

@@ -78,8 +78,6 @@ def _cached(
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
-    if config.sampling == "uniform":
-        del identity["sampling"]  # runs older than the setting go on
     identity["processes"] = accelerator.num_processes
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
     store.open_run(config.out, "train", identity, {"command": spelled})

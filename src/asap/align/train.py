@@ -62,8 +62,9 @@ class Config(command.Settings):
     """DPO's inverse temperature, in the convention of diffusers' script."""
     sampling: Literal["uniform", "lagging", "lagging_unbiased"] = "uniform"
     """uniform shows every pair once an epoch. lagging shows more of the kinds of error (the dataset's column
-    `error`) whose gap stays short of its goal; lagging_unbiased does, too, but weights the losses so that
-    their mean is that of uniform. For objectives that compare two pictures (not sft and local_sft)."""
+    `error`) that lag: whose gap is short of tau or, under dpo, has not yet saturated the loss. Half of a step
+    keeps to the data's shares. lagging_unbiased also weights the losses so that their mean is that of
+    uniform. Not for sft and local_sft. log.jsonl holds the shares (benchmarks/sampling.md)."""
     rank: Annotated[int | None, _of_recipe("rank")] = None
     """The LoRA's rank."""
     lora_alpha: float | None = None

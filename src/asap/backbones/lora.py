@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -99,10 +100,10 @@ def load_into(pipeline: Any, path: Path) -> None:
             f"no LoRA at {file}; give the --out folder of a finished `asap train`, or a .safetensors file"
         )
     try:
-        pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=ADAPTER)
+        with _quiet_peft():
+            pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name=ADAPTER)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{file} does not fit {type(pipeline).__name__}: {reason}") from None
+        raise UserError(f"{file} does not fit {type(pipeline).__name__}: {_reason(error)}") from None
     if ADAPTER not in _adapters(pipeline):
         raise UserError(
             f"{file} holds no weights for {type(pipeline).__name__}; was it trained for another model?"
@@ -111,3 +112,22 @@ def load_into(pipeline: Any, path: Path) -> None:
 
 def _adapters(pipeline: Any) -> set[str]:
     return {name for names in pipeline.get_list_adapters().values() for name in names}
+
+
+@contextmanager
+def _quiet_peft() -> Iterator[None]:
+    """Diffusers logs all shapes that differ, one line each, before it raises the same."""
+    log = logging.getLogger("diffusers.loaders.peft")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if "size mismatch" in text:
+        return "it was trained on another model; give that one as --model"
+    return text[:200]

@@ -85,11 +85,12 @@ class CaptionEmbedding(ModelMixin, ConfigMixin):  # type: ignore[misc]
         unknown = [word for word in words if word not in self.words]
         if unknown:
             raise UserError(
-                f"mini does not know {unknown[0]!r} (in {prompt!r}): it draws what `asap figures` makes; "
-                f"for photos take FLUX or SDXL. Its words: {' '.join(self.words)}"
+                f"this small model does not know {unknown[0]!r} (in {prompt!r}): mini-hand draws what "
+                "`asap figures` makes, mini what `asap figures --kind mini-people` makes; for photos take "
+                f"FLUX or SDXL. Its words: {' '.join(word for word in self.words if word.isalnum())}"
             )
         if len(words) > self.length:
-            raise UserError(f"mini reads {self.length} words, and {prompt!r} has {len(words)}")
+            raise UserError(f"this small model reads {self.length} words, and {prompt!r} has {len(words)}")
         return [self.words[word] for word in words] + [0] * (self.length - len(words))
 
 

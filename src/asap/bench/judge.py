@@ -21,8 +21,10 @@ from asap.records import Judgement
 from asap.store import append_rows, content_id, exclusive, open_run, read_config, read_rows
 
 JUDGES = {
-    "figures": "asap.bench.judges.figures:Figures",
-    "network": "asap.bench.judges.network:Network",
+    "figures": "asap.bench.judges.hands.figures:Figures",
+    "figures-people": "asap.bench.judges.people.figures:FiguresPeople",
+    "network": "asap.bench.judges.hands.network:Network",
+    "network-people": "asap.bench.judges.people.network:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
 JUDGEMENTS = "judgements.jsonl"
@@ -38,8 +40,8 @@ class Config:
     out: Path
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
-    """`figures` (by synthesis) or `network` (a small trained network), both for drawn hands; or `vlm` (a
-    vision-language model)."""
+    """`figures` (by synthesis) or `network` (a small trained network) for drawn hands, `figures-people` or
+    `network-people` for drawn people; or `vlm` (a vision-language model)."""
     endpoint: str = ""
     """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
     model_name: str = ""

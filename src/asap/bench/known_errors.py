@@ -34,8 +34,8 @@ def told(judge: object, calibration: Calibration) -> str:
     finds = _share(found.sensitivity, found.sensitivity_interval)
     passes = _share(found.specificity, found.specificity_interval)
     sentence = (
-        f"On {found.faulty + found.sound} hands of the embedded models that were labelled by eye, the judge "
-        f"“{judge}” finds {finds} of the faulty ones and passes {passes} of the correct ones."
+        f"On {found.faulty + found.sound} {calibration.subject} of the embedded models that were labelled by "
+        f"eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct ones."
     )
     return sentence if calibration.alike else f"{sentence} {_unequal(calibration)}"
 
@@ -46,10 +46,11 @@ def _share(share: float, interval: tuple[float, float]) -> str:
 
 
 def _unequal(calibration: Calibration) -> str:
+    models = calibration.by_model.items()
     if calibration.alike_on_faulty_p < calibration.alike_on_correct_p:
-        what, shares = "faulty hands it finds", {n: t.sensitivity for n, t in calibration.by_model.items()}
+        what, shares = f"faulty {calibration.subject} it finds", {n: t.sensitivity for n, t in models}
     else:
-        what, shares = "correct hands it passes", {n: t.specificity for n, t in calibration.by_model.items()}
+        what, shares = f"correct {calibration.subject} it passes", {n: t.specificity for n, t in models}
     known = {name: share for name, share in shares.items() if math.isfinite(share)}
     most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
     return (
@@ -89,7 +90,7 @@ def caveat(judge: object, calibration: Calibration | None) -> str:
 
 
 def as_json(calibration: Calibration | None) -> Row | None:
-    """The judge's counts on the labelled hands, with sensitivity and specificity."""
+    """The judge's counts on the labelled pictures, with sensitivity and specificity."""
     if calibration is None:
         return None
     found = calibration.tally

@@ -31,7 +31,8 @@ def grid(base: Path, groups: Sequence[tuple[Group, Path]]) -> bytes | None:
     sheet = Pillow.new("RGB", size, "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     for column, sample in enumerate(drawn):
-        pen.text((LABEL + column * SIDE + 4, 2), sample.category, fill="black", font=font)
+        shown = str(sample.facts.get("pose", sample.category))
+        pen.text((LABEL + column * SIDE + 2, 2), shown, fill="black", font=_fitting(pen, shown))
     for number, (name, folder) in enumerate(rows):
         top = HEAD + number * SIDE
         pen.text((4, top + SIDE // 2 - 8), name, fill="black", font=font)
@@ -42,3 +43,11 @@ def grid(base: Path, groups: Sequence[tuple[Group, Path]]) -> bytes | None:
     file = io.BytesIO()
     sheet.save(file, "PNG", optimize=True)
     return file.getvalue()
+
+
+def _fitting(pen: ImageDraw.ImageDraw, text: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The largest font of up to 14 pixels in which `text` is no wider than a picture."""
+    fonts = (ImageFont.load_default(size) for size in range(14, 7, -1))
+    return next(
+        (font for font in fonts if pen.textlength(text, font=font) < SIDE - 4), ImageFont.load_default(7)
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from asap.lab.search import HANDS, Settings
 from asap.store import content_id
 
 STOPS = (10, 30, 100, 300)
@@ -15,6 +16,7 @@ CHOICE_SEEDS = 1
 FEW_SEEDS = 3
 DOSE_SEEDS = 2
 MARGIN_SEEDS = 2
+PART_SEEDS = 2
 DOSES = (0.0, 0.5)
 """Doses of the photographic look beside the full one."""
 SIZES = (64, 128, 500)
@@ -22,32 +24,18 @@ SIZES = (64, 128, 500)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Of one training run; what an objective does not take is zero (see `asap.align.train.Config`)."""
-
-    learning_rate: float
-    alpha: float = 0.0
-    tau: float = 0.0
-    beta: float = 0.0
-
-    @property
-    def told(self) -> str:
-        """In words, without what is zero."""
-        named = {"alpha": self.alpha, "tau": self.tau, "beta": self.beta}
-        return ", ".join([f"lr {self.learning_rate:g}", *(f"{k} {v:g}" for k, v in named.items() if v)])
-
-
-@dataclass(frozen=True)
 class Data:
-    """The pairs of a run: the first `pairs` of seed 0, in a dose of the photographic look."""
+    """The pairs of a run: the first `pairs` of seed 0, in a dose of the photographic look, with errors of
+    one `part` alone where it is named."""
 
     pairs: int
     look: float = 1.0
+    part: str = ""
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"pairs-{self.pairs}-look-{self.look:g}"
+        return f"pairs-{self.pairs}-look-{self.look:g}" + (f"-{self.part}" if self.part else "")
 
 
 @dataclass(frozen=True)
@@ -68,48 +56,15 @@ class Trial:
         return content_id("trial", self.objective, self.settings, self.seed, self.data, self.prompts)
 
 
-def _grid(rates: Sequence[float], **settings: Sequence[float]) -> tuple[Settings, ...]:
-    """Settings number by number, one for each of `rates`."""
-    columns = [dict(zip(settings, values, strict=True)) for values in zip(*settings.values(), strict=True)]
-    columns = columns or [{} for _ in rates]
-    return tuple(Settings(rate, **column) for rate, column in zip(rates, columns, strict=True))
-
-
-def _margins(alpha: float, tau: float) -> tuple[Settings, ...]:
-    """A margin near the spread of the reference's own gap under three rates, and twice that margin."""
-    rates, four = (1e-4, 3e-4, 3e-4, 1e-3), (alpha,) * 4
-    return _grid(rates, alpha=four, tau=(tau, tau, 2 * tau, tau))
-
-
-def _temperatures(alpha: float, beta: float) -> tuple[Settings, ...]:
-    """A temperature that takes long to saturate under two rates, and one that soon does under two."""
-    return _grid((1e-4, 3e-4, 3e-4, 1e-3), alpha=(alpha,) * 4, beta=(beta, beta, 4 * beta, 4 * beta))
-
-
-SEARCH: Mapping[str, tuple[Settings, ...]] = {
-    "sft": _grid((1e-5, 3e-5, 1e-4, 1e-3)),
-    "local_sft": _grid((1e-5, 3e-5, 1e-4, 1e-3), alpha=(10.0,) * 4),
-    "dpo": _temperatures(0.0, 1000.0),
-    "local_dpo": _temperatures(10.0, 150.0),
-    "bounded": _margins(0.0, 0.012),
-    "asap": _margins(10.0, 0.1),
-    "one_sided": _margins(10.0, 0.1),
-    "anchored": _margins(10.0, 0.1),
-    "area": _margins(1.0, 0.2),
-    "relative": _margins(3.0, 0.15),
-}
-"""Objective -> its settings to choose from, equally many for each. The scales of tau and beta follow the
-spread of the reference's own gap under each weighting (`align.spread`), and none is searched off scale."""
-
-
 @dataclass(frozen=True)
 class Budget:
     """How much the laboratory does; the defaults of `asap lab`."""
 
-    objectives: tuple[str, ...] = tuple(SEARCH)
+    objectives: tuple[str, ...] = tuple(HANDS)
     seeds: int = 5
     steps: int = 300
     pairs: int = 2000
+    search: Mapping[str, tuple[Settings, ...]] = field(default_factory=lambda: HANDS)
 
     @property
     def data(self) -> Data:
@@ -137,7 +92,7 @@ def choice(budget: Budget, look: float = 1.0) -> list[Trial]:
         Trial(study, objective, settings, seed, Data(budget.pairs, look), stops, "validation")
         for stops in [budget.stops(CHOICE_STOPS)]
         for objective in objectives
-        for settings in SEARCH[objective]
+        for settings in budget.search[objective]
         for seed in range(seeds if look == 1 else 1)
     ]
 
@@ -172,6 +127,18 @@ def sizes(budget: Budget, chosen: Chosen) -> list[Trial]:
         for pairs in SIZES
         if pairs < budget.pairs
         for objective in _main(budget)
+    ]
+
+
+def parts(budget: Budget, chosen: Chosen, names: Sequence[str]) -> list[Trial]:
+    """Pairs whose errors are all of one part: what is learned there of the others."""
+    return [
+        Trial("parts", objective, chosen.settings[objective], seed, replace(budget.data, part=part), stops)
+        for stops in [budget.stops((100,))]
+        for seed in range(min(budget.seeds, PART_SEEDS))
+        for part in names
+        for objective in _first(budget)
+        if objective != "sft"
     ]
 
 

@@ -39,13 +39,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines of one number; `log` says whether x is spaced by its logarithm; `level` is the base's value."""
+    """Lines of one number; `log` says whether x is spaced by its logarithm; `level` is the base's value;
+    nothing can be above `most`, as no share above 1."""
 
     title: str
     x_label: str
     lines: Sequence[Line]
     log: bool = True
     level: float | None = None
+    most: float = math.inf
 
 
 def svg(panels: Sequence[Panel], columns: int = 3) -> str:
@@ -88,8 +90,8 @@ def _legend(keys: dict[str, int], width: int, y: float) -> Markup:
 def _panel(panel: Panel) -> Markup:
     xs = sorted({x for line in panel.lines for x, _ in line.points})
     ends = [end for line in panel.lines for _, e in line.points for end in (e.mean, e.low, e.high)]
-    # nothing shown here can be below zero; where an interval of few seeds goes there, it is cut off
-    ends = [max(0.0, end) for end in [*ends, panel.level or 0.0] if math.isfinite(end)]
+    # where an interval of few seeds goes where no value can be, below zero or above `most`, it is cut off
+    ends = [min(max(0.0, end), panel.most) for end in [*ends, panel.level or 0.0] if math.isfinite(end)]
     marks = ticks(0.0, max(ends), 4)
     at_x, at_y = _scale_x(xs, panel.log), _scale_y(marks[0], marks[-1])
     drawn = [_frame(panel, xs, marks, at_x, at_y), *(_line(line, at_x, at_y) for line in panel.lines)]

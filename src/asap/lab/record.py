@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Findings:
 def write(out: Path, found: Findings) -> None:
     """Write `laboratory.md` and the plots beside it."""
     parts = ["# What the laboratory measured\n", _about(found)]
-    for make in (_choice, _main, _by_data, _margin):
+    for make in (_choice, _main, _by_data, _margin, _parts):
         parts += make(out, found)
     store.write_atomic(out / "laboratory.md", "\n".join(parts))
 
@@ -54,9 +55,9 @@ def _about(found: Findings) -> str:
         "Rates are means over training seeds, brackets their 95% intervals (Student's t over seeds; none\n"
         "for a single seed). Settings were chosen by the mean of the judges' rates. `broken` is the share\n"
         f"of the base's correct images that became wrong, by the judge `{found.first}`; drift is the mean\n"
-        "change outside the hand in thousandths of full range; style leak the way to the photographic look\n"
-        "in percent; the winner's rise is that of its squared error over the untrained model's, in\n"
-        "thousandths.\n"
+        "change outside the hand or person in thousandths of full range; style leak the way to the\n"
+        "photographic look in percent; the winner's rise is that of its squared error over the untrained\n"
+        "model's, in thousandths.\n"
     )
 
 
@@ -93,6 +94,8 @@ def _main(out: Path, found: Findings) -> list[str]:
         tables.contrasts(_contrasts(last), judges),
         f"### Kinds of error at the step that the choice found best, by `{found.first}`\n",
         tables.kinds(at_best, found.first, base),
+        "### By what the prompt shows, at the step that the choice found best\n",
+        tables.by_subject(at_best, judges, base),
     ]
     for name, objectives in (("main", FIRST), ("variants", VARIANTS)):
         there = [o for o in objectives if any(group.objective == o for group in own)]
@@ -127,20 +130,23 @@ def _curves(own: Sequence[Group], found: Findings, objectives: Sequence[str]) ->
     base = found.bases["fresh"]
     shown = [group for group in own if group.objective in objectives]
 
-    def panel(title: str, of: Callable[[Group], Estimate], level: float | None = None) -> Panel:
-        return Panel(title, "training steps", _lines(shown, of, lambda g: float(g.step)), level=level)
+    def panel(
+        title: str, of: Callable[[Group], Estimate], level: float | None = None, most: float = math.inf
+    ) -> Panel:
+        lines = _lines(shown, of, lambda g: float(g.step))
+        return Panel(title, "training steps", lines, level=level, most=most)
 
-    by_judge = [
-        panel(f"AER by {name}", lambda g, name=name: g.error_rate(name), error_rate(base["verdicts"][name]))  # type: ignore[misc]
-        for name in found.judges
-    ]
+    def by(judge: str) -> Panel:
+        level = error_rate(base["verdicts"][judge])
+        return panel(f"AER by {judge}", lambda g: g.error_rate(judge), level, 1.0)
+
     rest = [
-        panel("good images broken", lambda g: g.broken(found.first, base)),
-        panel("drift outside the hand", lambda g: g.estimate("drift")),
+        panel("good images broken", lambda g: g.broken(found.first, base), most=1.0),
+        panel("drift outside the part", lambda g: g.estimate("drift")),
         panel("leak of the photographic look", lambda g: g.estimate("leak")),
         panel("Frechet distance", lambda g: g.estimate("frechet"), float(base["frechet"])),
     ]
-    return [*by_judge, *rest]
+    return [*map(by, found.judges), *rest]
 
 
 def _lines(
@@ -176,6 +182,24 @@ def _margin(out: Path, found: Findings) -> list[str]:
         "## Margins of asap, in spreads of the reference's own gap\n",
         tables.margins(own, list(found.judges), found.bases["fresh"], found.spreads),
     ]
+
+
+def _parts(out: Path, found: Findings) -> list[str]:
+    """What pairs of one part teach of the others."""
+    own, base = groups(found.rows, "parts"), found.bases["fresh"]
+    if not own:
+        return []
+    names, steps = {g.objective for g in own}, {g.step for g in own}
+    all_parts = [
+        g for g in groups(found.rows, "main")
+        if g.objective in names and g.step in steps and any(g.settings == o.settings for o in own)
+    ]  # fmt: skip
+    parts = ["## Pairs of one part alone\n"]
+    for part in ("", *dict.fromkeys(g.data.part for g in own)):
+        shown = [g for g in own if g.data.part == part] if part else all_parts
+        title = f"Errors of the {part} alone" if part else "Errors of all parts"
+        parts += [f"### {title}\n", tables.by_subject(shown, list(found.judges), base)]
+    return parts
 
 
 def read(

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asap.lab.numbers import Estimate, broken, error_rate, mean_interval
-from asap.lab.plan import Chosen, Data, Settings
+from asap.lab.numbers import Estimate, broken, error_rate, mean_interval, prompt_interval
+from asap.lab.plan import Chosen, Data
+from asap.lab.search import Settings
 from asap.store import to_json
 
 Row = Mapping[str, Any]
@@ -95,6 +96,13 @@ def best(rows: Iterable[Row], study: str) -> Chosen:
         {name: group.settings for name, (_, group) in lowest.items()},
         {name: group.step for name, (_, group) in lowest.items()},
     )
+
+
+def difference_over_prompts(one: Group, other: Group, judge: str) -> Estimate:
+    """The same mean with an interval over prompts: their differences, averaged over seeds, resampled."""
+    theirs = {row["seed"]: row["verdicts"][judge] for row in other.rows}
+    texts = [(row["verdicts"][judge], theirs[row["seed"]]) for row in one.rows if row["seed"] in theirs]
+    return prompt_interval(texts)
 
 
 def difference(one: Group, other: Group, judge: str) -> Estimate:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,27 +16,31 @@ from asap.lab.plan import Budget, Chosen, Trial
 
 RESULTS = "results.jsonl"
 ALPHAS = (0.0, 3.0, 10.0, 30.0)
-Study = Literal["all", "choice", "main", "pairs", "dose", "margin"]
+Study = Literal["all", "choice", "main", "pairs", "dose", "margin", "parts"]
 
 
 @dataclass(frozen=True)
 class Config(command.Settings):
-    """Compare all objectives on the embedded hands under equal conditions. The same command again continues.
+    """Compare all objectives on an embedded model under equal conditions. The same command again continues.
 
     Settings are chosen for each objective from equally many on prompts of their own (choice); the chosen ones
     are then trained with new seeds and judged on fresh prompts (main), with fewer pairs (pairs), with less of
-    the photographic look (dose), and asap with several margins (margin)."""
+    the photographic look (dose), asap with several margins (margin), and on people with pairs of one part
+    alone (parts)."""
 
     out: Path
     """Folder for everything; `laboratory.md` and `results.jsonl` are the result."""
     study: Study = "all"
     """One study alone; what it needs of the others is done as well."""
-    objectives: tuple[str, ...] = tuple(plan.SEARCH)
-    """What to compare."""
-    judges: tuple[str, ...] = ("network", "figures")
-    """Who judges; settings are chosen by the mean of their error rates."""
-    model: str = "mini-hand"
-    """The model to align: the embedded one, or a folder made by `asap pretrain`."""
+    world: Literal["hands", "people"] = "hands"
+    """Lone hands of 24 pixels, or whole people and close-ups of 64."""
+    objectives: tuple[str, ...] = ()
+    """What to compare; all that the world has settings for when left open."""
+    judges: tuple[str, ...] = ()
+    """Who judges; settings are chosen by the mean of their error rates. When left open, `network` and
+    `figures`, or on people `network-people` and `figures-people`."""
+    model: str = ""
+    """The model to align: a folder made by `asap pretrain`; the embedded one when left open."""
     seeds: int = 5
     """Training seeds."""
     steps: int = 300
@@ -57,7 +61,7 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings that cannot be, or a folder made with others.
     """
-    _check(config)
+    config = _checked(config)
     free = {"out", "study", "workers", "objectives", "seeds", "judges"}  # more of them only adds trials
     identity = {name: value for name, value in asdict(config).items() if name not in free}
     with store.exclusive(config.out):
@@ -66,23 +70,37 @@ def run(config: Config) -> Path:
     return config.out
 
 
-def _check(config: Config) -> None:
+def _checked(config: Config) -> Config:
+    """`config` with what it leaves open taken from its world."""
+    from asap.lab.worlds import WORLDS
+
     for name in ("seeds", "steps", "pairs", "prompts", "validation"):
         if getattr(config, name) < 1:
             raise UserError(f"--{name} {getattr(config, name)}: must be at least 1")
-    unknown = [name for name in config.objectives if name not in plan.SEARCH]
-    if unknown or not config.objectives:
-        raise UserError(f"--objectives {' '.join(unknown)}: there are {', '.join(plan.SEARCH)}")
-    if not config.judges:
-        raise UserError("--judges: give at least one")
+    world = WORLDS[config.world]
+    unknown = [name for name in config.objectives if name not in world.search]
+    if unknown:
+        raise UserError(
+            f"--objectives {' '.join(unknown)}: for {config.world} there are {', '.join(world.search)}"
+        )
+    return replace(
+        config,
+        objectives=config.objectives or tuple(world.search),
+        judges=config.judges or world.judges,
+        model=config.model or world.model,
+    )
 
 
 class Laboratory:
     """The studies in their order, each over the results of those before it."""
 
     def __init__(self, config: Config) -> None:
+        from asap.lab.worlds import WORLDS
+
         self.config = config
-        self.budget = Budget(config.objectives, config.seeds, config.steps, config.pairs)
+        self.world = WORLDS[config.world]
+        search = self.world.search
+        self.budget = Budget(config.objectives, config.seeds, config.steps, config.pairs, search)
 
     def work(self) -> None:
         """All trials of the studies asked for."""
@@ -114,6 +132,7 @@ class Laboratory:
             "pairs": partial(plan.sizes, self.budget, chosen),
             "dose": partial(self._doses, chosen),
             "margin": self._margins,
+            "parts": partial(plan.parts, self.budget, chosen, self.world.parts),
         }
 
     def _doses(self, chosen: Chosen) -> list[Trial]:
@@ -135,7 +154,7 @@ class Laboratory:
 
         config = self.config
         sizes = {"fresh": config.prompts, "validation": config.validation}
-        return Place(config.out, config.model, config.judges, sizes)
+        return Place(config.out, config.world, config.model, config.judges, sizes)
 
     def _rows(self) -> list[store.Row]:
         """All results; of several on one trial and stop the last holds, which has more judges."""

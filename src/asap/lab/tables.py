@@ -8,9 +8,9 @@ from typing import Any
 
 from asap.bench.calibration.record import Calibration
 from asap.bench.corrected import agreement, correct
-from asap.lab.numbers import Estimate, error_rate, scored
+from asap.lab.numbers import Estimate, error_rate, mean_interval, scored
 from asap.lab.plan import Chosen
-from asap.lab.results import Group, difference
+from asap.lab.results import Group, difference, difference_over_prompts
 
 Row = Mapping[str, Any]
 
@@ -121,14 +121,18 @@ def _differing(rows: Sequence[Row], judges: Sequence[str]) -> str:
     return f"{found.differing:.1%} ({found.kappa:.2f})"
 
 
+OVER = (difference, difference_over_prompts)
+
+
 def contrasts(pairs: Iterable[tuple[Group, Group]], judges: Sequence[str]) -> str:
-    """Differences in error rate between two objectives under the same training seeds, in points."""
-    header = ("", "steps", *(f"AER in points, {name}" for name in judges))
+    """Differences in error rate between two objectives under the same training seeds, in points: with their
+    intervals over seeds, and over prompts."""
+    header = ["", "steps", *(f"{name}, over {what}" for name in judges for what in ("seeds", "prompts"))]
     rows = [
         [
             f"{one.objective} - {other.objective}",
             str(one.step) if one.step == other.step else f"{one.step}, {other.step}",
-            *(points(difference(one, other, judge)) for judge in judges),
+            *(points(of(one, other, judge)) for judge in judges for of in OVER),
         ]
         for one, other in pairs
     ]
@@ -143,6 +147,28 @@ def kinds(found: Sequence[Group], judge: str, base: Row) -> str:
         counts = group.kinds(judge)
         rows.append([group.objective, str(group.step), *(f"{counts.get(name, 0):.1f}" for name in names)])
     return table(("objective", "steps", *names), rows)
+
+
+def by_subject(found: Sequence[Group], judges: Sequence[str], base: Row) -> str:
+    """Error rates by what a prompt shows, one column for each subject and judge."""
+    of = base["subjects"]
+    named = [(subject, judge) for subject in dict.fromkeys(of) for judge in judges]
+    header = ("objective", "steps", *(f"{s} ({of.count(s)}), {j}" for s, j in named))
+
+    def rates(rows: Sequence[Row]) -> list[str]:
+        return [
+            percent(mean_interval([error_rate(only(row["verdicts"][judge], of, subject)) for row in rows]))
+            for subject, judge in named
+        ]
+
+    lines = [["base", "0", *rates([base])]]
+    lines += [[group.objective, str(group.step), *rates(group.rows)] for group in found]
+    return table(header, lines)
+
+
+def only(verdicts: str, subjects: Sequence[str], subject: str) -> str:
+    """The verdicts on images of `subject`."""
+    return "".join(v for v, own in zip(verdicts, subjects, strict=True) if own == subject)
 
 
 def by_data(found: Sequence[Group], judges: Sequence[str], base: Row, name: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,9 @@ from asap.align import train
 from asap.bench import generate, judge, results
 from asap.bench.drift import mean_drift
 from asap.bench.samples import read_image
-from asap.figures.parts import part_mask
 from asap.lab import measures
 from asap.lab.plan import Data, Trial
+from asap.lab.worlds import WORLDS, World
 from asap.pairs import figures
 
 PROMPT_SEEDS = {"validation": 7, "fresh": 2027}
@@ -29,13 +30,18 @@ OUTCOMES = {"correct": "0", "error": "1", "unscored": "?"}
 
 @dataclass(frozen=True)
 class Place:
-    """Where the laboratory works, and with what: its folder, model, judges, and the number of prompts in each
-    set."""
+    """Where the laboratory works, and with what: its folder, the name of its world, model, judges, and the
+    number of prompts in each set."""
 
     out: Path
+    world_name: str
     model: str
     judges: tuple[str, ...]
     prompts: Mapping[str, int]
+
+    @property
+    def world(self) -> World:
+        return WORLDS[self.world_name]
 
     def prompt_file(self, name: str) -> Path:
         """The prompts of the set `name`."""
@@ -53,14 +59,25 @@ class Place:
 def prepare_prompts(place: Place, name: str) -> None:
     """Write a set of prompts, and draw and judge the untrained model's images of it, as far as is missing."""
     folder = place.prompt_file(name).parent
-    figures.run(figures.Config(folder, pairs=1, seed=PROMPT_SEEDS[name], prompts=place.prompts[name]))
+    count, kind = place.prompts[name], place.world.kind
+    figures.run(figures.Config(folder, pairs=1, seed=PROMPT_SEEDS[name], prompts=count, kind=kind))
     draw(place, name, place.base(name), None)
     judge_all(place, place.base(name))
 
 
 def prepare_pairs(place: Place, data: Data) -> Path:
     """Draw the dataset of `data` where it is missing; returns its folder."""
-    return figures.run(figures.Config(place.pairs(data), pairs=data.pairs, look=data.look, biased=True))
+    world, part = place.world, (data.part,) if data.part else ()
+    return figures.run(
+        figures.Config(
+            place.pairs(data),
+            pairs=data.pairs,
+            look=data.look,
+            biased=world.biased,
+            kind=world.kind,
+            parts=part,  # type: ignore[arg-type]
+        )
+    )
 
 
 def run(place: Place, trial: Trial) -> list[store.Row]:
@@ -135,19 +152,19 @@ def score(place: Place, prompts: str, folder: Path) -> store.Row:
     """The numbers of a folder of images against the base's on the same prompts and noise.
 
     For each judge its verdicts, image by image, as a text of 0 (correct), 1 (error) and ? (unscored), and how
-    often it named each error; further the drift outside the hand, the leak of the style, and the Frechet
+    often it named each error; further the drift outside the part, the leak of the style, and the Frechet
     distance.
     """
     base = place.base(prompts)
     first, own = (results.read(str(where / place.judges[0])) for where in (base, folder))
     before, after = (pictures(method) for method in (first, own))
-    drift = mean_drift(first, own, part_mask)
+    drift = mean_drift(first, own, place.world.part_mask)
     return {
         "verdicts": {name: verdicts(folder / name) for name in place.judges},
         "kinds": {name: results.error_kinds(results.read(str(folder / name))) for name in place.judges},
         "drift": drift.mean if drift else None,
-        "leak": measures.leak(before, after, [sample.facts for sample in own.samples.values()]),
-        "frechet": measures.frechet(after),
+        "leak": measures.leak(before, after, facts_of(own), place.world_name),
+        "frechet": measures.frechet(after, place.world_name),
     }
 
 
@@ -158,10 +175,15 @@ def verdicts(folder: Path) -> str:
 
 
 def pictures(method: results.Method) -> NDArray[np.uint8]:
-    """(N, 24, 24, 3), in the order of the images' metadata."""
+    """(N, S, S, 3), in the order of the images' metadata."""
     folder = method.images or Path()
     found = [read_image(folder / sample.file_name) for sample in method.samples.values()]
     return np.stack([image for image in found if image is not None])
+
+
+def facts_of(method: results.Method) -> list[Mapping[str, Any]]:
+    """The facts of each image's prompt, in the order of the images' metadata."""
+    return [sample.facts for sample in method.samples.values()]
 
 
 def _training(run: Path, stop: int) -> store.Row:
@@ -172,5 +194,8 @@ def _training(run: Path, stop: int) -> store.Row:
 
 
 def base_row(place: Place, prompts: str) -> store.Row:
-    """The row of the untrained model."""
-    return {"objective": "base", "prompts": prompts, "step": 0, **score(place, prompts, place.base(prompts))}
+    """The row of the untrained model, with what each of its images ought to show."""
+    folder, world = place.base(prompts), place.world
+    facts = facts_of(results.read(str(folder / place.judges[0])))
+    row = {"objective": "base", "prompts": prompts, "step": 0, **score(place, prompts, folder)}
+    return {**row, "subjects": [world.subject(fact) for fact in facts]}

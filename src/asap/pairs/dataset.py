@@ -29,6 +29,7 @@ PICTURES = ("chosen", "rejected", "mask")
 METRICS = ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside")
 SHARD_BYTES = 400 << 20
 GROUP_BYTES = 64 << 20
+CONTACT_SHEET = "contact_sheet.html"
 GROUP_ROWS = 100
 
 _TEXT, _PICTURE = pa.string(), pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -109,7 +110,7 @@ def write(folder: Path, rows: Iterable[Row], *, title: str, notes: Sequence[str]
         raise UserError(f"{folder}: no pairs to write")
     facts = list(read(staging, [name for name in _TYPES if name not in PICTURES]))
     write_atomic(staging / "README.md", card(facts, title, notes))
-    write_atomic(staging / "contact_sheet.html", contact_sheet(read(staging), len(facts), title))
+    write_atomic(staging / CONTACT_SHEET, contact_sheet(read(staging), len(facts), title))
     staging.rename(folder / ".ready")
     recover(folder)
 
@@ -125,6 +126,12 @@ def recover(folder: Path) -> None:
     for path in sorted(ready.iterdir()):
         path.replace(folder / path.name)
     ready.rmdir()
+
+
+def whole(folder: Path) -> bool:
+    """Whether `write` has finished in `folder`: the contact sheet comes to its place after all else."""
+    recover(folder)
+    return (folder / CONTACT_SHEET).exists()
 
 
 def read(folder: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from asap import command, progress, store
 from asap.errors import UserError
@@ -16,6 +16,7 @@ from asap.pairs import dataset, hand_figures, mini_people, people_figures
 from asap.records import Pair
 
 PROMPTS = "prompts.jsonl"
+Part = Literal["hand", "face", "body"]
 LARGEST = 1024
 SIZES = {
     "hands": (hand_figures.SMALLEST_SIZE, hand_figures.SIZE),
@@ -44,6 +45,8 @@ class Config:
     people also texture, fainter outlines and a background out of focus."""
     biased: bool = False
     """Keep to two skins and two backgrounds, and people to few poses, as a collection of photos might."""
+    parts: tuple[Part, ...] = ()
+    """Of people: keep to errors of these parts (hand, face, body); all of them when left open."""
     prompts: int = 0
     """Also write that many fresh prompts, unrelated to the pairs, to `prompts.jsonl` in the folder."""
     kind: Literal["hands", "people", "mini-people"] = "hands"
@@ -60,19 +63,25 @@ def run(config: Config) -> Path:
     config = _checked(config)
     with store.exclusive(config.out):
         store.open_run(config.out, "figures", {k: v for k, v in asdict(config).items() if k != "out"})
-        _write(config)
+        _write_prompts(config)
+        if not dataset.whole(config.out):
+            _write_pairs(config)
     return config.out
 
 
-def _write(config: Config) -> None:
+def _write_prompts(config: Config) -> None:
     if config.prompts:
         fresh = PROMPT_MAKERS[config.kind](config.prompts, config.seed)
         lines = "".join(store.to_json(prompt) + "\n" for prompt in fresh)
         store.write_atomic(config.out / PROMPTS, lines)
+
+
+def _write_pairs(config: Config) -> None:
     bar = progress.bar(draw(config), total=config.pairs, unit="pair", desc="figures")
     look = f"{config.look:g} of the photographic look" if config.look else "the figures' own look"
     what = f"{config.kind} of {_pixels(config)} pixels in {look}"
-    notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}."]
+    parts = f", with errors of {' and '.join(config.parts)} alone" if config.parts else ""
+    notes = [f"Drawn by `asap figures` from seed {config.seed}: {what}{parts}."]
     dataset.write(config.out, map(dataset.encode, bar), title="HAP figures", notes=notes)
 
 
@@ -86,6 +95,8 @@ def _checked(config: Config) -> Config:
         raise UserError(f"--size {size}: must lie between {smallest} and {LARGEST} for {config.kind}")
     if not 0 <= config.look <= 1:
         raise UserError(f"--look {config.look}: must lie between 0 and 1")
+    if config.kind == "hands" and config.parts:
+        raise UserError("--parts: drawn hands have no others than of hands; leave it out")
     if config.kind == "mini-people" and config.biased:
         raise UserError("--biased: the world of mini-people is few kinds already; leave it out")
     return replace(config, size=size)
@@ -98,11 +109,14 @@ def _pixels(config: Config) -> int:
 def draw(config: Config) -> Iterator[Pair]:
     """The pairs, in order; number i depends on the seed and i alone."""
     seed, size, look, biased = config.seed, _pixels(config), config.look, config.biased
-    numbers = range(config.pairs)
+    numbers, parts = range(config.pairs), config.parts or get_args(Part)
     if config.kind == "people":
-        return (people_figures.pair(seed, number, size, look=look, biased=biased) for number in numbers)
+        return (
+            people_figures.pair(seed, number, size, look=look, biased=biased, parts=parts)
+            for number in numbers
+        )
     if config.kind == "mini-people":
-        return (mini_people.pair(seed, number, size, look=look) for number in numbers)
+        return (mini_people.pair(seed, number, size, look=look, parts=parts) for number in numbers)
     return hand_figures.pairs(seed, config.pairs, size, look=look, biased=biased)
 
 

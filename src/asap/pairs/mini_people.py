@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from asap import store
@@ -33,22 +33,30 @@ ERRORS = {
 """Framing -> the errors that read in it."""
 
 
-def pair(seed: int, number: int, size: int, *, look: float = 0.0) -> Pair:
+def pair(
+    seed: int, number: int, size: int, *, look: float = 0.0, parts: Sequence[str] = people_figures.PARTS
+) -> Pair:
     """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local.
 
-    `look` in [0, 1] is the dose of the photographic look.
+    `look` in [0, 1] is the dose of the photographic look; errors are of `parts` alone.
     """
-    made = (people_figures.rendered(draft, size, BOUNDS, look=look) for draft in drafts(seed, number))
+    own = drafts(seed, number, parts)
+    made = (people_figures.rendered(draft, size, BOUNDS, look=look) for draft in own)
     return next(pair for pair in made if pair is not None)
 
 
-def drafts(seed: int, number: int) -> Iterator[Draft]:
+def drafts(seed: int, number: int, parts: Sequence[str] = people_figures.PARTS) -> Iterator[Draft]:
     """Scenes of the pose whose turn it is, each with an error of its framing; they do not end."""
-    pose = list(world.FRAMINGS)[number % len(world.FRAMINGS)]
+    errors = {
+        framing: [name for name in names if SKELETON_ERRORS[name].part in parts]
+        for framing, names in ERRORS.items()
+    }
+    poses = [pose for pose, framing in world.FRAMINGS.items() if errors[framing]]
+    pose = poses[number % len(poses)]
     for attempt in count():
         own = store.seed_of(seed, "small world", number, attempt)
         rng, scene = random.Random(own), world.scene(own, pose)
-        error = rng.choice(ERRORS[world.FRAMINGS[pose]])
+        error = rng.choice(errors[world.FRAMINGS[pose]])
         correct = scenes.figure(scene)
         try:
             faulty = with_error(correct, error, rng)

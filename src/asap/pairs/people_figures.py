@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads a
 LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
 SCENES = 12  # drawn for an error before the next error takes its place
 STRICT = gates.Gates()
+PARTS = ("hand", "face", "body")
 PORTRAITS = sorted(name for name, entry in POSES.items() if "portrait" in entry.framings)
 CLOSE_UPS = sorted(scenes.CLOSE_UPS)
 AMBIGUOUS = {
@@ -47,19 +48,30 @@ class Draft(NamedTuple):
     faulty: Figure
 
 
-def pair(seed: int, number: int, size: int, *, look: float = 0.0, biased: bool = False) -> Pair:
+def pair(
+    seed: int,
+    number: int,
+    size: int,
+    *,
+    look: float = 0.0,
+    biased: bool = False,
+    parts: Sequence[str] = PARTS,
+) -> Pair:
     """Pair `number` of those of `seed`: the first of its drafts whose error is seen, and is local.
 
-    `look` in [0, 1] is the dose of the photographic look; `biased` keeps to few skins, backgrounds and poses.
+    `look` in [0, 1] is the dose of the photographic look; `biased` keeps to few skins, backgrounds and poses;
+    errors are of `parts` alone.
     """
-    tries = (rendered(draft, size, look=look) for draft in drafts(seed, number, biased=biased))
+    own = drafts(seed, number, biased=biased, parts=parts)
+    tries = (rendered(draft, size, look=look) for draft in own)
     return next(made for made in tries if made is not None)
 
 
-def drafts(seed: int, number: int, *, biased: bool = False) -> Iterator[Draft]:
+def drafts(seed: int, number: int, *, biased: bool = False, parts: Sequence[str] = PARTS) -> Iterator[Draft]:
     """Scenes that allow the error whose turn it is, then the errors after it; they do not end."""
-    turn = number % len(PEOPLE_ERRORS)
-    order = PEOPLE_ERRORS[turn:] + PEOPLE_ERRORS[:turn]
+    errors = [name for name in PEOPLE_ERRORS if SKELETON_ERRORS[name].part in parts]
+    turn = number % len(errors)
+    order = errors[turn:] + errors[:turn]
     for attempt in count():
         error = order[attempt // SCENES % len(order)]
         own = store.seed_of(seed, "person", number, attempt)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from asap.bench.judges.figures import THRESHOLD, Figures, examine
+from asap.bench.judges.hands.figures import THRESHOLD, Figures, examine
 from asap.bench.judges.judge import NO_IMAGE
 from asap.errors import UserError
 from asap.figures import hands, scenes

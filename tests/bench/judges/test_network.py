@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from asap.bench import judge
-from asap.bench.judges import lessons, network
-from asap.bench.judges.faults import FAULTS, KINDS
+from asap.bench.judges.hands import lessons, network
+from asap.bench.judges.hands.faults import FAULTS, KINDS
+from asap.bench.judges.hands.network import Network, examine, threshold
 from asap.bench.judges.judge import NO_IMAGE
-from asap.bench.judges.network import Network, examine, threshold
 from asap.errors import UserError
 from asap.figures import hands, scenes
 from asap.figures.hands import GESTURES

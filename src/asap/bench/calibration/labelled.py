@@ -1,8 +1,8 @@
-"""The labelled set: hands that the embedded models drew, labelled correct or wrong by eye.
+"""The labelled sets: hands and people that the embedded models drew, labelled correct or wrong by eye.
 
-`hands.png` holds them as tiles of 24 x 24, row by row; `hands.jsonl` one row for each: id, text, gesture,
-model, label_a and label_b (of two labellers), label (the one that counts). A label is "correct", "error" or
-"unsure".
+`hands.png` holds tiles of 24 x 24, row by row; `hands.jsonl` one row for each: id, text, model, label_a and
+label_b (of two labellers), label (the one that counts). A label is "correct", "error" or "unsure". The same
+of `people`, in tiles of 64 x 64.
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ from PIL import Image as Pillow
 
 from asap.bench.corrected import Agreement, agreement
 from asap.errors import UserError
+from asap.records import Sample
 from asap.store import Row, content_id, file_id, read_rows
 
 FOLDER = Path(__file__).parent
-SIZE = 24
+SIZES = {"hands": 24, "people": 64}
+"""Name of each set, and the pixels a side of its pictures."""
 LABELS = ("correct", "error", "unsure")
-KEYS = ("id", "text", "gesture", "model", "label_a", "label_b", "label")
+KEYS = ("id", "text", "model", "label_a", "label_b", "label")
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """N labelled hands: `pictures` (N, 24, 24, 3), the `rows` of `hands.jsonl`, an `id` of both files."""
+    """N labelled pictures: the set's `name`, `pictures` (N, S, S, 3), the `rows` of its file, an `id` of both
+    files."""
 
+    name: str
     pictures: NDArray[np.uint8]
     rows: Sequence[Row]
     id: str
@@ -37,15 +41,19 @@ class Labelled:
         return len(self.rows)
 
     @property
-    def gestures(self) -> list[str]:
-        return [row["gesture"] for row in self.rows]
+    def samples(self) -> list[Sample]:
+        """Each as a sample that a judge takes."""
+        return [
+            Sample(id=row["id"], file_name=row["id"], text=row["text"], prompt_id="", category="", seed=0)
+            for row in self.rows
+        ]
 
     def sure(self, key: str = "label") -> NDArray[np.bool_]:
-        """Of each hand, whether its label under `key` is not "unsure"; (N,)."""
+        """Of each picture, whether its label under `key` is not "unsure"; (N,)."""
         return np.array([row[key] != "unsure" for row in self.rows], dtype=bool)
 
     def wrong(self, key: str = "label") -> NDArray[np.bool_]:
-        """Of each hand, whether its label under `key` is "error"; (N,)."""
+        """Of each picture, whether its label under `key` is "error"; (N,)."""
         return np.array([row[key] == "error" for row in self.rows], dtype=bool)
 
     def labellers(self) -> Agreement:
@@ -54,28 +62,30 @@ class Labelled:
         return agreement(self.wrong("label_a")[sure].tolist(), self.wrong("label_b")[sure].tolist())
 
 
-def there(folder: Path = FOLDER) -> bool:
-    """Whether there is a labelled set."""
-    return (folder / "hands.png").is_file() and (folder / "hands.jsonl").is_file()
+def there(name: str = "hands", folder: Path = FOLDER) -> bool:
+    """Whether there is that labelled set."""
+    return (folder / f"{name}.png").is_file() and (folder / f"{name}.jsonl").is_file()
 
 
-def read(folder: Path = FOLDER) -> Labelled:
-    """The labelled set in `folder`.
+def read(name: str = "hands", folder: Path = FOLDER) -> Labelled:
+    """The labelled set `name` in `folder`.
 
     Raises:
-        UserError: no set, a row that is none, or fewer tiles than rows.
+        UserError: no such set, a row that is none, or fewer tiles than rows.
     """
-    if not there(folder):
-        raise UserError(f"{folder}: no hands.png and hands.jsonl there; give the folder of a labelled set")
-    rows = list(read_rows(folder / "hands.jsonl"))
+    mosaic, table = folder / f"{name}.png", folder / f"{name}.jsonl"
+    if not there(name, folder):
+        raise UserError(
+            f"{folder}: no {mosaic.name} and {table.name} there; give the folder of a labelled set"
+        )
+    rows = list(read_rows(table))
     for number, row in enumerate(rows, 1):
-        _check(row, f"{folder / 'hands.jsonl'} line {number}")
-    with Pillow.open(folder / "hands.png") as file:
-        cut = tiles(np.asarray(file.convert("RGB")))
+        _check(row, f"{table} line {number}")
+    with Pillow.open(mosaic) as file:
+        cut = tiles(np.asarray(file.convert("RGB")), SIZES[name])
     if len(cut) < len(rows):
-        raise UserError(f"{folder / 'hands.png'} has {len(cut)} tiles for {len(rows)} rows; make it anew")
-    identity = content_id(file_id(folder / "hands.png"), file_id(folder / "hands.jsonl"))
-    return Labelled(cut[: len(rows)], rows, identity)
+        raise UserError(f"{mosaic} has {len(cut)} tiles for {len(rows)} rows; make it anew")
+    return Labelled(name, cut[: len(rows)], rows, content_id(file_id(mosaic), file_id(table)))
 
 
 def _check(row: Row, where: str) -> None:
@@ -87,8 +97,8 @@ def _check(row: Row, where: str) -> None:
         raise UserError(f"{where}: no label {odd[0]!r}; write one of {', '.join(LABELS)}")
 
 
-def tiles(mosaic: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The tiles (R * C, 24, 24, 3) of a mosaic (24 R, 24 C, 3), row by row; no rest at its edges."""
-    rows, columns = mosaic.shape[0] // SIZE, mosaic.shape[1] // SIZE
-    whole = mosaic[: rows * SIZE, : columns * SIZE].reshape(rows, SIZE, columns, SIZE, 3)
-    return np.ascontiguousarray(whole.transpose(0, 2, 1, 3, 4).reshape(-1, SIZE, SIZE, 3))
+def tiles(mosaic: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """The tiles (R * C, S, S, 3) of a mosaic (S R, S C, 3), row by row; no rest at its edges."""
+    rows, columns = mosaic.shape[0] // size, mosaic.shape[1] // size
+    whole = mosaic[: rows * size, : columns * size].reshape(rows, size, columns, size, 3)
+    return np.ascontiguousarray(whole.transpose(0, 2, 1, 3, 4).reshape(-1, size, size, 3))

@@ -1,34 +1,54 @@
-"""The judges of drawn hands on the labelled set: the counts that `hands.json` keeps."""
+"""The judges of drawn figures on the labelled sets: the counts that the records keep."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from asap.bench.calibration.labelled import Labelled
 from asap.bench.corrected import Agreement, Tally, agreement, alike_p, tally
-from asap.bench.judges import figures, network
+from asap.bench.judge import JUDGES
+from asap.bench.judges.judge import Judge
+from asap.lookup import choose
 from asap.store import Row
+
+JUDGED_BY = {"hands": ("figures", "network"), "people": ("figures-people", "network-people")}
+"""The judges of each set: one that fits renders, one that has learned."""
+
+
+def judges(name: str) -> list[Judge]:
+    """The judges of the set `name`."""
+    return [choose(JUDGES, judge, "judge")() for judge in JUDGED_BY[name]]
+
+
+def opinions(judge: Judge, labelled: Labelled) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Of each labelled picture, whether `judge` calls it wrong, and its score; both (N,)."""
+    with TemporaryDirectory() as folder:
+        for row, picture in zip(labelled.rows, labelled.pictures, strict=True):
+            Pillow.fromarray(picture).save(Path(folder) / row["id"], "PNG")
+        found = {j.sample_id: j for j in judge.judge(Path(folder), labelled.samples)}
+    own = [found[row["id"]] for row in labelled.rows]
+    return np.array([j.verdict == "error" for j in own]), np.array([j.score or 0.0 for j in own])
 
 
 def verdicts(labelled: Labelled) -> dict[str, NDArray[np.bool_]]:
-    """Judge -> of each labelled hand, whether the judge calls it wrong."""
-    pictures, gestures = labelled.pictures, labelled.gestures
-    fits, opinions = figures.examine(pictures, gestures), network.examine(pictures, gestures)
-    return {
-        figures.Figures.name: np.array([f.score > figures.THRESHOLD for f in fits]),
-        network.Network.name: np.array([o.probability > network.threshold() for o in opinions]),
-    }
+    """Judge -> of each labelled picture, whether the judge calls it wrong."""
+    return {judge.name: opinions(judge, labelled)[0] for judge in judges(labelled.name)}
 
 
 def measure(labelled: Labelled) -> Row:
-    """The record of both judges on the labelled set; hands that are "unsure" are counted, and left out."""
+    """The record of both judges on the labelled set; what is "unsure" is counted, and left out."""
     found, sure, wrong = verdicts(labelled), labelled.sure(), labelled.wrong()
-    settings = {judge.name: judge.settings for judge in (figures.Figures(), network.Network())}
+    settings = {judge.name: judge.settings for judge in judges(labelled.name)}
     first, second = found.values()
     return {
         "set": labelled.id,
-        "hands": len(labelled),
+        "subject": labelled.name,
+        "count": len(labelled),
         "errors": int(wrong.sum()),
         "correct": int((sure & ~wrong).sum()),
         "unsure": int((~sure).sum()),

@@ -1,4 +1,4 @@
-"""What is known of judges' errors: counts on the labelled set, kept in `hands.json` for the report."""
+"""What is known of judges' errors: counts on the labelled sets, kept in `hands.json` and `people.json`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from asap.bench.corrected import Tally
 from asap.store import Row, content_id
 
 FOLDER = Path(__file__).parent
-RECORD = "hands.json"
+RECORDS = ("hands.json", "people.json")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A judge's errors on the labelled set.
+    """A judge's errors on a labelled set.
 
     Attributes:
-        tally: on all hands.
-        by_model: on the hands of each model.
+        subject: what the set shows, "hands" or "people".
+        tally: on all pictures.
+        by_model: on the pictures of each model.
         alike_on_faulty_p, alike_on_correct_p: p-values of it calling equal shares of all models' faulty
-            hands wrong, and of their correct ones.
+            pictures wrong, and of their correct ones.
     """
+
+    subject: str
 
     tally: Tally
     by_model: Mapping[str, Tally]
@@ -39,21 +42,25 @@ class Calibration:
 
 def calibration_of(judge: object, settings: object) -> Calibration | None:
     """What is recorded of the judge of that name and those settings; None where nothing is."""
-    path, wanted = FOLDER / RECORD, content_id(judge, settings)
-    found = _parsed(path.read_text(encoding="utf-8")) if path.is_file() else ()
-    return next((made for key, made in found if key == wanted), None)
+    wanted, paths = content_id(judge, settings), [FOLDER / name for name in RECORDS]
+    texts = [path.read_text(encoding="utf-8") for path in paths if path.is_file()]
+    return next((made for text in texts for key, made in _parsed(text) if key == wanted), None)
 
 
 @cache
 def _parsed(text: str) -> tuple[tuple[str, Calibration], ...]:
-    return tuple(_rows(json.loads(text)["judges"]))
+    read = json.loads(text)
+    return tuple(_rows(read["subject"], read["judges"]))
 
 
-def _rows(judges: Sequence[Row]) -> Iterator[tuple[str, Calibration]]:
+def _rows(subject: str, judges: Sequence[Row]) -> Iterator[tuple[str, Calibration]]:
     for row in judges:
         by_model = {name: read_tally(counts) for name, counts in row["by_model"].items()}
         alike = float(row["alike_on_faulty_p"]), float(row["alike_on_correct_p"])
-        yield content_id(row["name"], row["settings"]), Calibration(read_tally(row), by_model, *alike)
+        yield (
+            content_id(row["name"], row["settings"]),
+            Calibration(subject, read_tally(row), by_model, *alike),
+        )
 
 
 def read_tally(row: Row) -> Tally:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
-from asap.bench.judges.faults import KINDS
-from asap.bench.judges.hand_pictures import SIZE, gesture_of
+from asap.bench.judges.hands.faults import KINDS
+from asap.bench.judges.hands.pictures import SIZE, gesture_of
 from asap.errors import UserError
 from asap.figures.hands import GESTURES
 from asap.records import Judgement, Sample
@@ -82,7 +82,7 @@ def load() -> Any:
     """The network with its weights, ready to judge."""
     from safetensors.torch import load_file
 
-    from asap.bench.judges.network_model import Model
+    from asap.bench.judges.hands.network_model import Model
 
     _check_there()
     model = Model()

@@ -18,8 +18,9 @@ def scene_of(sample: Sample) -> MiniScene:
     """
     scene = world.scene_of(sample.facts) or world.read_caption(sample.text)
     if scene is None:
+        judges = "figures or network" if "gesture" in sample.facts else "vlm"
         raise UserError(
             f"{sample.file_name}: no scene of mini-people in its facts or caption ({sample.text!r}); judge "
-            "such images with --judge vlm"
+            f"such images with --judge {judges}"
         )
     return scene

@@ -6,6 +6,7 @@ import re
 
 from asap.errors import UserError
 from asap.figures.hands import GESTURES
+from asap.figures.people import world
 from asap.records import Sample
 
 SIZE = 24
@@ -22,8 +23,10 @@ def gesture_of(sample: Sample) -> str:
     if gesture is None and (named := CAPTION.match(sample.text)):
         gesture = named[1].lower()
     if not isinstance(gesture, str) or gesture not in GESTURES:
+        people = world.scene_of(sample.facts) or world.read_caption(sample.text)
+        judges = "figures-people or network-people" if people else "vlm"
         raise UserError(
             f"{sample.file_name}: no figure's gesture in its facts or caption ({sample.text!r}); judge "
-            "such images with --judge vlm"
+            f"such images with --judge {judges}"
         )
     return gesture

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
-from asap.bench.judges.hand_pictures import SIZE, gesture_of
+from asap.bench.judges.hands.pictures import SIZE, gesture_of
 from asap.figures import hands, scenes
 from asap.figures.hands import Array, Hands
 from asap.figures.parts import soft_cover, stretch

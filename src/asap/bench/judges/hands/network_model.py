@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from asap.bench.judges.faults import KINDS
+from asap.bench.judges.hands.faults import KINDS
 from asap.figures.hands import GESTURES
 
 WIDTHS = (16, 48, 96)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.bench.judges.faults import FAULTS, KINDS, SIZE, Draft, nearly, shape
+from asap.bench.judges.hands.faults import FAULTS, KINDS, SIZE, Draft, nearly, shape
 from asap.figures import scenes
 from asap.figures.hands import GESTURES, SLOTS, WIDTHS, Array, Hands
 from asap.figures.photographic import photographic

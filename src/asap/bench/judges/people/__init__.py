@@ -1,0 +1,1 @@
+"""The judges of drawn people: one by synthesis, one that has learned."""
