@@ -10,7 +10,7 @@ their own, none of which draws pairs, prompts or the other judge's library. No p
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from asap import progress, store
+from asap.bench.judges import learned
 from asap.bench.judges.hands import lessons, network
 from asap.bench.judges.hands.faults import FAULTS, SIZE
 from asap.bench.judges.hands.network_model import Model
@@ -32,6 +33,7 @@ from asap.figures.hands import GESTURES
 from asap.store import seed_of
 
 DOSES = (0.0, 0.5, 1.0)
+EVERY = 300  # steps from one word on the loss to the next
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def train(config: Config) -> None:
     settings = {
         name: getattr(config, name) for name in ("seed", "lessons", "epochs", "batch", "learning_rate")
     }
-    record = {network.THRESHOLD: str(threshold), "settings": store.to_json(settings), "held out": rates}
+    record = {learned.THRESHOLD: str(threshold), "settings": store.to_json(settings), "held out": rates}
     state = {
         name: value.contiguous(memory_format=torch.contiguous_format)
         for name, value in model.state_dict().items()
@@ -98,22 +100,38 @@ def learn(model: Model, known: lessons.Lessons, config: Config) -> None:
     """Fit `model` to the lessons."""
     pictures, gestures = torch.from_numpy(known.pictures), torch.from_numpy(known.gestures)
     kinds = torch.from_numpy(known.kinds)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.02)
-    steps = config.epochs * (len(known) // config.batch)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps, pct_start=0.1)
-    bar = progress.bar(batches(len(known), config), total=steps, desc="network", unit="step")
-    total = 0.0
-    for step, rows in enumerate(bar):
+
+    def loss_at(step: int, rows: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             wrong, kind = model(shifted(pictures[rows], step), gestures[rows])
-        loss = loss_of(wrong.float(), kind.float(), kinds[rows])
+        return loss_of(wrong.float(), kind.float(), kinds[rows])
+
+    steps = config.epochs * (len(known) // config.batch)
+    fit(model, batches(len(known), config), steps, loss_at, learning_rate=config.learning_rate, decay=0.02)
+
+
+def fit(
+    model: nn.Module,
+    rows: Iterable[Tensor],
+    steps: int,
+    loss_at: Callable[[int, Tensor], Tensor],
+    *,
+    learning_rate: float,
+    decay: float,
+) -> None:
+    """`steps` steps of AdamW down the loss at each step's `rows`, the step size along one cycle."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, steps, pct_start=0.1)
+    total = 0.0
+    for step, chosen in enumerate(progress.bar(rows, total=steps, desc="training", unit="step")):
+        loss = loss_at(step, chosen)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()
         schedule.step()
         total += loss.item()
-        if (step + 1) % 300 == 0:
-            print(f"step {step + 1} of {steps}: loss {total / 300:.4f}", flush=True)
+        if (step + 1) % EVERY == 0:
+            print(f"step {step + 1} of {steps}: loss {total / EVERY:.4f}", flush=True)
             total = 0.0
     model.eval()
 
@@ -129,7 +147,7 @@ def batches(count: int, config: Config) -> Iterator[Tensor]:
 def shifted(pictures: Tensor, step: int) -> Tensor:
     """A batch (N, 24, 24, 3) as input, all moved by up to one pixel, its borders repeated."""
     dx, dy = (seed_of("network shift", step, axis) % 3 for axis in "xy")
-    padded = nn.functional.pad(network.as_input(pictures.numpy()), (1, 1, 1, 1), mode="replicate")
+    padded = nn.functional.pad(learned.as_input(pictures.numpy()), (1, 1, 1, 1), mode="replicate")
     moved = padded[:, :, dy : dy + SIZE, dx : dx + SIZE]
     return moved.contiguous(memory_format=torch.channels_last)
 
@@ -146,7 +164,7 @@ def chances_of(model: Model, held_out: lessons.Lessons) -> NDArray[np.float64]:
     """The probability of an error in each picture."""
     gestures = torch.from_numpy(held_out.gestures)
     logits = [
-        model(network.as_input(held_out.pictures[i : i + 500]), gestures[i : i + 500])[0]
+        model(learned.as_input(held_out.pictures[i : i + 500]), gestures[i : i + 500])[0]
         for i in range(0, len(held_out), 500)
     ]
     return torch.cat(logits).sigmoid().double().numpy()

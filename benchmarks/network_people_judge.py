@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from asap import progress, store
-from asap.bench.judges.hands import network
+from asap import store
+from asap.bench.judges import learned
 from asap.bench.judges.people import lessons as people_lessons
 from asap.bench.judges.people import library as people_library
 from asap.bench.judges.people import network as network_people
@@ -34,7 +34,7 @@ from asap.bench.judges.people.network_model import Model
 from asap.bench.judges.people.pictures import SIZE
 from asap.figures.people import world
 from asap.store import seed_of
-from network_judge import batches, best_threshold, share
+from network_judge import batches, best_threshold, fit, share
 
 MARGIN = 2  # pixels by which a picture shown again is moved at most
 
@@ -102,7 +102,7 @@ def train(config: Config) -> None:
     print(f"threshold {threshold}: {rates}; {time.process_time() - started:.0f} CPU s in all", flush=True)
     names = ("seed", "scenes", "lessons", "epochs", "batch", "learning_rate")
     settings = store.to_json({name: getattr(config, name) for name in names})
-    record = {network.THRESHOLD: str(threshold), "settings": settings, "held out": rates}
+    record = {learned.THRESHOLD: str(threshold), "settings": settings, "held out": rates}
     store.write_atomic(config.out, save(stored(model), metadata=record))
 
 
@@ -120,25 +120,15 @@ def learn(model: Model, known: Lessons, config: Config) -> None:
     """Fit `model` to the lessons."""
     told, kinds = torch.from_numpy(known.told), torch.from_numpy(known.kinds)
     tiles = torch.from_numpy(np.concatenate([known.tiles[:, None], known.parts], axis=1))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=0.03)
-    steps = config.epochs * (len(known) // 2 // (config.batch // 2))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps, pct_start=0.1)
-    bar = progress.bar(in_pairs(len(known), config), total=steps, desc="network-people", unit="step")
-    total = 0.0
-    for step, rows in enumerate(bar):
+
+    def loss_at(step: int, rows: Tensor) -> Tensor:
         pictures, where = shown(known.pictures[rows.numpy()], tiles[rows], step)
         with torch.autocast("cpu", torch.bfloat16):
             guess = model(pictures, told[rows])
-        loss = loss_of([part.float() for part in guess], kinds[rows], where)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        schedule.step()
-        total += loss.item()
-        if (step + 1) % 200 == 0:
-            print(f"step {step + 1} of {steps}: loss {total / 200:.4f}", flush=True)
-            total = 0.0
-    model.eval()
+        return loss_of([part.float() for part in guess], kinds[rows], where)
+
+    steps = config.epochs * (len(known) // 2 // (config.batch // 2))
+    fit(model, in_pairs(len(known), config), steps, loss_at, learning_rate=config.learning_rate, decay=0.03)
 
 
 def in_pairs(count: int, config: Config) -> Iterator[Tensor]:
@@ -152,7 +142,7 @@ def shown(pictures: NDArray[np.uint8], tiles: Tensor, step: int) -> tuple[Tensor
     repeated, each picture in a light of its own."""
     dx, dy = (seed_of("network people shift", step, axis) % (2 * MARGIN + 1) for axis in "xy")
     sides = (MARGIN, MARGIN, MARGIN, MARGIN)
-    padded = nn.functional.pad(network.as_input(pictures), sides, mode="replicate")
+    padded = nn.functional.pad(learned.as_input(pictures), sides, mode="replicate")
     moved = padded[:, :, dy : dy + SIZE, dx : dx + SIZE]
     if seed_of("network people mirror", step) % 2:
         moved, tiles = moved.flip(3), tiles.flip(3)
@@ -178,7 +168,7 @@ def chances_of(model: Model, held_out: Lessons) -> NDArray[np.float64]:
     """The probability of an error in each picture."""
     told = torch.from_numpy(held_out.told)
     logits = [
-        model(network.as_input(held_out.pictures[i : i + 250]), told[i : i + 250])[0]
+        model(learned.as_input(held_out.pictures[i : i + 250]), told[i : i + 250])[0]
         for i in range(0, len(held_out), 250)
     ]
     return torch.cat(logits).sigmoid().double().numpy()

@@ -14,15 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.bench.judges.drawn import Drawn, verdict
-from asap.bench.judges.hands.network import THRESHOLD, Opinion, as_input
+from asap.bench.judges.learned import Opinion, as_input, opinions, threshold_of, with_weights
 from asap.bench.judges.people.library import KINDS, told
 from asap.bench.judges.people.pictures import SIZE, scene_of
-from asap.errors import UserError
 from asap.figures.people.world import MiniScene
 from asap.records import Judgement, Sample
 from asap.store import file_id
 
 WEIGHTS = Path(__file__).parent / "network.safetensors"
+MAKER = "benchmarks/network_people_judge.py"
 
 
 class NetworkPeople:
@@ -58,35 +58,18 @@ def examine(pictures: NDArray[np.uint8], scenes: Sequence[MiniScene]) -> list[Op
     numbers = torch.tensor([told(scene) for scene in scenes])
     with torch.no_grad():
         wrong, kinds, _ = load()(as_input(pictures), numbers)
-    chances, best = wrong.sigmoid().tolist(), kinds.argmax(dim=1).tolist()
-    return [Opinion(chance, KINDS[kind]) for chance, kind in zip(chances, best, strict=True)]
+    return opinions(wrong, kinds, KINDS)
 
 
 @cache
 def load() -> Any:
     """The network with its weights, ready to judge."""
-    from safetensors.torch import load_file
-
     from asap.bench.judges.people.network_model import Model
 
-    _check_there()
-    model = Model()
-    model.load_state_dict(load_file(WEIGHTS))
-    return model.eval()
+    return with_weights(Model(), WEIGHTS, MAKER)
 
 
 @cache
 def threshold() -> float:
     """The probability above which the judge calls a picture wrong; chosen with the weights."""
-    from safetensors import safe_open
-
-    _check_there()
-    with safe_open(WEIGHTS, framework="numpy") as file:
-        return float(file.metadata()[THRESHOLD])
-
-
-def _check_there() -> None:
-    if not WEIGHTS.is_file():
-        raise UserError(
-            f"{WEIGHTS} is missing; install asap again, or run benchmarks/network_people_judge.py"
-        )
+    return threshold_of(WEIGHTS, MAKER)
