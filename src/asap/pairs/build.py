@@ -11,7 +11,7 @@ import functools
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +22,10 @@ from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import ledger, summary
 from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.engines.settings import Engines, processes, resolved
 from asap.pairs.gates import Gates
 from asap.pairs.photos import Skipped, find_photos
-from asap.pairs.worker import Rules, process
+from asap.pairs.worker import Rules, entries, process
 from asap.pool import in_processes
 from asap.records import Photo
 from asap.store import exclusive, file_id, open_run
@@ -67,7 +68,9 @@ class Config:
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
-    """Processes; 0 takes all cores."""
+    """Processes; 0 takes all cores, or with a generator one process for each GPU."""
+    engines: Annotated[Engines, tyro.conf.arg(name="")] = field(default_factory=Engines)
+    """Generators that repaint parts of photos; none where no model is given."""
 
 
 def run(config: Config) -> Path:
@@ -83,6 +86,9 @@ def run(config: Config) -> Path:
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
         identity = {**rules._asdict(), "gates": rules.gates._asdict(), "lpips": weights}
+        del identity["engines"]
+        if rules.engines:
+            identity["engines"] = rules.engines.identity()
         open_run(config.out, "build", identity)
         _build(config, rules, exclude, photos, skipped)
     return config.out
@@ -100,7 +106,7 @@ def _build(
     if not todo and not new and not ledger.is_stale(out, before):
         print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
         return
-    workers = config.workers or os.cpu_count() or 1
+    workers = processes(rules.engines, config.workers) or os.cpu_count() or 1
     speed = _make(todo, len(photos), out / ledger.WORK, rules, workers)
     new = ledger.fresh(out, photos)
     accounts = {**before, **new}
@@ -110,9 +116,10 @@ def _build(
 
 
 def _rules(config: Config) -> Rules:
-    names = [name.strip() for name in config.degradations.split(",") if name.strip()] or list(DEGRADATIONS)
+    table = entries(config.engines)
+    names = [name.strip() for name in config.degradations.split(",") if name.strip()] or list(table)
     for name in names:
-        choose({name: entry.function for name, entry in DEGRADATIONS.items()}, name, "degradation")
+        choose({name: entry.function for name, entry in table.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
     gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
@@ -135,6 +142,7 @@ def _rules(config: Config) -> Rules:
         seed=config.seed,
         gates=gates,
         lpips=_weights(config.lpips),
+        engines=resolved(config.engines),
     )
 
 

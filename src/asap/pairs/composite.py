@@ -44,7 +44,7 @@ def composite(chosen: Image, edited: Image, size: float) -> tuple[Image, Mask] |
     if not patch.any():
         return None
     inside, outside = edited[top:bottom, left:right].astype(np.float32), chosen[top:bottom, left:right]
-    mixed = outside + _alpha(patch, reach)[..., None] * (inside - outside)
+    mixed = outside + feather(patch, reach)[..., None] * (inside - outside)
     rejected, mask = chosen.copy(), np.zeros(chosen.shape[:2], bool)
     rejected[top:bottom, left:right][patch] = np.round(mixed).astype(np.uint8)[patch]
     mask[top:bottom, left:right] = patch
@@ -68,7 +68,7 @@ def _grown(changed: Mask, reach: float) -> Mask:
     return np.asarray(cv2.drawContours(grown, outlines, -1, 1, cv2.FILLED) > 0)
 
 
-def _alpha(mask: Mask, width: float) -> NDArray[np.float32]:
+def feather(mask: Mask, width: float) -> NDArray[np.float32]:
     """0 outside `mask`, rising to 1 at `width` pixels inside; the picture's own edge is no border."""
     if mask.all():
         return np.ones(mask.shape, np.float32)

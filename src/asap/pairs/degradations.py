@@ -10,11 +10,13 @@ out plainly, the function raises `Unsuitable`, and the next entry may be tried.
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from asap.lookup import choose
 from asap.records import Image, Region
 
 T = TypeVar("T")
@@ -46,11 +48,18 @@ class Entry:
         part: the part it degrades, as in `Region.part`.
         error: what a person would call the error; it goes into the pair.
         function: where the `Degradation` lies, as "module:name", so that only those in use are imported.
+        options: what it is to be given by keyword, such as the settings of a generator.
     """
 
     part: str
     error: str
     function: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def load(self, name: str) -> Callable[..., Image | list[Image]]:
+        """The function, imported, its options bound; it may return several pictures to choose from."""
+        function: Callable[..., Image | list[Image]] = choose({name: self.function}, name, "degradation")
+        return functools.partial(function, **self.options) if self.options else function
 
 
 DEGRADATIONS: dict[str, Entry] = {

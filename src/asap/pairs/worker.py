@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -12,10 +12,11 @@ from typing import NamedTuple
 from asap.anatomy.detect import find_regions
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
-from asap.lookup import choose
 from asap.pairs import dataset
 from asap.pairs.composite import composite, crop_box
-from asap.pairs.degradations import DEGRADATIONS, Unsuitable
+from asap.pairs.degradations import DEGRADATIONS, Entry, Unsuitable
+from asap.pairs.engines.scene import with_neighbours
+from asap.pairs.engines.settings import Engines
 from asap.pairs.gates import Gates, refusal, similarity
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
@@ -32,6 +33,12 @@ class Rules(NamedTuple):
     seed: int
     gates: Gates = Gates()
     lpips: tuple[str, ...] = ()
+    engines: Engines = Engines()
+
+
+def entries(engines: Engines) -> Mapping[str, Entry]:
+    """The table of degradations with those of the run's generators."""
+    return {**DEGRADATIONS, **engines.entries()}
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:
@@ -53,7 +60,7 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
     }
     try:
         image = read_photo(photo.path, rules.size)
-        regions = find_regions(image)
+        regions = with_neighbours(find_regions(image))
     except Unreadable as reason:
         account["skipped"] = str(reason)
     except (UserError, MemoryError):
@@ -121,8 +128,9 @@ def pairs_of(
     The errors come in an order of chance, and of each error one degradation at a time.
     """
     accepted: set[str] = set()
-    for name in ordered(rules.degradations, region.part, seed_of(rules.seed, photo.id, index)):
-        error = DEGRADATIONS[name].error
+    table = entries(rules.engines)
+    for name in ordered(rules.degradations, region.part, seed_of(rules.seed, photo.id, index), table):
+        error = table[name].error
         if error in accepted:
             continue
         seed = seed_of(rules.seed, photo.id, rules.size, region.part, index, name)
@@ -142,13 +150,25 @@ def pairs_of(
 def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
     """The pair of one degradation, or None and why not; what was measured is added to `facts`."""
     name = facts["degradation"]
-    function = choose({name: DEGRADATIONS[name].function}, name, "degradation")
+    function = entries(rules.engines)[name].load(name)
     try:
         edited = function(image, region, random.Random(facts["seed"]))
     except Unsuitable as reason:
         return None, str(reason)
+    except UserError:  # a generator that cannot run
+        raise
     except Exception as error:  # one operator's fault must not end a run of thousands of photos
         return None, f"failed: {type(error).__name__}: {error}"
+    pair, why = None, ""
+    for candidate in edited if isinstance(edited, list) else [edited]:
+        pair, why = judged(image, candidate, region, facts, rules)
+        if pair is not None:
+            break
+    return pair, why
+
+
+def judged(image: Image, edited: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
+    """The pair of one edit, or None and why not; what was measured is added to `facts`."""
     laid = composite(image, edited, size_of(region.part, region.keypoints))
     if laid is None:
         return None, "nothing changed"
@@ -165,13 +185,15 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
 
 
-def ordered(names: Sequence[str], part: str, seed: int) -> list[str]:
+def ordered(
+    names: Sequence[str], part: str, seed: int, table: Mapping[str, Entry] | None = None
+) -> list[str]:
     """The degradations of `part` among `names`: one of each error in an order of chance, then the others."""
-    rng = random.Random(seed)
+    rng, table = random.Random(seed), table or DEGRADATIONS
     errors: dict[str, list[str]] = {}
     for name in names:
-        if DEGRADATIONS[name].part == part:
-            errors.setdefault(DEGRADATIONS[name].error, []).append(name)
+        if table[name].part == part:
+            errors.setdefault(table[name].error, []).append(name)
     for group in errors.values():
         rng.shuffle(group)
     groups = list(errors.values())
