@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -108,7 +111,8 @@ class Painter(Pretrained):
         if task.pose is not None:
             arguments["control_image"] = Pictures.fromarray(task.pose)
         try:
-            painted = self.opened(**arguments).images
+            with quiet():
+                painted = self.opened(**arguments).images
         except torch.OutOfMemoryError:
             mend = "a smaller --paint-size" if self.offload else "--paint-offload, or a smaller --paint-size"
             raise UserError(
@@ -125,3 +129,15 @@ class ControlNet(Pretrained):
     def model(self, cls: Any) -> Any:
         """The network, of class `cls`."""
         return self._load(cls, "the ControlNet", dtype=self.dtype).to(self.device)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without diffusers' warnings of casts, which SDXL's pipelines make at every picture and reverse."""
+    log = logging.getLogger("diffusers.models.modeling_utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
