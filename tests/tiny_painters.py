@@ -1,4 +1,4 @@
-"""Tiny inpainting pipelines and ControlNets of the real diffusers classes with random weights, saved as folders."""
+"""Tiny inpainting pipelines and ControlNets of the real diffusers classes with random weights, as folders."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from diffusers import (
     AutoencoderKLFlux2,
     ControlNetModel,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
     Flux2KleinPipeline,
     Flux2Transformer2DModel,
-    FlowMatchEulerDiscreteScheduler,
     FluxControlNetModel,
     FluxFillPipeline,
     StableDiffusionXLInpaintPipeline,
