@@ -17,7 +17,7 @@ from asap.pairs.engines.prompts import PROVOKING, posed, provoking
 from asap.pairs.engines.settings import OF_TWO_HANDS, Engines, processes, resolved
 from asap.pairs.engines.window import ENLARGED, Window, window_around
 from asap.records import Region
-from drawn_people import drawn_body
+from drawn_people import drawn_body, drawn_face, drawn_hand
 from skeleton_people import person, runner
 from tiny_painters import tiny_flux_controlnet, tiny_sdxl_controlnet
 
@@ -156,6 +156,30 @@ def test_the_mask_covers_the_old_and_the_new_place_and_stays_local(name):
 def covers(mask, points):
     columns, rows = points[np.isfinite(points).all(axis=1)].round().astype(int).T
     return mask[rows, columns].all()
+
+
+def test_an_error_outside_the_picture_is_not_tried():
+    whole = person()
+    wrong = SKELETON_ERRORS["extra_limb"].function(whole, random.Random(3))
+    places = np.concatenate([extra.points for extra in wrong.extras])
+    places = places[np.isfinite(places).all(axis=1)]
+    left = np.median(places[:, 0])
+    assert pose_control.share_in_view(whole, wrong, HEIGHT, WIDTH) == 1
+    assert 0.4 < pose_control.share_in_view(whole, wrong, HEIGHT, int(left)) < 0.6
+    assert pose_control.share_in_view(whole, whole, HEIGHT, WIDTH) == 0
+    body = regions_of(whole)[-1]
+    with pytest.raises(Unsuitable, match="outside the picture"):
+        pose_control.repose(
+            np.zeros((HEIGHT, 60, 3), np.uint8), body, random.Random(3), engines=Engines(), name="extra_limb"
+        )
+
+
+def test_of_a_face_the_window_shows_the_whole():
+    _, face = drawn_face()
+    eye = np.zeros(face.mask.shape, bool)
+    eye[100:110, 100:110] = True
+    assert_array_equal(pose_control.in_context(face, eye), face.mask | eye)
+    assert_array_equal(pose_control.in_context(drawn_hand(60)[1], eye[:264, :264]), eye[:264, :264])
 
 
 def test_a_limb_is_masked_without_its_root():

@@ -13,8 +13,10 @@ from asap.pairs.engines.painter import Painter, Task
 GUIDANCE = 3.5
 POSE_MODE = 4
 """The mode for poses of ControlNets that are told their task (`num_mode` in their configuration)."""
-CONDITIONING, UNTIL = 0.9, 0.65
-"""Weight of the ControlNet, and the share of the steps in which it acts."""
+CONDITIONING = {True: 0.8, False: 0.9}
+"""Weight of a ControlNet with modes, and of one without: the most that their makers advise for poses."""
+UNTIL = 0.65
+"""Share of the steps in which it acts."""
 
 
 class FluxPose(Painter):
@@ -31,10 +33,10 @@ class FluxPose(Painter):
         )
 
     def arguments(self, task: Task) -> dict[str, Any]:
-        modes = self.opened.controlnet.config.num_mode
+        has_modes = self.opened.controlnet.config.num_mode is not None
         return {
-            "control_mode": None if modes is None else POSE_MODE,
-            "controlnet_conditioning_scale": CONDITIONING,
+            "control_mode": POSE_MODE if has_modes else None,
+            "controlnet_conditioning_scale": CONDITIONING[has_modes],
             "control_guidance_end": UNTIL,
             "guidance_scale": GUIDANCE,
             "strength": task.strength,

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.anatomy.keypoints import HAND_BONES, LIMBS, size_of
+from asap.anatomy.keypoints import HAND_BONES, LIMBS, known, size_of
 from asap.anatomy.masks import capsules, dilate, hull
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.anatomy.skeletons import PARTS, Skeleton
@@ -32,6 +32,8 @@ BONES = {
 }
 SAME = 0.5
 """Pixels by which a point may move and count as unchanged."""
+IN_VIEW = 0.75
+"""Least share of the points that differ that has to lie in the picture."""
 
 
 def repose(image: Image, region: Region, rng: random.Random, *, engines: Engines, name: str) -> list[Image]:
@@ -53,9 +55,11 @@ def repose(image: Image, region: Region, rng: random.Random, *, engines: Engines
         wrong = put(scene.person, rng)
     except NotPossible as reason:
         raise Unsuitable(str(reason)) from None
+    if share_in_view(scene.person, wrong, *image.shape[:2]) < IN_VIEW:
+        raise Unsuitable("the error would lie outside the picture")
     mask = repainted(region, scene.person, wrong)
     painter = models.painter("pose_control", engines)
-    window = window_for(painter, mask, engines)
+    window = window_for(painter, in_context(region, mask), engines)
     pose = drawn(Scene(wrong, scene.others), window.transform(), window.height, window.width)
     return painted(painter, image, mask, posed(part, error), rng, engines, (window, pose))
 
@@ -78,6 +82,19 @@ def repainted(region: Region, before: Skeleton, after: Skeleton) -> Mask:
             bones = [bone for bone in BONES[part] if touched[list(bone)].any()]
             mask |= capsules(points, bones, flesh, height, width)
     return dilate(mask, ROOM[region.part] * size)
+
+
+def in_context(region: Region, mask: Mask) -> Mask:
+    """(H, W) what the window lies around: for a feature of a face the whole face, so that it is seen as one."""
+    return mask | region.mask if region.part == "face" else mask
+
+
+def share_in_view(before: Skeleton, after: Skeleton, height: int, width: int) -> float:
+    """The share, in [0, 1], of the points that differ between two skeletons that lies in the picture."""
+    found = [points[touched] for part in PARTS for points, touched in _differing(before, after, part)]
+    points = known(np.concatenate(found))
+    inside = (points >= 0).all(axis=1) & (points < (width, height)).all(axis=1)
+    return float(inside.mean()) if len(points) else 0.0
 
 
 def _differing(before: Skeleton, after: Skeleton, part: str) -> list[tuple[Points, NDArray[np.bool_]]]:

@@ -32,7 +32,7 @@ class Engines:
     controlnet: str = ""
     """The pose ControlNet of the --pose-control model: hub id or folder."""
     candidates: int = 4
-    """Pictures to paint for each attempt; the best by the gates is taken."""
+    """Pictures to paint for each attempt; the gates choose among them."""
     paint_size: int = 0
     """Side of the square that a generator paints, in pixels; 0: the model's own."""
     paint_steps: int = 0
