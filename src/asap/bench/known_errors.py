@@ -35,7 +35,8 @@ def told(judge: object, calibration: Calibration) -> str:
     passes = _share(found.specificity, found.specificity_interval)
     sentence = (
         f"On {found.faulty + found.sound} {calibration.subject}, drawn by the embedded models and labelled "
-        f"by eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct ones."
+        f"by eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct "
+        "ones."
     )
     return sentence if calibration.alike else f"{sentence} {_unequal(calibration)}"
 
