@@ -1,6 +1,5 @@
 """`asap build` with a generator, by the command line."""
 
-import json
 import subprocess
 import sys
 
@@ -10,7 +9,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from skimage import data
 
-from asap.pairs import dataset
+from asap.errors import UserError
+from asap.pairs import build, dataset
+from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.engines.settings import Engines
 from tiny_painters import tiny_sdxl_inpaint
 
 
@@ -25,15 +27,9 @@ def test_a_dataset_by_the_command_line(tmp_path):
     photos, out = tmp_path / "photos", tmp_path / "hap"
     photos.mkdir()
     cv2.imwrite(str(photos / "portrait.png"), data.astronaut()[0:320, 60:380, ::-1])
-    flags = [
-        "--inpaint",
-        tiny_sdxl_inpaint(tmp_path / "model"),
-        "--degradations",
-        "inpaint_face",
-        "--candidates",
-        "1",
-    ]
-    flags += ["--paint-device", "cpu", "--paint-size", "32", "--paint-steps", "2"]
+    model = tiny_sdxl_inpaint(tmp_path / "model")
+    flags = f"--inpaint {model} --degradations inpaint_face --candidates 1 --paint-device cpu".split()
+    flags += ["--paint-size", "32", "--paint-steps", "2"]
     done = asap(photos, "--out", out, *flags)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1 at once" in done.stdout and "face: distorted face" in done.stdout
@@ -45,12 +41,22 @@ def test_a_dataset_by_the_command_line(tmp_path):
     assert row["degradation"] == "inpaint_face" and row["ssim_inside"] < 0.85
     assert_array_equal(chosen[mask == 0], rejected[mask == 0])
     assert (chosen[mask > 0] != rejected[mask > 0]).any()
-    other = asap(photos, "--out", out, *flags[:-1], "3")
-    assert other.returncode == 2 and "steps" in other.stderr
-    assert json.loads((out / "config.json").read_text())
+    other = Engines(str(model), candidates=1, paint_device="cpu", paint_size=32, paint_steps=3)
+    with pytest.raises(UserError, match="steps"):
+        build.run(build.Config(photos, out, degradations="inpaint_face", engines=other))
 
 
 def test_a_name_without_its_model_is_not_known(tmp_path):
     (tmp_path / "photos").mkdir()
-    done = asap(tmp_path / "photos", "--out", tmp_path / "hap", "--degradations", "inpaint_hand")
-    assert done.returncode == 2 and "no degradation named 'inpaint_hand'" in done.stderr
+    with pytest.raises(UserError, match="no degradation named 'inpaint_hand'"):
+        build.run(build.Config(tmp_path / "photos", tmp_path / "hap", degradations="inpaint_hand"))
+
+
+def test_without_a_generator_the_settings_of_a_run_are_what_they_were(tmp_path, monkeypatch):
+    told = []
+    (tmp_path / "photos").mkdir()
+    cv2.imwrite(str(tmp_path / "photos" / "grey.png"), np.full((90, 90, 3), 90, np.uint8))
+    monkeypatch.setattr(build, "open_run", lambda out, stage, identity: told.append(identity))
+    monkeypatch.setattr(build, "_build", lambda *_: None)
+    build.run(build.Config(tmp_path / "photos", tmp_path / "hap"))
+    assert "engines" not in told[0] and set(told[0]["degradations"]) == set(DEGRADATIONS)

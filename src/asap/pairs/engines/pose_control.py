@@ -85,7 +85,7 @@ def repainted(region: Region, before: Skeleton, after: Skeleton) -> Mask:
 
 
 def in_context(region: Region, mask: Mask) -> Mask:
-    """(H, W) what the window lies around: for a feature of a face the whole face, so that it is seen as one."""
+    """(H, W) what the window lies around: for a feature of a face the whole face."""
     return mask | region.mask if region.part == "face" else mask
 
 
