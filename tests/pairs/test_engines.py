@@ -222,7 +222,7 @@ def test_the_table_of_a_run():
         ({"inpaint": "x"}, "no model 'x': no such folder"),
         ({"inpaint": "x", "paint_device": "cuda:9"}, "--paint-device cuda:9"),
         ({"inpaint": "{sdxl}", "paint_offload": True}, "it needs a GPU"),
-        ({"inpaint": "{sdxl}", "paint_size": 30}, "--paint-size 30: SDXL inpainting takes multiples of 4"),
+        ({"inpaint": "{sdxl}", "paint_size": 30}, "--paint-size 30: SDXL inpainting takes multiples of 8"),
         ({"inpaint": "{flux}"}, "--inpaint {flux} is a FluxPipeline; it takes FluxFillPipeline"),
         ({"inpaint": "{empty}"}, "{empty} has no model_index.json"),
         ({"inpaint": "{broken}"}, "is damaged"),

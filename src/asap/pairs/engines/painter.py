@@ -61,6 +61,10 @@ class Painter(Pretrained):
         self.offload, self.controlnet = offload, controlnet
 
     @cached_property
+    def size_multiple(self) -> int:
+        return max(8, 2 * self.latent_factor)  # SDXL's pipelines ask for 8 whatever the VAE
+
+    @cached_property
     def opened(self) -> Any:
         """The pipeline, with its weights."""
         raise NotImplementedError
