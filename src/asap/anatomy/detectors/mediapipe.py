@@ -8,31 +8,50 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
 
 import numpy as np
 
-from asap.anatomy.keypoints import bounds, box_of, size_of
-from asap.anatomy.masks import body_mask, face_mask, hand_mask, person_mask
-from asap.anatomy.mediapipe import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Found, Models
-from asap.records import Box, Image, Points, Region
-
-T = TypeVar("T")
+from asap.anatomy.detectors.detector import Choice
+from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Models
+from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
+from asap.anatomy.keypoints import bounds, size_of
+from asap.anatomy.masks import person_mask
+from asap.errors import UserError
+from asap.records import Box, Image, Photo, Points, Region
 
 TILED = 512
 """Longest side from which on tiles are looked at as well."""
-SMALLEST = {"hand": 24.0, "face": 24.0, "body": 32.0}
-"""Size (`keypoints.size_of`, pixels) below which a part is left out."""
 SURE = 0.6
 """Least score of a body."""
+
+
+class MediaPipe:
+    """The detector: MediaPipe's models, which come with its wheel."""
+
+    @classmethod
+    def prepare(cls, choice: Choice) -> Choice:
+        """See `detector.Detector`."""
+        if choice.files or choice.device != "cpu":
+            raise UserError(
+                "the detector mediapipe takes no --detector-files and runs on the CPU alone; leave them out"
+            )
+        return choice
+
+    @classmethod
+    def open(cls, choice: Choice) -> MediaPipe:
+        """See `detector.Detector`."""
+        _models()
+        return cls()
+
+    def find(self, image: Image, photo: Photo) -> list[Region]:
+        """See `detector.Detector`."""
+        return find_regions(image)
 
 
 def find_regions(image: Image) -> list[Region]:
     """All hands, faces and bodies found in `image`, ordered by part and then from left to right.
 
-    The same picture gives the same regions, whatever was looked at before. The `context` of each holds the
-    points of the other "hands", the boxes of the other "faces", for a face its "irises" (2, 2) as right and
-    left, and for hands and bodies "person", the mask of all people (where a body was found).
+    Their `context` is that of `detector`; "person" is there where a body was found.
 
     Raises:
         UserError: MediaPipe is not installed.
@@ -129,36 +148,15 @@ def _add(found: list[Found], new: Found, size: float, part: str, near: float) ->
 def _regions(
     models: Models, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
 ) -> list[Region]:
-    height, width = image.shape[:2]
-    hands, faces, bodies = (sorted(found, key=_place) for found in (hands, faces, bodies))
-    people = {}
-    if bodies:
-        people["person"] = person_mask(image, models.people(image), [body.points for body in bodies])
-    points = [hand.points for hand in hands]
-    outlines = [face.points[list(MESH_TO_IBUG)] for face in faces]
-    boxes = [box_of(outline, 0, height, width) for outline in outlines]
-    regions = []
-    for index, hand in enumerate(hands):
-        context = {"hands": _others(points, index), "faces": boxes, **people}
-        mask = hand_mask(image, hand.points)
-        regions.append(Region("hand", mask, hand.points, hand.score, hand.side, context))
-    for index, (face, outline) in enumerate(zip(faces, outlines)):
-        irises = face.points[[RIGHT_IRIS, LEFT_IRIS]]
-        context = {"hands": points, "faces": _others(boxes, index), "irises": irises}
-        regions.append(Region("face", face_mask(outline, height, width), outline, face.score, None, context))
-    for body in bodies:
-        context = {"hands": points, "faces": boxes, **people}
-        mask = body_mask(people["person"], body.points)
-        regions.append(Region("body", mask, body.points, body.score, None, context))
-    return regions
+    bodies = in_order(bodies)
+    person = person_mask(image, models.people(image), [b.points for b in bodies]) if bodies else None
+    return assemble(image, in_order(hands), [_outline(face) for face in in_order(faces)], bodies, person)
 
 
-def _others(items: Sequence[T], index: int) -> list[T]:
-    return [item for other, item in enumerate(items) if other != index]
-
-
-def _place(found: Found) -> tuple[float, ...]:
-    return bounds(found.points)
+def _outline(mesh: Found) -> Found:
+    """The 68 points and the irises of a face's mesh."""
+    irises = mesh.points[[RIGHT_IRIS, LEFT_IRIS]]
+    return Found(mesh.points[list(MESH_TO_IBUG)], mesh.score, context={"irises": irises})
 
 
 def _whole(image: Image) -> Box:
