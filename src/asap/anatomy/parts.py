@@ -12,14 +12,14 @@ figure 4.1 (after Drillis and Contini 1964). Widths are those of limbs in clothe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.anatomy.keypoints import FACE_PARTS, FINGERS, HAND_BONES, PALM, RAYS, box_of, known, size_of, split
+from asap.anatomy.keypoints import FACE_PARTS, FINGERS, HAND_BONES, PALM, RAYS, known, size_of, split
 from asap.anatomy.masks import hull
 from asap.records import Mask, Points
 
@@ -127,14 +127,14 @@ def eyes_apart(face: Points, body: Points) -> float:
 
 def _head(body: Points, face: Points, tall: float, eyes: float) -> dict[str, Outlines]:
     shoulders = (body[5] + body[6]) / 2
-    skull = np.concatenate([face, body[:5]])
     centre = _mean(body[:5]) if len(known(body[:5])) else _mean(face)
     up = _up(face, centre, shoulders, eyes)
-    crown = np.concatenate([face[17:27] + 2.0 * up, body[1:3] + 1.8 * up])
+    skull = np.stack([_mean(face[17:27]) + 0.2 * up, _mean(body[1:5]) + 0.5 * up])
     forehead = face[17:27] + 0.76 * up
     mouth = face[FACE_PARTS["mouth"]]
+    around = _blob(np.concatenate([face, body[:5]]), 0.25 * eyes, least=2)
     return {
-        "head": _blob(np.concatenate([skull, crown]), 0.32 * eyes, least=2),
+        "head": [np.concatenate([*around, *_blob(skull, 1.2 * eyes)])] if around else [],
         "face": _blob(np.concatenate([face, forehead]), 0.02 * eyes, least=30) or _small_face(body, eyes),
         "left_eye": _feature(face[FACE_PARTS["left_eye"]], body[1], 0.16 * eyes),
         "right_eye": _feature(face[FACE_PARTS["right_eye"]], body[2], 0.16 * eyes),
@@ -142,7 +142,7 @@ def _head(body: Points, face: Points, tall: float, eyes: float) -> dict[str, Out
         "mouth": _blob(mouth, 0.12 * eyes, least=3),
         "left_ear": _blob(body[3:4], 0.38 * eyes),
         "right_ear": _blob(body[4:5], 0.38 * eyes),
-        "neck": _capsule(shoulders, centre, 0.036 * tall, 0.033 * tall),
+        "neck": _capsule(shoulders + 0.15 * (centre - shoulders), centre, 0.034 * tall, 0.033 * tall),
     }
 
 

@@ -30,6 +30,10 @@ def prepare(choice: Choice) -> Choice:
     kind = _kind(choice)
     if choice.device not in DEVICES:
         raise UserError(f"--detector-device {choice.device}: give {' or '.join(DEVICES)}")
+    if choice.points != Choice().points and choice.name != "grounded-sam":
+        raise UserError(
+            f"--detector-points is for grounded-sam; the detector {choice.name} has its own points"
+        )
     return kind.prepare(choice)
 
 

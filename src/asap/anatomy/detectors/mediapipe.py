@@ -7,13 +7,14 @@ enlarged: the views are the whole, overlapping tiles, and squares around the wri
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from asap.anatomy.detectors.detector import Choice
 from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Models
 from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
+from asap.anatomy.detectors.views import around, hand_squares
 from asap.anatomy.keypoints import bounds, size_of
 from asap.anatomy.masks import person_mask
 from asap.errors import UserError
@@ -77,7 +78,7 @@ def _faces(models: Models, image: Image) -> list[Found]:
                 boxes.append((box, score))
     found: list[Found] = []
     for box, score in boxes:
-        mesh = models.face(image, _around(box, 2.0, image))
+        mesh = models.face(image, around(box, 2.0, image))
         if mesh is not None:
             face = Found(mesh, score)
             _add(found, face, size_of("face", mesh[list(MESH_TO_IBUG)]), "face", 0.3)
@@ -88,7 +89,7 @@ def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found
     views = [_whole(image)]
     for face in faces:
         left, top, right, bottom = bounds(face)
-        views.append(_around((int(left), int(top), int(right), int(bottom + 5 * (bottom - top))), 1.2, image))
+        views.append(around((int(left), int(top), int(right), int(bottom + 5 * (bottom - top))), 1.2, image))
     found: list[Found] = []
     for view in views:
         body = models.body(image, view)
@@ -99,7 +100,8 @@ def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found
 
 def _hands(models: Models, image: Image, bodies: Sequence[Found]) -> list[Found]:
     found: list[Found] = []
-    for view in (*_views(image), *_wrists(bodies, image)):
+    squares = [square for body in bodies for square in hand_squares(body.points, image).values()]
+    for view in (*_views(image), *squares):
         for hand in models.hands(image, view):
             _add(found, hand, size_of("hand", hand.points), "hand", 0.5)
     return found
@@ -121,17 +123,6 @@ def _is_hand(body: Found, hands: Sequence[Found]) -> bool:
     size, centre = size_of("body", body.points), np.nanmean(body.points, axis=0)
     on = (size_of("hand", h.points) for h in hands if np.linalg.norm(h.points.mean(axis=0) - centre) < size)
     return any(size < 2 * hand for hand in on)
-
-
-def _wrists(bodies: Sequence[Found], image: Image) -> Iterator[Box]:
-    """Squares around the hands that arms point at, 2.4 forearms wide."""
-    for body in bodies:
-        for elbow, wrist in ((7, 9), (8, 10)):
-            forearm = body.points[wrist] - body.points[elbow]
-            if np.isfinite(forearm).all():
-                centre, reach = body.points[wrist] + 0.25 * forearm, 0.6 * float(np.linalg.norm(forearm))
-                reach = max(reach, 0.3 * size_of("body", body.points), 32.0)
-                yield _around((*(centre - reach).astype(int), *(centre + reach).astype(int)), 1.0, image)
 
 
 def _add(found: list[Found], new: Found, size: float, part: str, near: float) -> None:
@@ -175,17 +166,6 @@ def _views(image: Image) -> list[Box]:
         (x, y, min(width, x + side), min(height, y + side)) for y in sorted(rows) for x in sorted(columns)
     ]
     return [_whole(image), *tiles]
-
-
-def _around(box: Box, factor: float, image: Image) -> Box:
-    """A square of `factor` times the longer side of `box` about its centre, cut to the picture."""
-    left, top, right, bottom = box
-    half = factor * max(right - left, bottom - top) / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    height, width = image.shape[:2]
-    xs = np.clip((round(x - half), round(x + half)), (0, 1), (width - 1, width))
-    ys = np.clip((round(y - half), round(y + half)), (0, 1), (height - 1, height))
-    return int(xs[0]), int(ys[0]), max(int(xs[1]), int(xs[0]) + 1), max(int(ys[1]), int(ys[0]) + 1)
 
 
 def _overlap(a: Box, b: Box) -> float:

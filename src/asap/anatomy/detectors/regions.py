@@ -7,14 +7,19 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from asap.anatomy.keypoints import bounds, box_of, known, size_of
-from asap.anatomy.masks import body_mask, face_mask, hand_mask
+from asap.anatomy.keypoints import FACE, LEFT_HAND, RIGHT_HAND, bounds, box_of, known, size_of, split
+from asap.anatomy.masks import body_mask, dilate, face_mask, hand_mask, person_mask
+from asap.anatomy.parts import eyes_apart, silhouette
 from asap.records import Box, Image, Mask, Points, Region
 
 T = TypeVar("T")
 
 SMALLEST = {"hand": 24.0, "face": 24.0, "body": 32.0}
 """Size (`keypoints.size_of`, pixels) below which a part is left out."""
+
+
+ENDS = (FACE.start, LEFT_HAND.start, RIGHT_HAND.start)
+"""Where the parts of `keypoints.split` end in the 133 points."""
 
 
 class Found(NamedTuple):
@@ -33,6 +38,54 @@ class Found(NamedTuple):
     side: str | None = None
     mask: Mask | None = None
     context: Mapping[str, Any] = {}
+
+
+class WholeBody(NamedTuple):
+    """One person found whole.
+
+    Attributes:
+        points: (133, 2) in pixels, NaN where unknown.
+        scores: (133,) one for each point, about 0 to 1.
+        mask: (H, W) the person's pixels, where the detector gives them.
+    """
+
+    points: Points
+    scores: Points
+    mask: Mask | None = None
+
+
+def of_people(image: Image, people: Sequence[WholeBody]) -> list[Region]:
+    """The regions of people that were found whole: their hands, faces and bodies that are `is_usable`."""
+    found: dict[str, list[Found]] = {"hand": [], "face": [], "body": []}
+    for person in people:
+        parts = zip(split(person.points).items(), np.split(person.scores, ENDS))
+        for (name, points), scores in parts:
+            side, _, part = name.rpartition("_")
+            if is_usable(part, points, image):
+                score = float(scores[np.isfinite(points).all(axis=1)].mean().clip(0, 1))
+                mask = person.mask if part == "body" else None
+                found[part].append(Found(points, score, side or None, mask))
+    hands, faces, bodies = (in_order(found[part]) for part in ("hand", "face", "body"))
+    return assemble(image, hands, faces, bodies, pixels_of(image, people) if bodies else None)
+
+
+def pixels_of(image: Image, people: Sequence[WholeBody]) -> Mask:
+    """(H, W) the pixels of all people: of each the mask, or where there is none what GrabCut makes of their
+    `parts.silhouette`."""
+    height, width = image.shape[:2]
+    pixels, likely = np.zeros((height, width), bool), np.zeros((height, width), np.float32)
+    bodies = []
+    for points, _, mask in people:
+        if mask is not None:
+            pixels |= mask
+            continue
+        parts = split(points)
+        reach = 1.2 * eyes_apart(parts["face"], parts["body"])
+        inner = silhouette(points, height, width)
+        outer = dilate(inner, reach if np.isfinite(reach) else 1.0)
+        likely = np.maximum(likely, np.select([inner, outer], [0.7, 0.3], 0.0).astype(np.float32))
+        bodies.append(parts["body"])
+    return pixels | person_mask(image, likely, bodies) if bodies else pixels
 
 
 def in_order(found: Sequence[Found]) -> list[Found]:
