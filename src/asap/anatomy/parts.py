@@ -205,7 +205,7 @@ def _longest_bone(hand: Points) -> float:
 
 
 def _chain(joints: Points, first: float, last: float) -> Outlines:
-    """Capsules along a chain of joints, from radius `first` to `last`; those with an unknown end are left out."""
+    """Capsules along a chain of joints, from radius `first` to `last`, where both ends are known."""
     radii = np.linspace(first, last, len(joints))
     capsules = (_capsule(*ends, *wide) for ends, wide in zip(pairwise(joints), pairwise(radii)))
     return [outline for lines in capsules for outline in lines]

@@ -36,7 +36,7 @@ DEGRADATIONS_HELP = (
 )
 
 
-DETECTOR_HELP = f"What finds hands, faces and bodies, of {', '.join(detectors.DETECTORS)}; docs/anatomy.md says what each wants."
+DETECTOR_HELP = f"What finds hands, faces and bodies (docs/anatomy.md), of {', '.join(detectors.DETECTORS)}."
 
 
 @dataclass(frozen=True)

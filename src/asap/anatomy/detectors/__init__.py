@@ -1,1 +1,1 @@
-"""What finds hands, faces and bodies in photos: a protocol (`detector`), a table (`load`), one file for each."""
+"""What finds body parts in photos: a protocol (`detector`), a table (`load`), one file for each."""

@@ -2,9 +2,9 @@
 
     detector.find(image, photo) -> list[Region]
 
-Regions have the parts "hand", "face" and "body", with the points of `asap.anatomy.keypoints` in the pixels of
-`image`; a point that is not known, or not seen, is NaN. They are ordered by part, and the same photo gives the
-same regions, whatever was looked at before. The `context` of each holds
+Regions have the parts "hand", "face" and "body", with the points of `asap.anatomy.keypoints` in the pixels
+of `image`; a point that is not known, or not seen, is NaN. They are ordered by part, and the same photo gives
+the same regions, whatever was looked at before. The `context` of each holds
 
     "hands"    the points (21, 2) of the other hands
     "faces"    the boxes of the other faces

@@ -63,12 +63,12 @@ class DWPose:
 
     @classmethod
     def prepare(cls, choice: Choice) -> Choice:
-        """See `detector.Detector`. Without files, rtmlib's are taken, downloaded where it has not got them."""
+        """See `detector.Detector`. Without files rtmlib's are taken, downloaded where it has none yet."""
         rtmlib, _ = _packages(choice.device)
         if choice.files and len(choice.files) != 2:
             raise UserError(
-                f"--detector-files {' '.join(choice.files)}: the detector dwpose wants two, the person detector "
-                "and the pose model, or none to download them"
+                f"--detector-files {' '.join(choice.files)}: the detector dwpose wants two, the person "
+                "detector and the pose model, or none to download them"
             )
         for path in choice.files:
             if not Path(path).is_file():
