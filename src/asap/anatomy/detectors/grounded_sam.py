@@ -7,6 +7,8 @@ it is.
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -148,9 +150,7 @@ def _lender(choice: Choice) -> Choice | None:
     if choice.points == "mediapipe":
         return Choice("mediapipe")
     if not Path(choice.points).is_file():
-        raise UserError(
-            f"--detector-points {choice.points}: give mediapipe, none, or a COCO JSON that exists"
-        )
+        raise UserError(f"--detector-points {choice.points}: give mediapipe, none, or a COCO JSON")
     return Choice("keypoints", (choice.points,))
 
 
@@ -170,7 +170,8 @@ def _folder(name: str) -> str:
 
 def _opened(folder: str, what: str, load: Callable[[], T]) -> T:
     try:
-        return load()
+        with contextlib.redirect_stderr(io.StringIO()):  # a bar for the weights, in every process
+            return load()
     except Exception as error:  # whatever transformers finds amiss
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise UserError(
