@@ -1,8 +1,8 @@
 """Tiny ONNX models that rtmlib takes for YOLOX and RTMPose, and whose answers are known.
 
 The person detector finds a person 240 pixels wide at each red cell (80 pixels of a picture of 640). The pose
-model puts its points at fixed places of what it sees. Where it sees much white it is sure of hands as well, and
-has them larger, with their roots at `ROOT`.
+model puts its points at fixed places of what it sees. Where it sees much white it is sure of hands as well,
+and has them larger, with their roots at `ROOT`.
 """
 
 from __future__ import annotations
