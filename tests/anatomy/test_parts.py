@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from numpy.testing import assert_array_equal
 
 from asap.anatomy.keypoints import FACE, FEET, FINGERS, LEFT_HAND, NAMES, RAYS, RIGHT_HAND, known
 from asap.anatomy.parts import PARTS, eyes_apart, part_masks, silhouette, stature

@@ -91,7 +91,7 @@ class DWPose:
         return of_people(image, [_sure(person, image) for person in people])
 
     def _boxes(self, picture: Image) -> Points:
-        """(N, 4) the boxes of people; none in a picture so thin that nothing of it is left when scaled down."""
+        """(N, 4) the boxes of people; none in a picture so thin that scaled down nothing is left of it."""
         shape = picture.shape[:2]
         scale = min(side / length for side, length in zip(self._people.model_input_size, shape))
         if scale * min(shape) < 1:

@@ -105,7 +105,7 @@ def read(path: Path) -> list[Entry]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         images, annotations = content["images"], content["annotations"]
-        people: dict[Any, list[Annotated]] = {row["id"]: [] for row in images}
+        people: dict[str, list[Annotated]] = {str(row["id"]): [] for row in images}
     except (OSError, UnicodeDecodeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise UserError(
@@ -118,12 +118,13 @@ def read(path: Path) -> list[Entry]:
         ) from None
     for number, row in enumerate(_rows(path, annotations)):
         where = f"{path}: annotation {row.get('id', f'number {number}')}"
-        if row.get("image_id") not in people:
-            raise UserError(f"{where} is of image_id {row.get('image_id')}, which is not among the images")
+        image = str(row.get("image_id"))
+        if image not in people:
+            raise UserError(f"{where} is of image_id {image}, which is not among the images")
         person = _annotated(row, where)
         if not row.get("iscrowd") and np.isfinite(person.points).any():
-            people[row["image_id"]].append(person)
-    return [_image(row, people[row["id"]], path) for row in images]
+            people[image].append(person)
+    return [_image(row, people[str(row["id"])], path) for row in images]
 
 
 def _rows(path: Path, rows: object) -> list[Row]:
@@ -144,7 +145,8 @@ def _image(row: Row, people: list[Annotated], path: Path) -> Entry:
 
 
 def _annotated(row: Row, where: str) -> Annotated:
-    if len(row.get("keypoints") or ()) == 3 * 133:
+    values = row.get("keypoints")
+    if isinstance(values, list) and len(values) == 3 * 133:
         points = _points(row, "keypoints", 133, where)
         points[:23] = _seen(points[:23])
     else:
