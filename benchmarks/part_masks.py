@@ -1,7 +1,7 @@
 """Masks of parts against the drawn parts, and a picture of them: `python benchmarks/part_masks.py`.
 
-Prints, for drawn people in every pose, how much of what the renderer painted of a part its mask covers, and how
-much of the mask is that part; writes the picture of `docs/anatomy.md`. Seeds are fixed.
+Prints, for drawn people in every pose, how much of what the renderer painted of a part its mask covers, and
+how much of the mask is that part; writes the picture of `docs/anatomy.md`. Seeds are fixed.
 """
 
 from __future__ import annotations

@@ -193,11 +193,17 @@ def _foot(body: Points, index: int, tall: float) -> dict[str, Outlines]:
 def _hand(hand: Points, tall: float) -> dict[str, Outlines]:
     size = size_of("hand", hand)
     if not np.isfinite(size):  # too few points: what the body suggests, or the longest bone known
-        size = np.fmin(0.06 * tall, np.inf) if np.isfinite(tall) else 2.5 * _longest_bone(hand)
-    shapes = {"palm": _blob(hand[list(PALM)], 0.09 * size, least=3)}
+        size = 0.06 * tall if np.isfinite(tall) else 2.5 * _longest_bone(hand)
+    shapes = {"palm": _palm(hand, size)}
     for finger, ray in zip(FINGERS, RAYS):
         shapes[finger] = _chain(hand[list(ray[1:])], *(width * size for width in FINGER_WIDTHS))
     return {"hand": [outline for lines in shapes.values() for outline in lines], **shapes}
+
+
+def _palm(hand: Points, size: float) -> Outlines:
+    """The hull of the knuckles and the wrist, whose breadth the one point of it does not show."""
+    palm = _blob(hand[list(PALM)], 0.12 * size, least=3)
+    return [np.concatenate([*palm, *_blob(hand[:1], 0.25 * size)])] if palm else []
 
 
 def _longest_bone(hand: Points) -> float:
