@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asap.anatomy.keypoints import FACE_PARTS, FINGERS, HAND_BONES, PALM, RAYS, known, size_of, split
-from asap.anatomy.masks import hull
+from asap.anatomy.outlines import Outlines, blob, capsule, chain, filled
 from asap.records import Mask, Points
 
 SIDES = ("left", "right")
@@ -45,9 +45,6 @@ LIMB_WIDTHS = {"upper_arm": (0.034, 0.028), "forearm": (0.028, 0.020), "thigh": 
 FINGER_WIDTHS = (0.115, 0.085)
 """Radii at the knuckle and the tip, in sizes of the hand."""
 
-Outlines = list[Points]
-"""Point sets whose convex hulls make up a part."""
-
 
 def part_masks(points: Points, height: int, width: int, person: Mask | None = None) -> dict[str, Mask]:
     """Name -> (height, width) mask of each part in `PARTS` that is known and in the picture.
@@ -63,7 +60,7 @@ def part_masks(points: Points, height: int, width: int, person: Mask | None = No
     Raises:
         ValueError: `points` has another shape.
     """
-    masks = {name: _filled(lines, height, width) for name, lines in part_outlines(points).items()}
+    masks = {name: filled(lines, height, width) for name, lines in part_outlines(points).items()}
     if "neck" in masks and "head" in masks:
         masks["neck"] &= ~masks["head"]
     for side in SIDES:
@@ -76,7 +73,7 @@ def part_masks(points: Points, height: int, width: int, person: Mask | None = No
 def silhouette(points: Points, height: int, width: int) -> Mask:
     """(height, width) the union of all parts of one person: roughly their pixels."""
     outlines = part_outlines(points).values()
-    return _filled([outline for lines in outlines for outline in lines], height, width)
+    return filled([outline for lines in outlines for outline in lines], height, width)
 
 
 def part_outlines(points: Points) -> dict[str, Outlines]:
@@ -132,17 +129,17 @@ def _head(body: Points, face: Points, tall: float, eyes: float) -> dict[str, Out
     skull = np.stack([_mean(face[17:27]) + 0.2 * up, _mean(body[1:5]) + 0.5 * up])
     forehead = face[17:27] + 0.76 * up
     mouth = face[FACE_PARTS["mouth"]]
-    around = _blob(np.concatenate([face, body[:5]]), 0.25 * eyes, least=2)
+    around = blob(np.concatenate([face, body[:5]]), 0.25 * eyes, least=2)
     return {
-        "head": [np.concatenate([*around, *_blob(skull, 1.2 * eyes)])] if around else [],
-        "face": _blob(np.concatenate([face, forehead]), 0.02 * eyes, least=30) or _small_face(body, eyes),
+        "head": [np.concatenate([*around, *blob(skull, 1.2 * eyes)])] if around else [],
+        "face": blob(np.concatenate([face, forehead]), 0.02 * eyes, least=30) or _small_face(body, eyes),
         "left_eye": _feature(face[FACE_PARTS["left_eye"]], body[1], 0.16 * eyes),
         "right_eye": _feature(face[FACE_PARTS["right_eye"]], body[2], 0.16 * eyes),
         "nose": _feature(face[FACE_PARTS["nose"]], body[0], 0.14 * eyes),
-        "mouth": _blob(mouth, 0.12 * eyes, least=3),
-        "left_ear": _blob(body[3:4], 0.38 * eyes),
-        "right_ear": _blob(body[4:5], 0.38 * eyes),
-        "neck": _capsule(shoulders + 0.15 * (centre - shoulders), centre, 0.034 * tall, 0.033 * tall),
+        "mouth": blob(mouth, 0.12 * eyes, least=3),
+        "left_ear": blob(body[3:4], 0.38 * eyes),
+        "right_ear": blob(body[4:5], 0.38 * eyes),
+        "neck": capsule(shoulders + 0.15 * (centre - shoulders), centre, 0.034 * tall, 0.033 * tall),
     }
 
 
@@ -159,23 +156,23 @@ def _small_face(body: Points, eyes: float) -> Outlines:
     """From the nose and the eyes of a body alone: down to where the mouth will be."""
     between = _mean(body[1:3])
     mouth = body[0] + 0.9 * (body[0] - between)
-    return _blob(np.stack([body[0], body[1], body[2], mouth]), 0.5 * eyes, least=3)
+    return blob(np.stack([body[0], body[1], body[2], mouth]), 0.5 * eyes, least=3)
 
 
 def _feature(points: Points, joint: Points, margin: float) -> Outlines:
     """About the face's own points, or where they are unknown more coarsely about the body's."""
-    return _blob(points, margin, least=3) or _blob(joint[None], 2 * margin)
+    return blob(points, margin, least=3) or blob(joint[None], 2 * margin)
 
 
 def _torso(body: Points, tall: float) -> Outlines:
-    return _blob(body[[5, 6, 11, 12]], 0.034 * tall, least=3)
+    return blob(body[[5, 6, 11, 12]], 0.034 * tall, least=3)
 
 
 def _limbs(body: Points, index: int, tall: float) -> dict[str, Outlines]:
     arm, leg = body[[5 + index, 7 + index, 9 + index]], body[[11 + index, 13 + index, 15 + index]]
     bones = dict(zip(LIMB_WIDTHS, (*pairwise(arm), *pairwise(leg))))
     return {
-        part: _capsule(a, b, *(tall * width for width in LIMB_WIDTHS[part])) for part, (a, b) in bones.items()
+        part: capsule(a, b, *(tall * width for width in LIMB_WIDTHS[part])) for part, (a, b) in bones.items()
     }
 
 
@@ -185,8 +182,8 @@ def _foot(body: Points, index: int, tall: float) -> dict[str, Outlines]:
     tips = np.stack([big, small])
     back = tips + 0.22 * ((heel if np.isfinite(heel).all() else ankle) - tips)
     return {
-        "foot": _blob(np.concatenate([sole, ankle[None]]), radius) if len(known(sole)) else [],
-        "toes": _blob(np.concatenate([tips, back]), radius) if len(known(tips)) else [],
+        "foot": blob(np.concatenate([sole, ankle[None]]), radius) if len(known(sole)) else [],
+        "toes": blob(np.concatenate([tips, back]), radius) if len(known(tips)) else [],
     }
 
 
@@ -196,51 +193,18 @@ def _hand(hand: Points, tall: float) -> dict[str, Outlines]:
         size = 0.06 * tall if np.isfinite(tall) else 2.5 * _longest_bone(hand)
     shapes = {"palm": _palm(hand, size)}
     for finger, ray in zip(FINGERS, RAYS):
-        shapes[finger] = _chain(hand[list(ray[1:])], *(width * size for width in FINGER_WIDTHS))
+        shapes[finger] = chain(hand[list(ray[1:])], *(width * size for width in FINGER_WIDTHS))
     return {"hand": [outline for lines in shapes.values() for outline in lines], **shapes}
 
 
 def _palm(hand: Points, size: float) -> Outlines:
     """The hull of the knuckles and the wrist, whose breadth the one point of it does not show."""
-    palm = _blob(hand[list(PALM)], 0.12 * size, least=3)
-    return [np.concatenate([*palm, *_blob(hand[:1], 0.25 * size)])] if palm else []
+    palm = blob(hand[list(PALM)], 0.12 * size, least=3)
+    return [np.concatenate([*palm, *blob(hand[:1], 0.25 * size)])] if palm else []
 
 
 def _longest_bone(hand: Points) -> float:
     return _longest([_apart(hand[a], hand[b]) for a, b in HAND_BONES])
-
-
-def _chain(joints: Points, first: float, last: float) -> Outlines:
-    """Capsules along a chain of joints, from radius `first` to `last`, where both ends are known."""
-    radii = np.linspace(first, last, len(joints))
-    capsules = (_capsule(*ends, *wide) for ends, wide in zip(pairwise(joints), pairwise(radii)))
-    return [outline for lines in capsules for outline in lines]
-
-
-def _capsule(a: Points, b: Points, first: float, last: float) -> Outlines:
-    """A tapered capsule, as the points of the circles at its ends."""
-    if not np.isfinite([*a, *b, first, last]).all():
-        return []
-    return [np.concatenate([_circle(a, first), _circle(b, last)])]
-
-
-def _blob(points: Points, radius: float, least: int = 1) -> Outlines:
-    """What the hull of circles about the known `points` encloses; nothing for fewer than `least` of them."""
-    if len(kept := known(points)) < least or not np.isfinite(radius):
-        return []
-    return [np.concatenate([_circle(point, radius) for point in kept])]
-
-
-def _circle(centre: Points, radius: float) -> Points:
-    around = np.linspace(0, 2 * np.pi, 20, endpoint=False)
-    return np.asarray(centre + radius * np.stack([np.cos(around), np.sin(around)], axis=1))
-
-
-def _filled(outlines: Outlines, height: int, width: int) -> Mask:
-    mask = np.zeros((height, width), bool)
-    for outline in outlines:
-        mask |= hull(outline, height, width)
-    return mask
 
 
 def _tell_fingers_apart(masks: dict[str, Mask], hand: Points, side: str) -> None:
