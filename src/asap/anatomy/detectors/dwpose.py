@@ -169,8 +169,8 @@ def _packages(device: str) -> tuple[Any, Any]:
         rtmlib, runtime = (importlib.import_module(name) for name in ("rtmlib", "onnxruntime"))
     except ImportError as error:
         raise UserError(
-            f"the detector dwpose needs rtmlib and onnxruntime ({error}); pip install 'asap-align[dwpose]', or "
-            "on a server without libGL onnxruntime, and rtmlib with --no-deps"
+            f"the detector dwpose needs rtmlib and onnxruntime ({error}); pip install 'asap-align[dwpose]', "
+            "or on a server without libGL onnxruntime, and rtmlib with --no-deps"
         ) from None
     if device == "cuda" and "CUDAExecutionProvider" not in runtime.get_available_providers():
         raise UserError(
