@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import tyro
 
-from asap.anatomy.detect import find_regions
+from asap.anatomy.detectors.mediapipe import find_regions
 from asap.pairs import dataset
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.photos import find_photos, read_photo

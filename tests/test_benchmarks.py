@@ -83,6 +83,15 @@ def test_every_grid_is_drawn_and_shown(tmp_path: Path) -> None:
     assert [name for name in kept if f"](figures/{name})" not in shown.read_text(encoding="utf-8")] == []
 
 
+def test_part_masks_are_measured_and_drawn(tmp_path: Path) -> None:
+    picture = tmp_path / "parts.jpg"
+    lines = printed("part_masks.py", "--seeds", "1", "--size", "192", "--out", str(picture))
+    for part in ("head", "torso", "arm", "hand", "leg", "foot"):
+        covered, precise = (float(cell) for cell in cells(lines, f"| {part} |")[1:3])
+        assert covered > 0.8 and precise > 0.4
+    assert 10_000 < picture.stat().st_size < 300_000
+
+
 def test_every_script_and_record_is_listed() -> None:
     text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     files = {f.name for f in BENCHMARKS.iterdir() if f.suffix in (".py", ".md")} - {"README.md"}

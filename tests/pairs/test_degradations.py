@@ -138,7 +138,7 @@ def test_photos_give_errors_of_every_kind() -> None:
     pytest.importorskip("mediapipe")
     from PIL import Image as Pillow
 
-    from asap.anatomy.detect import find_regions
+    from asap.anatomy.detectors.mediapipe import find_regions
 
     made: set[str] = set()
     for path in sorted(Path(os.environ["ASAP_TEST_PHOTOS"]).glob("*.jpg")):

@@ -104,7 +104,7 @@ def test_turned_small_and_covered_faces_are_unsuitable() -> None:
 def test_portrait_keeps_every_pixel_away_from_the_face() -> None:
     pytest.importorskip("mediapipe")
     data = pytest.importorskip("skimage.data")
-    from asap.anatomy.detect import find_regions
+    from asap.anatomy.detectors.mediapipe import find_regions
 
     image = data.astronaut()
     faces = [region for region in find_regions(image) if region.part == "face"]

@@ -18,6 +18,8 @@ from typing import Annotated
 import tyro
 
 from asap import command, progress
+from asap.anatomy.detectors import load as detectors
+from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import ledger, summary
@@ -35,6 +37,9 @@ DEGRADATIONS_HELP = (
 )
 
 
+DETECTOR_HELP = f"What finds hands, faces and bodies (docs/anatomy.md), of {', '.join(detectors.DETECTORS)}."
+
+
 @dataclass(frozen=True)
 class Config:
     """Photos of people -> preference pairs. Run again, it continues, and adds photos that are new."""
@@ -47,6 +52,15 @@ class Config:
     """Longest side of the pictures in pixels; larger photos are scaled down. (Training scales the short side
     to the model's resolution: where that is 1024, photos of 3:2 want 1536 here.)"""
     degradations: Annotated[str, tyro.conf.arg(help=DEGRADATIONS_HELP)] = ""
+    detector: Annotated[str, tyro.conf.arg(help=DETECTOR_HELP)] = "mediapipe"
+    detector_files: tuple[str, ...] = ()
+    """Of keypoints: a COCO JSON. Of dwpose: the person detector and the pose model, two .onnx files; without
+    them they are downloaded from the servers of OpenMMLab. Of grounded-sam: Grounding DINO and SAM 2, folders
+    or names on the hub; without them their tiny models are downloaded from there."""
+    detector_points: str = "mediapipe"
+    """Of grounded-sam: who lends keypoints to its masks: mediapipe, a COCO JSON, or none."""
+    detector_device: str = "cpu"
+    """Of dwpose and grounded-sam: cpu or cuda; every worker process loads the models."""
     per_region: int = 2
     """Most pairs of one hand, face or body."""
     per_photo: int = 12
@@ -78,7 +92,7 @@ def run(config: Config) -> Path:
 
     Raises:
         UserError: no photos or none that gives a pair, no such degradation, a folder made with other
-            settings, MediaPipe not installed.
+            settings, a detector that is not installed or lacks its files.
     """
     rules = _rules(config)
     exclude = (*config.exclude, *_inside(config.out, config.photos))
@@ -86,6 +100,7 @@ def run(config: Config) -> Path:
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
         identity = {**rules._asdict(), "gates": rules.gates._asdict(), "lpips": weights}
+        identity["detector"] = detectors.identity(rules.detector)
         del identity["engines"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
@@ -142,6 +157,9 @@ def _rules(config: Config) -> Rules:
         seed=config.seed,
         gates=gates,
         lpips=_weights(config.lpips),
+        detector=detectors.prepare(
+            Choice(config.detector, config.detector_files, config.detector_device, config.detector_points)
+        ),
         engines=resolved(config.engines),
     )
 

@@ -253,6 +253,8 @@ def elsewhere(region: Region, box: Box) -> Mask:
     result = np.zeros((bottom - top, right - left), np.uint8)
     for points in region.context.get("hands", ()):
         known = np.asarray(points)[np.isfinite(points).all(axis=1)]
+        if not len(known):
+            continue
         cv2.fillConvexPoly(result, cv2.convexHull((known - (left, top)).round().astype(np.int32)), 1)
     for x0, y0, x1, y1 in region.context.get("faces", ()):
         result[max(0, y0 - top) : max(0, y1 - top), max(0, x0 - left) : max(0, x1 - left)] = 1

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.anatomy.keypoints import size_of
+from asap.anatomy.keypoints import known, size_of
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.warp import Field
 from asap.records import Image, Mask, Points, Region
@@ -121,8 +121,8 @@ def _check_neighbours(hand: Hand, region: Region) -> None:
     for other in region.context.get("hands", ()):
         if size_of("hand", np.asarray(other)) < 0.5 * hand.size:
             continue
-        inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in other]
-        if max(inside) > -0.15 * hand.size:
+        inside = [cv2.pointPolygonTest(hull, (float(x), float(y)), True) for x, y in known(other)]
+        if max(inside, default=-np.inf) > -0.15 * hand.size:
             raise Unsuitable("another hand is too near")
     for left, top, right, bottom in region.context.get("faces", ()):
         box = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)

@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from asap.anatomy.detect import find_regions
+from asap.anatomy.detectors.detector import Choice, Unusable
+from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
 from asap.pairs import dataset
@@ -33,6 +34,7 @@ class Rules(NamedTuple):
     seed: int
     gates: Gates = Gates()
     lpips: tuple[str, ...] = ()
+    detector: Choice = Choice()
     engines: Engines = Engines()
 
 
@@ -60,8 +62,8 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
     }
     try:
         image = read_photo(photo.path, rules.size)
-        regions = with_neighbours(find_regions(image))
-    except Unreadable as reason:
+        regions = with_neighbours(load(rules.detector).find(image, photo))
+    except (Unreadable, Unusable) as reason:
         account["skipped"] = str(reason)
     except (UserError, MemoryError):
         raise

@@ -8,9 +8,10 @@ import pytest
 from numpy.testing import assert_array_equal
 from skimage import data
 
-from asap.anatomy import detect, mediapipe
+from asap.anatomy.detectors import mediapipe as detect
+from asap.anatomy.detectors import mediapipe_models as mediapipe
+from asap.anatomy.detectors.regions import Found
 from asap.anatomy.keypoints import FACE_PARTS
-from asap.anatomy.mediapipe import Found
 from asap.errors import UserError
 
 ASTRONAUT = data.astronaut()

@@ -14,11 +14,12 @@ import functools
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from asap.anatomy.detectors.regions import Found
 from asap.errors import UserError
 from asap.records import Box, Image, Points
 
@@ -36,14 +37,6 @@ BLAZE_TO_JOINTS = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28
 BLAZE_TO_FEET = (31, None, 29, 32, None, 30)
 VISIBLE = 0.5
 """Visibility below which a body point counts as unknown."""
-
-
-class Found(NamedTuple):
-    """What one model found: points (K, 2) in pixels, a score in [0, 1], and for a hand the person's side."""
-
-    points: Points
-    score: float
-    side: str | None = None
 
 
 class Models:

@@ -7,32 +7,52 @@ enlarged: the views are the whole, overlapping tiles, and squares around the wri
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import numpy as np
 
-from asap.anatomy.keypoints import bounds, box_of, size_of
-from asap.anatomy.masks import body_mask, face_mask, hand_mask, person_mask
-from asap.anatomy.mediapipe import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Found, Models
-from asap.records import Box, Image, Points, Region
-
-T = TypeVar("T")
+from asap.anatomy.detectors.detector import Choice
+from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Models
+from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
+from asap.anatomy.detectors.views import around, hand_squares
+from asap.anatomy.keypoints import bounds, size_of
+from asap.anatomy.masks import person_mask
+from asap.errors import UserError
+from asap.records import Box, Image, Photo, Points, Region
 
 TILED = 512
 """Longest side from which on tiles are looked at as well."""
-SMALLEST = {"hand": 24.0, "face": 24.0, "body": 32.0}
-"""Size (`keypoints.size_of`, pixels) below which a part is left out."""
 SURE = 0.6
 """Least score of a body."""
+
+
+class MediaPipe:
+    """The detector: MediaPipe's models, which come with its wheel."""
+
+    @classmethod
+    def prepare(cls, choice: Choice) -> Choice:
+        """See `detector.Detector`."""
+        if choice.files or choice.device != "cpu":
+            raise UserError(
+                "the detector mediapipe takes no --detector-files and runs on the CPU alone; leave them out"
+            )
+        return choice
+
+    @classmethod
+    def open(cls, choice: Choice) -> MediaPipe:
+        """See `detector.Detector`."""
+        _models()
+        return cls()
+
+    def find(self, image: Image, photo: Photo) -> list[Region]:
+        """See `detector.Detector`."""
+        return find_regions(image)
 
 
 def find_regions(image: Image) -> list[Region]:
     """All hands, faces and bodies found in `image`, ordered by part and then from left to right.
 
-    The same picture gives the same regions, whatever was looked at before. The `context` of each holds the
-    points of the other "hands", the boxes of the other "faces", for a face its "irises" (2, 2) as right and
-    left, and for hands and bodies "person", the mask of all people (where a body was found).
+    Their `context` is that of `detector`; "person" is there where a body was found.
 
     Raises:
         UserError: MediaPipe is not installed.
@@ -58,7 +78,7 @@ def _faces(models: Models, image: Image) -> list[Found]:
                 boxes.append((box, score))
     found: list[Found] = []
     for box, score in boxes:
-        mesh = models.face(image, _around(box, 2.0, image))
+        mesh = models.face(image, around(box, 2.0, image))
         if mesh is not None:
             face = Found(mesh, score)
             _add(found, face, size_of("face", mesh[list(MESH_TO_IBUG)]), "face", 0.3)
@@ -69,7 +89,7 @@ def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found
     views = [_whole(image)]
     for face in faces:
         left, top, right, bottom = bounds(face)
-        views.append(_around((int(left), int(top), int(right), int(bottom + 5 * (bottom - top))), 1.2, image))
+        views.append(around((int(left), int(top), int(right), int(bottom + 5 * (bottom - top))), 1.2, image))
     found: list[Found] = []
     for view in views:
         body = models.body(image, view)
@@ -80,7 +100,8 @@ def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found
 
 def _hands(models: Models, image: Image, bodies: Sequence[Found]) -> list[Found]:
     found: list[Found] = []
-    for view in (*_views(image), *_wrists(bodies, image)):
+    squares = [square for body in bodies for square in hand_squares(body.points, image).values()]
+    for view in (*_views(image), *squares):
         for hand in models.hands(image, view):
             _add(found, hand, size_of("hand", hand.points), "hand", 0.5)
     return found
@@ -104,17 +125,6 @@ def _is_hand(body: Found, hands: Sequence[Found]) -> bool:
     return any(size < 2 * hand for hand in on)
 
 
-def _wrists(bodies: Sequence[Found], image: Image) -> Iterator[Box]:
-    """Squares around the hands that arms point at, 2.4 forearms wide."""
-    for body in bodies:
-        for elbow, wrist in ((7, 9), (8, 10)):
-            forearm = body.points[wrist] - body.points[elbow]
-            if np.isfinite(forearm).all():
-                centre, reach = body.points[wrist] + 0.25 * forearm, 0.6 * float(np.linalg.norm(forearm))
-                reach = max(reach, 0.3 * size_of("body", body.points), 32.0)
-                yield _around((*(centre - reach).astype(int), *(centre + reach).astype(int)), 1.0, image)
-
-
 def _add(found: list[Found], new: Found, size: float, part: str, near: float) -> None:
     """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point."""
     if not size >= SMALLEST[part]:
@@ -129,36 +139,15 @@ def _add(found: list[Found], new: Found, size: float, part: str, near: float) ->
 def _regions(
     models: Models, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
 ) -> list[Region]:
-    height, width = image.shape[:2]
-    hands, faces, bodies = (sorted(found, key=_place) for found in (hands, faces, bodies))
-    people = {}
-    if bodies:
-        people["person"] = person_mask(image, models.people(image), [body.points for body in bodies])
-    points = [hand.points for hand in hands]
-    outlines = [face.points[list(MESH_TO_IBUG)] for face in faces]
-    boxes = [box_of(outline, 0, height, width) for outline in outlines]
-    regions = []
-    for index, hand in enumerate(hands):
-        context = {"hands": _others(points, index), "faces": boxes, **people}
-        mask = hand_mask(image, hand.points)
-        regions.append(Region("hand", mask, hand.points, hand.score, hand.side, context))
-    for index, (face, outline) in enumerate(zip(faces, outlines)):
-        irises = face.points[[RIGHT_IRIS, LEFT_IRIS]]
-        context = {"hands": points, "faces": _others(boxes, index), "irises": irises}
-        regions.append(Region("face", face_mask(outline, height, width), outline, face.score, None, context))
-    for body in bodies:
-        context = {"hands": points, "faces": boxes, **people}
-        mask = body_mask(people["person"], body.points)
-        regions.append(Region("body", mask, body.points, body.score, None, context))
-    return regions
+    bodies = in_order(bodies)
+    person = person_mask(image, models.people(image), [b.points for b in bodies]) if bodies else None
+    return assemble(image, in_order(hands), [_outline(face) for face in in_order(faces)], bodies, person)
 
 
-def _others(items: Sequence[T], index: int) -> list[T]:
-    return [item for other, item in enumerate(items) if other != index]
-
-
-def _place(found: Found) -> tuple[float, ...]:
-    return bounds(found.points)
+def _outline(mesh: Found) -> Found:
+    """The 68 points and the irises of a face's mesh."""
+    irises = mesh.points[[RIGHT_IRIS, LEFT_IRIS]]
+    return Found(mesh.points[list(MESH_TO_IBUG)], mesh.score, context={"irises": irises})
 
 
 def _whole(image: Image) -> Box:
@@ -177,17 +166,6 @@ def _views(image: Image) -> list[Box]:
         (x, y, min(width, x + side), min(height, y + side)) for y in sorted(rows) for x in sorted(columns)
     ]
     return [_whole(image), *tiles]
-
-
-def _around(box: Box, factor: float, image: Image) -> Box:
-    """A square of `factor` times the longer side of `box` about its centre, cut to the picture."""
-    left, top, right, bottom = box
-    half = factor * max(right - left, bottom - top) / 2
-    x, y = (left + right) / 2, (top + bottom) / 2
-    height, width = image.shape[:2]
-    xs = np.clip((round(x - half), round(x + half)), (0, 1), (width - 1, width))
-    ys = np.clip((round(y - half), round(y + half)), (0, 1), (height - 1, height))
-    return int(xs[0]), int(ys[0]), max(int(xs[1]), int(xs[0]) + 1), max(int(ys[1]), int(ys[0]) + 1)
 
 
 def _overlap(a: Box, b: Box) -> float:
