@@ -71,6 +71,7 @@ class Pair:
         source: the photo's path relative to the folder given, or the figure's name.
         seed: the seed that the operator was given.
         metrics: the gates' numbers ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside").
+        parameters: what the operator was given beside the seed, or chose, where it tells.
     """
 
     id: str
@@ -85,6 +86,7 @@ class Pair:
     source: str
     seed: int
     metrics: Mapping[str, float | None]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from PIL import Image
 from skimage import data
 
 from asap.errors import UserError
-from asap.pairs import dataset
+from asap.pairs import dataset, shards
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:200, 100:340]
@@ -48,7 +48,8 @@ def test_plain_load_dataset_gives_the_pairs_back(tmp_path):
     assert len(loaded) == 3
     assert list(loaded.features) == [
         "id", "prompt", "chosen", "rejected", "mask", "part", "error", "degradation", "box", "source", "seed",
-        "ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside",
+        "ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside", "parameters",
+        "source_hash", "perceptual_hash", "license", "detector", "version",
     ]  # fmt: skip
     assert isinstance(loaded.features["chosen"], datasets.Image)
     for index, row in enumerate(loaded):
@@ -68,14 +69,16 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     assert hashes(tmp_path / "a").keys() == {
         "README.md",
+        "about.json",
+        "preview.webp",
         "contact_sheet.html",
         "data/train-00000-of-00001.parquet",
     }
 
 
 def test_many_shards_in_order_and_no_leftovers_of_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SHARD_BYTES", 1)
-    monkeypatch.setattr(dataset, "GROUP_ROWS", 2)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    monkeypatch.setattr(shards, "GROUP_ROWS", 2)
     write(tmp_path, 5)
     names = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert names == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
@@ -138,9 +141,9 @@ def test_encode_refuses_what_is_no_pair():
 def test_the_card_counts_and_averages(tmp_path):
     write(tmp_path)
     card = (tmp_path / "README.md").read_text()
-    assert "| face | displaced eye | 1 | 0.5000 | 0.9900 | - | - |" in card
-    assert "| face | twisted mouth | 2 | 0.5000 | 0.9900 | - | - |" in card
-    assert "| all |  | 3 | 0.5000 | 0.9900 | - | - |" in card
+    assert "| face | displaced eye | 1 | 0.5000 | 0.9900 |" in card
+    assert "| face | twisted mouth | 2 | 0.5000 | 0.9900 |" in card
+    assert "| all |  | 3 | 0.5000 | 0.9900 |" in card
     assert "From nothing." in card
     assert json.loads(re.search(r"pretty_name: (.*)", card)[1]) == "HAP: a test"
 
@@ -157,10 +160,10 @@ def test_the_contact_sheet_shows_pairs_and_escapes_captions(tmp_path):
 
 
 def test_a_long_contact_sheet_samples_evenly_and_says_so(monkeypatch):
-    from asap.pairs.contact import contact_sheet
+    from asap.pairs.contact import contact_sheet, spread
 
     rows = [dataset.encode(pair(index)) for index in range(9)]
-    page = contact_sheet(rows, 9, "HAP", shown=3)
+    page = contact_sheet([rows[index] for index in spread(9, shown=3)], 9, "HAP")
     assert "3 of 9 pairs" in page
     assert [name in page for name in (pair(0).id, pair(4).id, pair(8).id, pair(1).id)] == [
         True,
