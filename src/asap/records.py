@@ -24,12 +24,13 @@ Verdict = Literal["correct", "error", "unscored"]
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of people as found on disk: `id` hashes its bytes, `caption` is the user's own or None."""
+    """A photo as found on disk: `id` hashes its bytes, `caption` and `licence` are the user's own or None."""
 
     id: str
     path: Path
     source: str
     caption: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

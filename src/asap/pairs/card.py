@@ -14,11 +14,33 @@ from asap.store import Row
 _METRICS = ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside")
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 HUB_LICENSES = frozenset(
-    "apache-2.0 mit bsd bsd-2-clause bsd-3-clause cc cc0-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 "
-    "cc-by-sa-3.0 cc-by-sa-4.0 cc-by-nc-2.0 cc-by-nc-3.0 cc-by-nc-4.0 cc-by-nd-4.0 cc-by-nc-nd-3.0 "
-    "cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 cdla-sharing-1.0 cdla-permissive-1.0 "
-    "cdla-permissive-2.0 odc-by odbl pddl wtfpl unlicense gpl-3.0 agpl-3.0 lgpl-3.0 other unknown".split()
-)
+    f"{family}-{version}"
+    for family in ("cc-by", "cc-by-sa", "cc-by-nc", "cc-by-nd", "cc-by-nc-sa", "cc-by-nc-nd")
+    for version in ("2.0", "2.5", "3.0", "4.0")
+) | {
+    *(
+        "apache-2.0",
+        "mit",
+        "bsd",
+        "bsd-2-clause",
+        "bsd-3-clause",
+        "unlicense",
+        "wtfpl",
+        "gpl-3.0",
+        "agpl-3.0",
+    ),
+    *(
+        "cc",
+        "cc0-1.0",
+        "cdla-sharing-1.0",
+        "cdla-permissive-1.0",
+        "cdla-permissive-2.0",
+        "odc-by",
+        "odbl",
+        "pddl",
+    ),
+    *("other", "unknown"),
+}
 """Identifiers that the hub takes as a dataset's `license`."""
 
 _INTRODUCTION = """# {title}
@@ -41,8 +63,8 @@ _COLUMNS = """
 folder), `seed`, and similarity inside and outside the mask: SSIM with an 11-pixel Gaussian window, averaged
 over the pixels in the mask and over all others (those beside the border look across it, which lowers the
 number outside); LPIPS where its weights were at hand. Where the pair comes from, as far as it is known:
-`parameters` of the operator (JSON), `source_hash` (of the photo's file, the first 16 hexadecimal digits of the
-SHA-256), `perceptual_hash` (near duplicates of a photo have a close one), `license` of the photo, `detector`
+`parameters` of the operator (JSON), `source_hash` (of the photo's file, the first 16 hexadecimal digits of
+the SHA-256), `perceptual_hash` (near duplicates of a photo have a close one), `license` of the photo, `detector`
 that found the part, `version` of the program.
 """
 _SPLITS = """
@@ -161,9 +183,10 @@ def table(heads: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
     cells = [[str(cell).replace("|", "\\|") for cell in line] for line in lines]
     numeric = [all(re.fullmatch(r"[\d.-]+", line[i]) for line in cells) for i in range(len(heads))]
     rule = "|".join("---:" if right else "---" for right in numeric)
-    return "\n".join(
-        [f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(line)} |" for line in cells)]
-    ) + "\n"
+    return (
+        "\n".join([f"| {' | '.join(heads)} |", f"|{rule}|", *(f"| {' | '.join(line)} |" for line in cells)])
+        + "\n"
+    )
 
 
 def _spoken(metric: str) -> str:

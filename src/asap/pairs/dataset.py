@@ -53,7 +53,7 @@ _TYPES: dict[str, pa.DataType] = {
     "seed": pa.int64(),
     **{name: pa.float64() for name in METRICS},
     "parameters": _TEXT,
-    **{name: _TEXT for name in PROVENANCE},
+    **dict.fromkeys(PROVENANCE, _TEXT),
     "version": _TEXT,
 }
 FACTS = tuple(name for name in _TYPES if name not in PICTURES)
@@ -78,7 +78,9 @@ def png(image: Image | Mask) -> bytes:
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
 
 
-def encode(pair: Pair, chosen: bytes | None = None, provenance: Mapping[str, str | None] | None = None) -> Row:
+def encode(
+    pair: Pair, chosen: bytes | None = None, provenance: Mapping[str, str | None] | None = None
+) -> Row:
     """One row of the dataset: `pair` with its pictures as PNG bytes, its metrics and provenance as columns.
 
     Args:
@@ -133,7 +135,7 @@ def write(
     shutil.rmtree(staging, ignore_errors=True)
     try:
         if not _write_shards(staging / "data", rows, splits or {})[TRAIN]:
-            held = "; all lie in the test split: take a smaller --test-share" if _files(staging) else ""
+            held = "; all lie in the test split: take a smaller --test-share" if files(staging) else ""
             raise UserError(f"{folder}: no pairs to write{held}")
         _describe(staging, title, notes, test_share)
     except UserError:
@@ -188,7 +190,7 @@ def read(folder: Path, columns: Sequence[str] | None = None, split: str | None =
         columns: those wanted, or all.
         split: the one wanted, or all, train first.
     """
-    for path in _files(folder, split):
+    for path in files(folder, split):
         yield from read_shard(path, columns)
 
 
@@ -202,13 +204,14 @@ def write_shard(path: Path, rows: Iterable[Row]) -> int:
     return shards.write_file(path, rows, SCHEMA)
 
 
-def _files(folder: Path, split: str | None = None) -> list[Path]:
+def files(folder: Path, split: str | None = None) -> list[Path]:
+    """The parquet files of the dataset in `folder`, in order: of one split, or of all, train first."""
     wanted = (split,) if split else SPLITS
     return [path for name in wanted for path in sorted((folder / "data").glob(f"{name}-*.parquet"))]
 
 
 def _rows_at(folder: Path, wanted: Sequence[int]) -> Iterator[Row]:
-    return shards.rows_at(_files(folder), wanted, list(_TYPES))
+    return shards.rows_at(files(folder), wanted, list(_TYPES))
 
 
 def _write_shards(folder: Path, rows: Iterable[Row], splits: Mapping[str, str]) -> dict[str, int]:

@@ -19,9 +19,9 @@ Signs = NDArray[np.float32]
 SIDE = 16
 """Lowest frequencies that count, each way."""
 CLOSE = 76
-"""Bits of 255 up to which two photos are near duplicates. Copies of 32 photos differed by 0 to 76 (a symmetric
-picture on white) and but for that one by at most 35; different photos by 101 and more, 123 on average with a
-standard deviation of about 7.5, so that chance makes one false pair among some 100,000 photos."""
+"""Bits of 255 up to which two photos are near duplicates. Copies of 32 photos differed by at most 76 (a
+symmetric picture on white) and but for that one by at most 35; different photos by 101 and more, 123 on
+average with a standard deviation of about 7.5, so that chance makes one false pair of 100,000 photos."""
 BLOCK = 1024  # photos compared with all others at once
 
 
@@ -60,7 +60,9 @@ def close_pairs(hashes: Sequence[str]) -> Iterator[tuple[int, int]]:
     """Pairs of indices a < b of near duplicates, plain or mirrored."""
     signs = _signs(hashes)
     mirrored = signs * _mirror()
-    most = SIDE * SIDE - 1 - 2 * CLOSE  # the scalar product of two rows is 255 less twice the bits that differ
+    most = (
+        SIDE * SIDE - 1 - 2 * CLOSE
+    )  # the scalar product of two rows is 255 less twice the bits that differ
     for start in range(0, len(hashes), BLOCK):
         rows = signs[start : start + BLOCK]
         alike = np.maximum(rows @ signs[start:].T, rows @ mirrored[start:].T) >= most

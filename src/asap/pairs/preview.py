@@ -41,7 +41,7 @@ def chosen_for(facts: Sequence[Row], shown: int = SHOWN) -> list[int]:
 
 
 def preview(rows: Iterable[Row]) -> bytes:
-    """A WebP picture of the pairs `rows` of a dataset: crops of chosen and rejected with the mask's outline."""
+    """A WebP picture of the pairs `rows`: crops of chosen and rejected with the mask's outline on both."""
     tiles = [_tile(row) for row in rows]
     columns = min(COLUMNS, len(tiles))
     lines = -(-len(tiles) // columns)

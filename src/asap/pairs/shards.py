@@ -1,4 +1,4 @@
-"""Parquet files of rows with pictures: written as rows come, read a few rows at a time, always the same bytes."""
+"""Parquet files of rows with pictures: written as rows come, read a few at a time, always the same bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ READ_ROWS = 8
 
 
 class Shards:
-    """The files `SPLIT-00000-of-0000N.parquet` of one split in `folder`; their names are right once closed."""
+    """The files `SPLIT-00000-of-0000N.parquet` of one split in `folder`, named so once closed."""
 
     def __init__(self, folder: Path, split: str, schema: pa.Schema) -> None:
         self.folder, self.split, self.schema = folder, split, schema
@@ -76,7 +76,7 @@ def read_file(path: Path, columns: Sequence[str]) -> Iterator[Row]:
 
 
 def rows_at(paths: Sequence[Path], wanted: Collection[int], columns: Sequence[str]) -> Iterator[Row]:
-    """The rows numbered `wanted`, counted through all the files, in order; groups without any are not read."""
+    """The rows numbered `wanted`, counted through all files, in order; groups without any are not read."""
     first, blank = 0, dict.fromkeys(columns)
     for path in paths:
         with pq.ParquetFile(path) as file:

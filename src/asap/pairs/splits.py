@@ -1,4 +1,4 @@
-"""Train and test: a split of photos in which near duplicates are never apart, and which never changes its mind.
+"""Train and test: near duplicates are never apart, and no photo ever changes its split.
 
 The rule, for groups of near duplicates (`duplicates.groups`):
 
