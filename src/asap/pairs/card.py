@@ -64,8 +64,8 @@ folder), `seed`, and similarity inside and outside the mask: SSIM with an 11-pix
 over the pixels in the mask and over all others (those beside the border look across it, which lowers the
 number outside); LPIPS where its weights were at hand. Where the pair comes from, as far as it is known:
 `parameters` of the operator (JSON), `source_hash` (of the photo's file, the first 16 hexadecimal digits of
-the SHA-256), `perceptual_hash` (near duplicates of a photo have a close one), `license` of the photo, `detector`
-that found the part, `version` of the program.
+the SHA-256), `perceptual_hash` (near duplicates of a photo have a close one), `license` of the photo,
+`detector` that found the part, `version` of the program.
 """
 _SPLITS = """
 Photos that are near duplicates (resized, recompressed, lighter or darker, mirrored) are never in different

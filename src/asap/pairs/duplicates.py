@@ -79,7 +79,7 @@ def _signs(hashes: Sequence[str]) -> Signs:
 
 
 def _mirror() -> Signs:
-    return np.tile(np.float32([1, -1]), SIDE * SIDE // 2)
+    return np.tile(np.array([1, -1], np.float32), SIDE * SIDE // 2)
 
 
 def _root(parent: list[int], index: int) -> int:
