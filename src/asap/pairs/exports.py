@@ -5,7 +5,7 @@
     simpletuner    OUT/chosen, OUT/rejected, OUT/mask: pictures of equal names, captions in
                    chosen/*.txt, and OUT/multidatabackend.json for Masked Flow-DPO
 
-Both keep the rest of a pair (its error, where it comes from), so that `asap import` gives the same pairs back.
+Both keep the rest of a pair (its error, where it comes from), so `asap import` gives the same pairs back.
 """
 
 from __future__ import annotations
