@@ -67,6 +67,8 @@ def run(config: Config) -> Path:
     _check(config)
     path = config.photos / FILE
     photos, _ = find_photos(config.photos, config.exclude)
+    if not os.access(path if path.exists() else config.photos, os.W_OK):
+        raise UserError(f"{path} cannot be written; make a copy of the folder that can")
     with exclusive(config.photos / PLACE):
         _mend(path)
         todo = lacking(path, photos)
@@ -110,7 +112,7 @@ def captioner(config: Config) -> Captioner:
 
 
 def lacking(path: Path, photos: Sequence[Photo]) -> list[Photo]:
-    """The photos without a caption, and those with one of ours that was made when they were other pictures."""
+    """The photos without a caption, and those with one of ours made when they were other pictures."""
     described = {(row["file_name"], row["text"]): row["photo"] for row in _ours(path)}
     return [
         photo
@@ -152,12 +154,18 @@ def _write(path: Path, made: Captioner, todo: Sequence[Photo]) -> None:
             if caption.text is None:
                 reasons[caption.reason] += 1
                 continue
-            row = {"file_name": caption.photo.source, "text": caption.text}
-            append_rows(path, [row | {"captioner": made.name, "photo": caption.photo.id}])
+            append_rows(path, [_line(caption, made.name)])
             written += 1
     print(f"{path}: {written} captions more by {made.name}, {sum(reasons.values())} photos without")
     for reason, count in reasons.most_common(10):
         print(f"  {count:6}  {reason}")
+
+
+def _line(caption: Caption, name: str) -> Row:
+    """A line of ours; the licence that an earlier line may tell is in it, for the last line counts."""
+    photo = caption.photo
+    told = {"license": photo.licence} if photo.licence else {}
+    return {"file_name": photo.source, "text": caption.text, "captioner": name, "photo": photo.id, **told}
 
 
 def _reached(captions: Iterator[Caption], name: str) -> Iterator[Caption]:

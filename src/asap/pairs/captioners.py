@@ -1,4 +1,4 @@
-"""Who describes a photo in words: a model behind an OpenAI-compatible service, or one of transformers here."""
+"""Who describes a photo: a model behind an OpenAI-compatible service, or one of transformers here."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def close_pairs(hashes: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 def _signs(hashes: Sequence[str]) -> Signs:
     """(N, 256) of -1 and 1, and 0 for the first bit."""
-    data = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)
+    data = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), SIDE * SIDE // 8)
     signs = np.unpackbits(data, axis=1).astype(np.float32) * 2 - 1
     signs[:, :1] = 0
     return signs

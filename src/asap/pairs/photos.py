@@ -66,7 +66,9 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     first: dict[str, str] = {}
     told: dict[str, Told] = {}
     for directory, names in _walk(folder):
-        told |= _metadata(directory, folder, skipped)
+        for named, news in _metadata(directory, folder, skipped):
+            known = told.get(named, Told())
+            told[named] = Told(news.caption or known.caption, news.licence or known.licence)
         for name in names:
             path = directory / name
             source = path.relative_to(folder).as_posix()
@@ -129,10 +131,10 @@ def _photo(path: Path, source: str, told: Told) -> Photo:
     return Photo(identity, path, source, " ".join(text.split()) or told.caption, told.licence)
 
 
-def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str, Told]:
+def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> list[tuple[str, Told]]:
     """What is told, by source, from a folder's metadata.jsonl; lines that cannot be used go to `skipped`."""
     path = directory / "metadata.jsonl"
-    found: dict[str, Told] = {}
+    found: list[tuple[str, Told]] = []
     if not path.is_file():
         return found
     source, here = path.relative_to(folder).as_posix(), directory.relative_to(folder).as_posix()
@@ -143,7 +145,8 @@ def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str
                 name = posixpath.normpath(posixpath.join(here, str(row["file_name"])))
                 licence = str(row.get("license") or row.get("licence") or "")
                 text = row["text"] if not licence else row.get("text") or ""
-                found[name] = Told(" ".join(str(text).split()) or None, " ".join(licence.split()) or None)
+                words = " ".join(str(text).split()), " ".join(licence.split())
+                found.append((name, Told(*(word or None for word in words))))
                 if not (folder / name).is_file():
                     skipped.append(
                         Skipped(source, f"line {number} names {row['file_name']}, which is not there")
