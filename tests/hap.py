@@ -9,6 +9,7 @@ from skimage import data
 
 from asap.pairs import dataset
 from asap.pairs.duplicates import perceptual_hash
+from asap.pairs.gates import similarity
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:160, 120:300]
@@ -20,7 +21,7 @@ def pair(index: int, source: str | None = None, error: str = "twisted mouth") ->
     mask[40 + index : 100 + index, 50:120] = True
     rejected = picture.copy()
     rejected[mask] = rejected[mask][::-1]
-    metrics = {"ssim_inside": 0.25, "ssim_outside": 0.99}
+    metrics = similarity(picture, rejected, mask)
     box = (50, 40 + index, 120, 100 + index)
     return Pair(
         f"{index:016x}", f"an astronaut, number {index}", picture, rejected, mask, "face", error,

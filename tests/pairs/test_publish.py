@@ -16,9 +16,9 @@ from pathlib import Path
 
 import datasets
 import fsspec
-import hap
 import pytest
 
+import hap
 from asap.errors import UserError
 from asap.pairs import dataset, publish
 from asap.pairs.publish import Config, bare, kind_of

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -162,7 +163,8 @@ class Local:
         import torch
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
-        self.name, self.instruction, self.size = source, instruction, size
+        self.instruction, self.size = instruction, size
+        self.name = Path(source).name if Path(source).exists() else source  # no path of this machine
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self.device.startswith("cuda") else torch.float32
         try:
