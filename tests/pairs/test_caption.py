@@ -329,8 +329,8 @@ def tiny_llava(folder):
         num_additional_image_tokens=1,
     )  # fmt: skip
     torch.manual_seed(0)
-    vision = CLIPVisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2,
-                              image_size=16, patch_size=8)  # fmt: skip
+    vision = CLIPVisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=2,
+                              num_attention_heads=2, image_size=16, patch_size=8)  # fmt: skip
     text = LlamaConfig(
         vocab_size=len(words),
         hidden_size=16,
