@@ -72,6 +72,7 @@ def run(config: Config) -> Path:
             count = _folders(staged, pairs)
             write_atomic(staged / "multidatabackend.json", to_json(backends(config.out), indent=2) + "\n")
         if not count:
+            shutil.rmtree(staged)
             raise UserError(f"{config.hap} holds no pairs to export in its split {config.split}")
         _place(staged, config.out)
     print(f"{config.out}: {count} pairs for {config.format}")

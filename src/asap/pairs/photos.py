@@ -66,9 +66,7 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     first: dict[str, str] = {}
     told: dict[str, Told] = {}
     for directory, names in _walk(folder):
-        for named, news in _metadata(directory, folder, skipped):
-            known = told.get(named, Told())
-            told[named] = Told(news.caption or known.caption, news.licence or known.licence)
+        _learn(told, _metadata(directory, folder, skipped))
         for name in names:
             path = directory / name
             source = path.relative_to(folder).as_posix()
@@ -85,6 +83,13 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     if not photos and not skipped:
         raise UserError(f"{folder}: no photos there; expected files named {', '.join(SUFFIXES)}")
     return photos, skipped
+
+
+def _learn(told: dict[str, Told], news: Sequence[tuple[str, Told]]) -> None:
+    """Add `news` by source; what they leave open stays as it was told before."""
+    for source, new in news:
+        known = told.get(source, Told())
+        told[source] = Told(new.caption or known.caption, new.licence or known.licence)
 
 
 def excluded(source: str, exclude: Sequence[str]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-import fsspec
+import fsspec  # type: ignore[import-untyped]
 import tyro
 
 from asap import command
