@@ -19,7 +19,7 @@ from skimage import data
 
 import hap
 from asap.errors import UserError
-from asap.pairs import build, dataset, degradations, ledger, worker
+from asap.pairs import build, dataset, degradations, ledger, splits, worker
 from asap.pairs.build import Config
 from asap.pairs.degradations import Entry, Unsuitable
 from asap.pairs.gates import Gates
@@ -414,7 +414,7 @@ def test_a_split_keeps_near_duplicates_together_and_stays(built, copied, photos,
             build.run(Config(photos, copied, degradations=FACES, test_share=share, workers=1))
 
 
-def finished(folder, pairs, terms):
+def finished(folder, pairs, terms, gone=()):
     """A dataset of pairs made by hand, put together as at the end of a build."""
     (folder / ".work").mkdir(parents=True)
     new = {}
@@ -428,7 +428,7 @@ def finished(folder, pairs, terms):
             "skipped": None,
         }
         dataset.write_shard(folder / ".work" / f"{source}.parquet", [row | {"source": source}])
-    before = {row["source"]: row for row in read_rows(folder / "photos.jsonl")}
+    before = {row["source"]: row for row in read_rows(folder / "photos.jsonl") if row["source"] not in gone}
     return ledger.finish(folder, before, new, "HAP", [], terms)
 
 
@@ -441,13 +441,30 @@ def test_photos_added_later_go_where_their_near_duplicates_are(tmp_path):
 
     out, terms = tmp_path / "hap", Terms(test_share=0.5)
     assert finished(out, {f"{i}": pair(i) for i in range(8)}, terms) == []
-    splits = {row["source"]: s for s in ("train", "test") for row in dataset.read(out, ["source"], s)}
-    assert set(splits.values()) == {"train", "test"}
+    placed = {row["source"]: s for s in ("train", "test") for row in dataset.read(out, ["source"], s)}
+    assert set(placed.values()) == {"train", "test"}
     assert finished(out, {f"{i}b": pair(i, 40) for i in range(8)}, terms) == []
     after = {row["source"]: s for s in ("train", "test") for row in dataset.read(out, ["source"], s)}
-    assert splits.items() <= after.items() and all(after[f"{i}b"] == splits[f"{i}"] for i in range(8))
+    assert placed.items() <= after.items() and all(after[f"{i}b"] == placed[f"{i}"] for i in range(8))
     ids = [row["source"] for row in dataset.read(out, ["source"], "train")]
     assert ids == sorted(ids)
+
+
+def test_a_photo_made_anew_stays_in_its_split(tmp_path):
+    """It was in test for its group's sake, which is gone; alone it would be in train."""
+    bits = {"a": hap.row(0, source_hash="a" * 16), "b": hap.row(0, source_hash="b" * 16)}
+    out, terms = tmp_path / "hap", Terms(test_share=0.5)
+    for number in range(40):
+        pairs = {name: row | {"source_hash": f"{name}{number}"} for name, row in bits.items()}
+        alone = splits.assign({"b": splits.Shot(f"b{number}", pairs["b"]["perceptual_hash"])}, 0.5)["b"]
+        both = {name: splits.Shot(f"{name}{number}", row["perceptual_hash"]) for name, row in pairs.items()}
+        if alone == "train" and splits.assign(both, 0.5)["b"] == "test":
+            break
+    finished(out, pairs | {"c": hap.row(5), "d": hap.row(9)}, terms)
+    before = {row["source"] for row in dataset.read(out, ["source"], "test")}
+    finished(out, {"d": hap.row(9)}, terms, gone=("a",))
+    finished(out, {"b": pairs["b"] | {"prompt": "another caption"}}, terms)
+    assert "b" in before and "b" in {row["source"] for row in dataset.read(out, ["source"], "test")}
 
 
 def test_a_photo_near_both_splits_is_left_out(tmp_path):

@@ -75,8 +75,7 @@ def plan(folder: Path, new: Iterable[Path], terms: Terms) -> Plan:
             for row in dataset.read_shard(path, FACTS):
                 if row["id"] in terms.rejected:
                     dropped[row["source"]].append(row["id"])
-                known = row["perceptual_hash"] or ""
-                shots[row["source"]] = splits.Shot(row["source_hash"] or row["source"], known, split)
+                shots[row["source"]] = _shot(row, split, shots.get(row["source"]))
     if not terms.test_share:
         return Plan({}, {}, dropped)
     missing = {source for source, shot in shots.items() if not shot.perceptual}
@@ -86,6 +85,13 @@ def plan(folder: Path, new: Iterable[Path], terms: Terms) -> Plan:
         for source, shot in shots.items()
     }
     return Plan(splits.assign(whole, terms.test_share), hashes, dropped)
+
+
+def _shot(row: Row, split: str | None, before: splits.Shot | None) -> splits.Shot:
+    """The photo of `row`; one that is made anew, its picture unchanged, stays where it was `before`."""
+    content = row["source_hash"] or row["source"]
+    settled = before.split if before and before.content == content else None
+    return splits.Shot(content, row["perceptual_hash"] or "", split or settled)
 
 
 def _hashed(folder: Path, sources: set[str]) -> dict[str, str]:
