@@ -24,12 +24,13 @@ Verdict = Literal["correct", "error", "unscored"]
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo of people as found on disk: `id` hashes its bytes, `caption` is the user's own or None."""
+    """A photo as found on disk: `id` hashes its bytes, `caption` and `licence` are the user's own or None."""
 
     id: str
     path: Path
     source: str
     caption: str | None = None
+    licence: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +72,7 @@ class Pair:
         source: the photo's path relative to the folder given, or the figure's name.
         seed: the seed that the operator was given.
         metrics: the gates' numbers ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside").
+        parameters: what the operator was given beside the seed, or chose, where it tells.
     """
 
     id: str
@@ -85,6 +87,7 @@ class Pair:
     source: str
     seed: int
     metrics: Mapping[str, float | None]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from skimage import data
 
+import hap
 from asap.errors import UserError
-from asap.pairs import build, dataset, degradations, worker
+from asap.pairs import build, dataset, degradations, ledger, splits, worker
 from asap.pairs.build import Config
 from asap.pairs.degradations import Entry, Unsuitable
 from asap.pairs.gates import Gates
+from asap.pairs.terms import Terms
 from asap.records import Photo, Region
 from asap.store import read_rows
 
@@ -356,3 +358,136 @@ def test_descriptions():
     assert told(face=1, body=2, hand=3) == "a photo of two people, three hands visible"
     assert told(hand=1) == "a photo of one hand"
     assert told(face=12, hand=1) == "a photo of 12 people, one hand visible"
+
+
+@pytest.fixture
+def copied(built, tmp_path):
+    """A finished dataset, to be changed."""
+    return shutil.copytree(built, tmp_path / "hap")
+
+
+def decide(folder, **words):
+    rows = ({"id": pair, "decision": word} for pair, word in words.items())
+    (folder / "decisions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_rejected_pair_stays_out_and_comes_back_when_it_is_not(built, copied, photos, capsys):
+    ids = [row["id"] for row in dataset.read(built, ["id"])]
+    config = Config(photos, copied, degradations=FACES, workers=1)
+    decide(copied, **{ids[0]: "reject", ids[1]: "unsure", ids[2]: "keep"})
+    build.run(config)
+    assert [row["id"] for row in dataset.read(copied, ["id"])] == ids[1:]
+    build.run(config)
+    assert f"nothing to do; {len(ids) - 1} pairs" in capsys.readouterr().out
+    decide(copied, **{ids[0]: "keep"})
+    build.run(config)
+    assert "1 photos in" in capsys.readouterr().out
+    (copied / "decisions.jsonl").unlink()
+    assert hashes(copied) == hashes(built)
+
+
+def test_a_licence_for_all_and_one_of_a_photos_own(built, copied, photos, tmp_path):
+    some = shutil.copytree(photos, tmp_path / "photos")
+    (some / "metadata.jsonl").write_text('{"file_name": "b/1.png", "licence": "CC BY 4.0"}\n')
+    build.run(Config(some, copied, degradations=FACES, license="my own", workers=1))
+    found = {row["source"]: row["license"] for row in dataset.read(copied, ["source", "license"])}
+    assert found["b/1.png"] == "CC BY 4.0" and set(found.values()) == {"CC BY 4.0", "my own"}
+    assert not [row for row in read_rows(copied / "skipped.jsonl") if "metadata" in row["source"]]
+    assert "| my own |" in (copied / "README.md").read_text()
+
+
+def test_a_split_keeps_near_duplicates_together_and_stays(built, copied, photos, capsys):
+    """The six portraits are near duplicates of one another, moved by a pixel, half of them mirrored."""
+    config = Config(photos, copied, degradations=FACES, test_share=0.999, workers=1)
+    with pytest.raises(UserError, match="all lie in the test split"):
+        build.run(config)
+    assert hashes(copied) == hashes(built)
+    build.run(Config(photos, copied, degradations=FACES, test_share=1e-9, workers=1))
+    assert {len(list(dataset.read(copied, ["id"], split))) > 0 for split in ("train", "test")} == {
+        True,
+        False,
+    }
+    build.run(Config(photos, copied, degradations=FACES, workers=1))  # as it was split before
+    assert "nothing to do" in capsys.readouterr().out
+    for share, words in ((0.5, "was split with --test-share 1e-09"), (1.0, "between 0 and 1")):
+        with pytest.raises(UserError, match=words):
+            build.run(Config(photos, copied, degradations=FACES, test_share=share, workers=1))
+
+
+def finished(folder, pairs, terms, gone=()):
+    """A dataset of pairs made by hand, put together as at the end of a build."""
+    (folder / ".work").mkdir(parents=True)
+    new = {}
+    for source, row in pairs.items():
+        new[source] = {
+            "source": source,
+            "key": source,
+            "id": source,
+            "pairs": 1,
+            "rejected": [],
+            "skipped": None,
+        }
+        dataset.write_shard(folder / ".work" / f"{source}.parquet", [row | {"source": source}])
+    before = {row["source"]: row for row in read_rows(folder / "photos.jsonl") if row["source"] not in gone}
+    return ledger.finish(folder, before, new, "HAP", [], terms)
+
+
+def test_photos_added_later_go_where_their_near_duplicates_are(tmp_path):
+    def pair(index, distance=0):
+        bits = int(np.random.default_rng(index).bytes(32).hex(), 16) ^ (
+            ((1 << distance) - 1) << (255 - distance)
+        )
+        return hap.row(index, perceptual_hash=f"{bits:064x}", source_hash=f"{index}-{distance}")
+
+    out, terms = tmp_path / "hap", Terms(test_share=0.5)
+    assert finished(out, {f"{i}": pair(i) for i in range(8)}, terms) == []
+    placed = {row["source"]: s for s in ("train", "test") for row in dataset.read(out, ["source"], s)}
+    assert set(placed.values()) == {"train", "test"}
+    assert finished(out, {f"{i}b": pair(i, 40) for i in range(8)}, terms) == []
+    after = {row["source"]: s for s in ("train", "test") for row in dataset.read(out, ["source"], s)}
+    assert placed.items() <= after.items() and all(after[f"{i}b"] == placed[f"{i}"] for i in range(8))
+    ids = [row["source"] for row in dataset.read(out, ["source"], "train")]
+    assert ids == sorted(ids)
+
+
+def test_a_photo_made_anew_stays_in_its_split(tmp_path):
+    """It was in test for its group's sake, which is gone; alone it would be in train."""
+    bits = {"a": hap.row(0, source_hash="a" * 16), "b": hap.row(0, source_hash="b" * 16)}
+    out, terms = tmp_path / "hap", Terms(test_share=0.5)
+    for number in range(40):
+        pairs = {name: row | {"source_hash": f"{name}{number}"} for name, row in bits.items()}
+        alone = splits.assign({"b": splits.Shot(f"b{number}", pairs["b"]["perceptual_hash"])}, 0.5)["b"]
+        both = {name: splits.Shot(f"{name}{number}", row["perceptual_hash"]) for name, row in pairs.items()}
+        if alone == "train" and splits.assign(both, 0.5)["b"] == "test":
+            break
+    finished(out, pairs | {"c": hap.row(5), "d": hap.row(9)}, terms)
+    before = {row["source"] for row in dataset.read(out, ["source"], "test")}
+    finished(out, {"d": hap.row(9)}, terms, gone=("a",))
+    finished(out, {"b": pairs["b"] | {"prompt": "another caption"}}, terms)
+    assert "b" in before and "b" in {row["source"] for row in dataset.read(out, ["source"], "test")}
+
+
+def test_a_photo_near_both_splits_is_left_out(tmp_path):
+    def pair(index, distance):
+        return hap.row(index, perceptual_hash=f"{((1 << distance) - 1) << (255 - distance):064x}")
+
+    out, ends = tmp_path / "hap", {"a": pair(0, 0), "b": pair(1, 140)}
+    for share in (n / 20 for n in range(1, 20)):  # one that parts the two
+        shutil.rmtree(out, ignore_errors=True)
+        try:
+            finished(out, ends, Terms(test_share=share))
+        except UserError:
+            continue
+        if dataset.files(out, "test"):
+            break
+    assert finished(out, {"c": pair(2, 70)}, Terms(test_share=share)) == ["c"]
+    assert sorted(row["source"] for row in dataset.read(out, ["source"])) == ["a", "b"]
+
+
+def test_pairs_of_an_earlier_version_are_hashed_for_the_split(tmp_path):
+    rows = {"a": hap.row(0, perceptual_hash=None), "b": hap.row(0, perceptual_hash=None), "c": hap.row(5)}
+    finished(tmp_path / "hap", rows, Terms())
+    finished(tmp_path / "hap", {"d": hap.row(0)}, Terms(test_share=0.4))
+    found = {row["source"]: (row["perceptual_hash"], s) for s in ("train", "test")
+             for row in dataset.read(tmp_path / "hap", ["source", "perceptual_hash"], s)}  # fmt: skip
+    assert found["a"] == found["b"] == found["d"] and found["a"][0] is not None

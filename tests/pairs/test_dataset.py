@@ -4,13 +4,17 @@ import re
 from dataclasses import replace
 
 import datasets
+import huggingface_hub
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from skimage import data
 
+import hap
+from asap import __version__
 from asap.errors import UserError
-from asap.pairs import dataset
+from asap.pairs import dataset, publish, shards
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:200, 100:340]
@@ -48,7 +52,8 @@ def test_plain_load_dataset_gives_the_pairs_back(tmp_path):
     assert len(loaded) == 3
     assert list(loaded.features) == [
         "id", "prompt", "chosen", "rejected", "mask", "part", "error", "degradation", "box", "source", "seed",
-        "ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside",
+        "ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside", "parameters",
+        "source_hash", "perceptual_hash", "license", "detector", "version",
     ]  # fmt: skip
     assert isinstance(loaded.features["chosen"], datasets.Image)
     for index, row in enumerate(loaded):
@@ -68,14 +73,16 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
     assert hashes(tmp_path / "a") == hashes(tmp_path / "b")
     assert hashes(tmp_path / "a").keys() == {
         "README.md",
+        "about.json",
+        "preview.webp",
         "contact_sheet.html",
         "data/train-00000-of-00001.parquet",
     }
 
 
 def test_many_shards_in_order_and_no_leftovers_of_more(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "SHARD_BYTES", 1)
-    monkeypatch.setattr(dataset, "GROUP_ROWS", 2)
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    monkeypatch.setattr(shards, "GROUP_ROWS", 2)
     write(tmp_path, 5)
     names = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert names == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
@@ -138,9 +145,9 @@ def test_encode_refuses_what_is_no_pair():
 def test_the_card_counts_and_averages(tmp_path):
     write(tmp_path)
     card = (tmp_path / "README.md").read_text()
-    assert "| face | displaced eye | 1 | 0.5000 | 0.9900 | - | - |" in card
-    assert "| face | twisted mouth | 2 | 0.5000 | 0.9900 | - | - |" in card
-    assert "| all |  | 3 | 0.5000 | 0.9900 | - | - |" in card
+    assert "| face | displaced eye | 1 | 0.5000 | 0.9900 |" in card
+    assert "| face | twisted mouth | 2 | 0.5000 | 0.9900 |" in card
+    assert "| all |  | 3 | 0.5000 | 0.9900 |" in card
     assert "From nothing." in card
     assert json.loads(re.search(r"pretty_name: (.*)", card)[1]) == "HAP: a test"
 
@@ -157,10 +164,10 @@ def test_the_contact_sheet_shows_pairs_and_escapes_captions(tmp_path):
 
 
 def test_a_long_contact_sheet_samples_evenly_and_says_so(monkeypatch):
-    from asap.pairs.contact import contact_sheet
+    from asap.pairs.contact import contact_sheet, spread
 
     rows = [dataset.encode(pair(index)) for index in range(9)]
-    page = contact_sheet(rows, 9, "HAP", shown=3)
+    page = contact_sheet([rows[index] for index in spread(9, shown=3)], 9, "HAP")
     assert "3 of 9 pairs" in page
     assert [name in page for name in (pair(0).id, pair(4).id, pair(8).id, pair(1).id)] == [
         True,
@@ -184,3 +191,106 @@ def test_png_of_a_mask_is_black_and_white(tmp_path):
     picture = Image.open(tmp_path / "m.png")
     assert picture.mode == "L"
     assert set(np.unique(np.asarray(picture))) == {0, 255}
+
+
+def test_splits_stream_and_keep_their_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "SHARD_BYTES", 1)
+    monkeypatch.setattr(shards, "GROUP_ROWS", 1)
+    hap.write(tmp_path, 5, tests=2)
+    names = [path.name for path in dataset.files(tmp_path)]
+    assert names == [*(f"train-{i:05d}-of-00003.parquet" for i in range(3)), "test-00000-of-00002.parquet",
+                     "test-00001-of-00002.parquet"]  # fmt: skip
+    for split, wanted in (("train", [2, 3, 4]), ("test", [0, 1])):
+        rows = datasets.load_dataset(str(tmp_path), split=split, streaming=True)
+        assert [row["id"] for row in rows] == [hap.pair(index).id for index in wanted]
+    assert [row["id"] for row in dataset.read(tmp_path, ["id"])] == [hap.pair(i).id for i in (2, 3, 4, 0, 1)]
+    hap.write(tmp_path, 5, tests=0)
+    assert not dataset.files(tmp_path, "test")
+
+
+def test_where_pairs_come_from_is_told(tmp_path):
+    hap.write(tmp_path)
+    (row,) = dataset.read(tmp_path, split="test")
+    assert json.loads(row["parameters"]) == {"angle": 12.5}
+    assert (row["license"], row["detector"], row["version"]) == ("cc-by-4.0", "mediapipe", __version__)
+    assert row["source_hash"] == hap.pair(0).id and len(row["perceptual_hash"]) == 64
+    assert dataset.encode(pair(0))["parameters"] is None
+
+
+def test_all_in_test_leaves_nothing_to_train_on(tmp_path):
+    with pytest.raises(UserError, match="all lie in the test split"):
+        hap.write(tmp_path, 2, tests=2)
+    assert not list(tmp_path.iterdir())
+
+
+def old_fashioned(folder):
+    """A dataset as an earlier version wrote it: fewer columns, no record, a card without `configs`."""
+    hap.write(folder, 3, tests=0)
+    (path,) = dataset.files(folder)
+    added = [*dataset.PROVENANCE, "parameters", "version"]
+    table = pq.read_table(path).drop_columns(added).replace_schema_metadata(None)
+    pq.write_table(table, path)
+    for name in ("about.json", "preview.webp"):
+        (folder / name).unlink()
+    (folder / "README.md").write_text("---\ntags:\n- preference\n---\n# HAP\n")
+    return folder
+
+
+def test_a_folder_of_an_earlier_version_is_read(tmp_path):
+    old_fashioned(tmp_path / "old")
+    rows = list(dataset.read(tmp_path / "old"))
+    assert [row["id"] for row in rows] == [hap.pair(index).id for index in range(3)]
+    assert rows[0]["license"] is rows[0]["version"] is rows[0]["parameters"] is None
+    assert dataset.about(tmp_path / "old")["test_share"] == 0
+    publish.run(publish.Config(tmp_path / "old", str(tmp_path / "new")))
+    assert len(list(dataset.read(tmp_path / "new"))) == 3
+
+
+def test_the_hub_takes_the_cards_metadata(tmp_path):
+    hap.write(tmp_path)
+    told = huggingface_hub.DatasetCard.load(tmp_path / "README.md").data.to_dict()
+    assert told["license"] == "cc-by-4.0" and told["size_categories"] == ["n<1K"]
+    assert told["task_categories"] == ["text-to-image"] and "human-anatomy" in told["tags"]
+    (default,) = told["configs"]
+    assert default["data_files"] == [
+        {"split": "train", "path": "data/train-*.parquet"},
+        {"split": "test", "path": "data/test-*.parquet"},
+    ]
+    text = (tmp_path / "README.md").read_text()
+    assert "| test | 1 | 1 | 1 |" in text and "| mouth_twisted | 4 | 4 |" in text
+    assert "| cc-by-4.0 | 4 | 4 |" in text and f"| version {__version__}, pairs | 4 |" in text
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        (["CC BY 4.0", "CC BY 4.0"], "cc-by-4.0"),
+        ([None, None], "unknown"),
+        (["Pexels License", "Pexels License"], "other"),
+        (["CC0", None], ["cc0-1.0", "unknown"]),
+        (["mit", "my own | rules"], ["mit", "other"]),
+    ],
+)
+def test_licences_in_the_hubs_words(tmp_path, told, wanted):
+    rows = [hap.row(index, license=name) for index, name in enumerate(told)]
+    dataset.write(tmp_path, rows, title='a "title": odd')
+    card = huggingface_hub.DatasetCard.load(tmp_path / "README.md")
+    assert card.data.license == wanted and card.data.pretty_name == 'a "title": odd'
+    assert all(f"| {(name or 'unknown').replace('|', chr(92) + '|')} |" in card.text for name in told)
+
+
+def test_the_preview_shows_a_pair_of_each_kind(tmp_path):
+    from asap.pairs.preview import GAP, HEADING, MARGIN, OUTLINE, SIDE, chosen_for
+
+    facts = [
+        {"part": part, "error": error}
+        for part, error in ("aa", "aa", "aa", "ab", "ab", "ba", "ca", "cb", "cc")
+    ]
+    assert chosen_for(facts) == [1, 4, 5, 6, 7, 8] and chosen_for(facts[:2]) == [0, 1]
+    hap.write(tmp_path, 1, tests=0)
+    picture = np.array(Image.open(tmp_path / "preview.webp").convert("RGB"))
+    assert picture.shape[1] == 2 * (SIDE + MARGIN) + GAP
+    tiles = [picture[MARGIN + HEADING :, MARGIN + x :][:SIDE, :SIDE].astype(int) for x in (0, SIDE + GAP)]
+    orange = [np.abs(tile - OUTLINE).max(2) < 60 for tile in tiles]
+    assert (orange[0] & orange[1]).sum() > 300  # both outlined, alike
+    assert (np.abs(tiles[0] - tiles[1]).max(2) > 40).sum() > 2000  # and different in the middle

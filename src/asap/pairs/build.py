@@ -22,7 +22,7 @@ from asap.anatomy.detectors import load as detectors
 from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
 from asap.lookup import choose
-from asap.pairs import ledger, summary
+from asap.pairs import ledger, summary, terms
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines, processes, resolved
 from asap.pairs.gates import Gates
@@ -79,6 +79,11 @@ class Config:
     lpips: tuple[Path, ...] = ()
     """Weights for LPIPS: a .safetensors file with the state dict of `lpips.LPIPS(net="alex")`, or those of
     AlexNet and of the heads. Without them LPIPS is left open; nothing is downloaded."""
+    license: str = ""
+    """Licence of the photos for which metadata.jsonl tells none, such as "cc-by-4.0"."""
+    test_share: float | None = None
+    """Share of the photos held out as the split `test`, near duplicates together; a split once made stays.
+    Left out: as the folder was split before, else none."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -114,11 +119,12 @@ def _build(
 ) -> None:
     out = config.out
     ledger.recover(out)
-    before = ledger.kept(out, photos, exclude)
+    wanted = terms.settle(out, config.license, config.test_share)
+    before = ledger.kept(out, photos, exclude, wanted.rejected)
     todo = [p for p in photos if p.source not in before and not ledger.is_done(out, p)]
     new = ledger.fresh(out, photos)
     missing = len(before.keys() - {photo.source for photo in photos})
-    if not todo and not new and not ledger.is_stale(out, before):
+    if not todo and not new and not ledger.is_stale(out, before) and terms.met(out, wanted):
         print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
         return
     workers = processes(rules.engines, config.workers) or os.cpu_count() or 1
@@ -126,8 +132,10 @@ def _build(
     new = ledger.fresh(out, photos)
     accounts = {**before, **new}
     print(summary.of_files(out, accounts, skipped, missing, speed))
-    ledger.finish(out, before, new, "HAP: pairs from photos", summary.notes(rules, accounts))
+    apart = ledger.finish(out, before, new, "HAP: pairs from photos", summary.notes(rules, accounts), wanted)
     print(summary.of_pairs(out))
+    if apart:
+        print(f"left out, for near duplicates of them lie in train and in test: {', '.join(apart)}")
 
 
 def _rules(config: Config) -> Rules:

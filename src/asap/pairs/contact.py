@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from importlib.resources import files
 
 import cv2
@@ -18,30 +18,29 @@ TILE = 320
 _QUALITY = 82
 
 
-def contact_sheet(rows: Iterable[Row], total: int, title: str, shown: int = SHOWN) -> str:
+def contact_sheet(rows: Iterable[Row], total: int, title: str) -> str:
     """An HTML page of crops around the error: positive, negative, mask and difference of each pair.
 
     Args:
-        rows: all rows of a dataset, in order.
-        total: how many there are.
+        rows: those to show, of a dataset.
+        total: how many pairs the dataset has.
         title: the page's headline.
-        shown: at most so many pairs, evenly spread over all of them.
     """
     template = files("asap.pairs").joinpath("contact_sheet.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
-    pairs = [_entry(row) for row in _spread(rows, total, shown)]
+    pairs = [_entry(row) for row in rows]
     kinds = sorted({(pair["part"], pair["error"]) for pair in pairs})
     return page.render(title=title, total=total, kinds=kinds, pairs=pairs)
 
 
-def _spread(rows: Iterable[Row], total: int, shown: int) -> Iterator[Row]:
-    wanted = set(np.linspace(0, total - 1, min(total, shown)).round().astype(int).tolist())
-    return (row for index, row in enumerate(rows) if index in wanted)
+def spread(total: int, shown: int = SHOWN) -> list[int]:
+    """At most `shown` numbers below `total`, evenly spread."""
+    return sorted(set(np.linspace(0, total - 1, min(total, shown)).round().astype(int).tolist()))
 
 
 def _entry(row: Row) -> Row:
-    chosen, rejected = (_pixels(row[name]["bytes"]) for name in ("chosen", "rejected"))
-    mask: Mask = _pixels(row["mask"]["bytes"])[..., 0] > 127
+    chosen, rejected = (pixels(row[name]["bytes"]) for name in ("chosen", "rejected"))
+    mask: Mask = pixels(row["mask"]["bytes"])[..., 0] > 127
     left, top, right, bottom = around(row["box"], *mask.shape)
     chosen, rejected = (x[top:bottom, left:right] for x in (chosen, rejected))
     mask = mask[top:bottom, left:right]
@@ -81,9 +80,10 @@ def difference(chosen: Image, rejected: Image) -> Image:
     return np.where(change[..., None] > 0, heat, np.uint8(0))
 
 
-def _pixels(data: bytes) -> Image:
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return np.asarray(pixels, np.uint8)
+def pixels(data: bytes) -> Image:
+    """The picture (H, W, 3) of a PNG file's bytes."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(found, np.uint8)
 
 
 def _jpeg(image: Image) -> str:

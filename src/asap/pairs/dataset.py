@@ -1,36 +1,42 @@
 """The HAP dataset on disk: pairs as parquet that `datasets.load_dataset(folder, split="train")` reads.
 
     folder/data/train-00000-of-0000N.parquet    the pairs; pictures are PNG bytes, so lossless
-    folder/README.md                            the dataset card: counts and averages
+    folder/data/test-00000-of-0000N.parquet     pairs held out, where a share was asked for
+    folder/README.md, preview.webp              the dataset card: counts and averages; a few pairs
     folder/contact_sheet.html                   the pairs to look at
+    folder/about.json                           title, notes and the share held out
 
-The same rows in the same order give the same bytes in all three.
+The same rows in the same order give the same bytes in all of them.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from asap import __version__
 from asap.errors import UserError
+from asap.pairs import shards
 from asap.pairs.card import card
-from asap.pairs.contact import contact_sheet
+from asap.pairs.contact import contact_sheet, spread
+from asap.pairs.preview import PREVIEW, chosen_for, preview
+from asap.pairs.splits import SPLITS, TRAIN
 from asap.records import Image, Mask, Pair
-from asap.store import Row, write_atomic
+from asap.store import Row, to_json, write_atomic
 
 PICTURES = ("chosen", "rejected", "mask")
 METRICS = ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside")
-SHARD_BYTES = 400 << 20
-GROUP_BYTES = 64 << 20
+PROVENANCE = ("source_hash", "perceptual_hash", "license", "detector")
+"""What `encode` is told of a pair's photo: of its file the first 16 hexadecimal digits of the SHA-256, its
+`duplicates.perceptual_hash`, its licence, and what found its body parts. Each may be missing."""
 CONTACT_SHEET = "contact_sheet.html"
-GROUP_ROWS = 100
+ABOUT = "about.json"
 
 _TEXT, _PICTURE = pa.string(), pa.struct({"bytes": pa.binary(), "path": pa.string()})
 _TYPES: dict[str, pa.DataType] = {
@@ -46,7 +52,12 @@ _TYPES: dict[str, pa.DataType] = {
     "source": _TEXT,
     "seed": pa.int64(),
     **{name: pa.float64() for name in METRICS},
+    "parameters": _TEXT,
+    **dict.fromkeys(PROVENANCE, _TEXT),
+    "version": _TEXT,
 }
+FACTS = tuple(name for name in _TYPES if name not in PICTURES)
+"""The columns that are no pictures."""
 
 
 def _feature(kind: pa.DataType) -> Row:
@@ -67,12 +78,15 @@ def png(image: Image | Mask) -> bytes:
     return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
 
 
-def encode(pair: Pair, chosen: bytes | None = None) -> Row:
-    """One row of the dataset: `pair` with its pictures as PNG bytes and its metrics as columns.
+def encode(
+    pair: Pair, chosen: bytes | None = None, provenance: Mapping[str, str | None] | None = None
+) -> Row:
+    """One row of the dataset: `pair` with its pictures as PNG bytes, its metrics and provenance as columns.
 
     Args:
         pair: the pair.
         chosen: `png(pair.chosen)` where the caller has it already.
+        provenance: of the photo, by names of `PROVENANCE`.
 
     Raises:
         ValueError: shapes differ, or a pixel outside the mask does.
@@ -83,13 +97,25 @@ def encode(pair: Pair, chosen: bytes | None = None) -> Row:
         raise ValueError(f"pair {pair.id}: chosen and rejected differ outside the mask")
     data = {"chosen": chosen or png(pair.chosen), "rejected": png(pair.rejected), "mask": png(pair.mask)}
     pictures = {name: {"bytes": data[name], "path": f"{pair.id}_{name}.png"} for name in PICTURES}
-    plain = {name: getattr(pair, name) for name in _TYPES if name not in (*PICTURES, *METRICS)}
+    names = ("id", "prompt", "part", "error", "degradation", "source", "seed")
+    plain = {name: getattr(pair, name) for name in names}
     metrics = {name: pair.metrics.get(name) for name in METRICS}
-    return {**plain, "box": list(pair.box), **pictures, **metrics}
+    origin = dict.fromkeys(PROVENANCE) | dict(provenance or {})
+    parameters = to_json(pair.parameters) if pair.parameters else None
+    made = {"parameters": parameters, **origin, "version": __version__}
+    return {**plain, "box": list(pair.box), **pictures, **metrics, **made}
 
 
-def write(folder: Path, rows: Iterable[Row], *, title: str, notes: Sequence[str] = ()) -> None:
-    """Write `rows` (of `encode`) as the dataset in `folder`: shards, card and contact sheet.
+def write(
+    folder: Path,
+    rows: Iterable[Row],
+    *,
+    title: str,
+    notes: Sequence[str] = (),
+    splits: Mapping[str, str] | None = None,
+    test_share: float = 0.0,
+) -> None:
+    """Write `rows` (of `encode`) as the dataset in `folder`: shards, card, preview and contact sheet.
 
     Memory stays flat however many rows come. A kill leaves what was there before, or all of the new.
 
@@ -98,21 +124,36 @@ def write(folder: Path, rows: Iterable[Row], *, title: str, notes: Sequence[str]
         rows: in the order wanted; nothing here sorts.
         title: headline of card and contact sheet.
         notes: paragraphs for the card (where the pairs come from, with which settings).
+        splits: "train" or "test" by a row's source; train for those it does not name.
+        test_share: the share of photos that was asked for as test, for the record.
 
     Raises:
-        UserError: no rows at all.
+        UserError: no rows at all, or none to train on.
     """
     recover(folder)
     staging = folder / ".staging"
     shutil.rmtree(staging, ignore_errors=True)
-    if not _write_shards(staging / "data", rows):
+    try:
+        if not _write_shards(staging / "data", rows, splits or {})[TRAIN]:
+            held = "; all lie in the test split: take a smaller --test-share" if files(staging) else ""
+            raise UserError(f"{folder}: no pairs to write{held}")
+        _describe(staging, title, notes, test_share)
+    except UserError:
         shutil.rmtree(staging, ignore_errors=True)
-        raise UserError(f"{folder}: no pairs to write")
-    facts = list(read(staging, [name for name in _TYPES if name not in PICTURES]))
-    write_atomic(staging / "README.md", card(facts, title, notes))
-    write_atomic(staging / CONTACT_SHEET, contact_sheet(read(staging), len(facts), title))
+        raise
     staging.rename(folder / ".ready")
     recover(folder)
+
+
+def _describe(folder: Path, title: str, notes: Sequence[str], test_share: float) -> None:
+    """Card, preview, contact sheet and record of the pairs in `folder`."""
+    facts = [row | {"split": split} for split in SPLITS for row in read(folder, FACTS, split)]
+    record = {"title": title, "notes": list(notes), "test_share": test_share}
+    write_atomic(folder / ABOUT, to_json(record, indent=2) + "\n")
+    write_atomic(folder / "README.md", card(facts, title, notes))
+    write_atomic(folder / PREVIEW, preview(_rows_at(folder, chosen_for(facts))))
+    shown = _rows_at(folder, spread(len(facts)))
+    write_atomic(folder / CONTACT_SHEET, contact_sheet(shown, len(facts), title))
 
 
 def recover(folder: Path) -> None:
@@ -123,7 +164,7 @@ def recover(folder: Path) -> None:
     if (ready / "data").exists():
         shutil.rmtree(folder / "data", ignore_errors=True)
         (ready / "data").rename(folder / "data")
-    for path in sorted(ready.iterdir()):
+    for path in sorted(ready.iterdir(), key=lambda path: (path.name == CONTACT_SHEET, path.name)):
         path.replace(folder / path.name)
     ready.rmdir()
 
@@ -134,73 +175,48 @@ def whole(folder: Path) -> bool:
     return (folder / CONTACT_SHEET).exists()
 
 
-def read(folder: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
-    """The rows of the dataset in `folder`, in order, a few in memory at a time; none where there is none."""
-    for path in sorted((folder / "data").glob("train-*.parquet")):
+def about(folder: Path) -> Row:
+    """The "title", "notes" and "test_share" that the dataset in `folder` was written with."""
+    path = folder / ABOUT
+    known: Row = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {"title": "HAP", "notes": [], "test_share": 0.0} | known
+
+
+def read(folder: Path, columns: Sequence[str] | None = None, split: str | None = None) -> Iterator[Row]:
+    """The rows of the dataset in `folder`, in order, a few in memory at a time; none where there is none.
+
+    Args:
+        folder: a dataset of this version or an earlier one, whose rows lack some columns: they are None.
+        columns: those wanted, or all.
+        split: the one wanted, or all, train first.
+    """
+    for path in files(folder, split):
         yield from read_shard(path, columns)
 
 
 def read_shard(path: Path, columns: Sequence[str] | None = None) -> Iterator[Row]:
     """The rows of one parquet file that `write` or `write_shard` made."""
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(8, columns=columns):
-            yield from batch.to_pylist()
+    return shards.read_file(path, list(_TYPES) if columns is None else columns)
 
 
 def write_shard(path: Path, rows: Iterable[Row]) -> int:
     """Write `rows` as one parquet file, atomically; returns how many there were."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    count = 0
-    with _writer(temporary) as writer:
-        for group in _groups(rows):
-            writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-            count += len(group)
-    temporary.replace(path)
-    return count
+    return shards.write_file(path, rows, SCHEMA)
 
 
-def _writer(path: Path) -> pq.ParquetWriter:
-    # Pairs of one photo share their chosen picture: a dictionary that may grow stores it once a row group.
-    return pq.ParquetWriter(
-        path,
-        SCHEMA,
-        compression="none",
-        use_dictionary=["chosen.bytes", "prompt", "part", "error", "degradation", "source"],
-        dictionary_pagesize_limit=2 * GROUP_BYTES,
-    )
+def files(folder: Path, split: str | None = None) -> list[Path]:
+    """The parquet files of the dataset in `folder`, in order: of one split, or of all, train first."""
+    wanted = (split,) if split else SPLITS
+    return [path for name in wanted for path in sorted((folder / "data").glob(f"{name}-*.parquet"))]
 
 
-def _write_shards(folder: Path, rows: Iterable[Row]) -> int:
+def _rows_at(folder: Path, wanted: Sequence[int]) -> Iterator[Row]:
+    return shards.rows_at(files(folder), wanted, list(_TYPES))
+
+
+def _write_shards(folder: Path, rows: Iterable[Row], splits: Mapping[str, str]) -> dict[str, int]:
     folder.mkdir(parents=True)
-    parts: list[Path] = []
-    writer, room = None, 0
-    for group in _groups(rows):
-        if writer is None or room <= 0:
-            if writer is not None:
-                writer.close()
-            parts.append(folder / f"part-{len(parts):05d}")
-            writer, room = _writer(parts[-1]), SHARD_BYTES
-        writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-        room -= sum(map(_weight, group))
-    if writer is not None:
-        writer.close()
-    for index, part in enumerate(parts):
-        part.rename(folder / f"train-{index:05d}-of-{len(parts):05d}.parquet")
-    return len(parts)
-
-
-def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    group: list[Row] = []
-    weight = 0
+    writers = {split: shards.Shards(folder, split, SCHEMA) for split in SPLITS}
     for row in rows:
-        group.append(row)
-        weight += _weight(row)
-        if len(group) == GROUP_ROWS or weight >= GROUP_BYTES:
-            yield group
-            group, weight = [], 0
-    if group:
-        yield group
-
-
-def _weight(row: Row) -> int:
-    return sum(len(row[name]["bytes"]) for name in PICTURES)
+        writers[splits.get(row["source"], TRAIN)].add(row)
+    return {split: writer.close() for split, writer in writers.items()}

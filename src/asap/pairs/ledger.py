@@ -16,8 +16,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from asap.errors import UserError
-from asap.pairs import dataset
+from asap.pairs import dataset, splits
+from asap.pairs import terms as decided
 from asap.pairs.photos import excluded
+from asap.pairs.terms import Plan, Terms
 from asap.pairs.worker import key_of
 from asap.records import Photo
 from asap.store import Row, read_rows, to_json
@@ -35,11 +37,14 @@ def recover(folder: Path) -> None:
     shutil.rmtree(folder / DONE, ignore_errors=True)
 
 
-def kept(folder: Path, photos: Sequence[Photo], exclude: Sequence[str]) -> Accounts:
+def kept(
+    folder: Path, photos: Sequence[Photo], exclude: Sequence[str], rejected: frozenset[str] = frozenset()
+) -> Accounts:
     """Accounts of photos that were finished earlier and still hold.
 
-    A photo that has since been changed, moved or excluded, or whose caption has, does not; one that is not in
-    its place any more does, for its pairs are not lost with it.
+    A photo that has since been changed, moved or excluded, or whose caption has, does not; nor does one whose
+    pair was dropped as `rejected` by people and is not rejected any more. One that is not in its place any
+    more does, for its pairs are not lost with it.
     """
     keys = {photo.source: key_of(photo) for photo in photos}
     present = {photo.id for photo in photos}
@@ -48,7 +53,11 @@ def kept(folder: Path, photos: Sequence[Photo], exclude: Sequence[str]) -> Accou
         source: row
         for source, row in accounts.items()
         if not excluded(source, exclude)
-        and (keys[source] == row["key"] if source in keys else row["id"] not in present)
+        and (
+            keys[source] == row["key"] and rejected.issuperset(row.get("dropped", ()))
+            if source in keys
+            else row["id"] not in present
+        )
     }
 
 
@@ -68,8 +77,12 @@ def fresh(folder: Path, photos: Sequence[Photo]) -> Accounts:
     return {source: next(read_rows(path)) for source, path in paths.items() if path.exists()}
 
 
-def finish(folder: Path, before: Accounts, new: Accounts, title: str, notes: Sequence[str]) -> None:
+def finish(
+    folder: Path, before: Accounts, new: Accounts, title: str, notes: Sequence[str], terms: Terms
+) -> list[str]:
     """Write dataset, photos.jsonl and rejected.jsonl from the accounts `before` and from `new` in `.work`.
+
+    Returns the sources of photos that may be in no split (`splits.assign`), whose pairs are left out.
 
     Raises:
         UserError: not one pair; then what was finished earlier, and `.work`, stay as they are.
@@ -78,24 +91,58 @@ def finish(folder: Path, before: Accounts, new: Accounts, title: str, notes: Seq
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
     counted = {source: {**row, "rejected": len(row["rejected"])} for source, row in new.items()}
-    accounts = {**before, **counted}
-    if not any(row["pairs"] for row in accounts.values()):
-        raise UserError(f"{folder}: not one pair came out of {len(accounts)} photos; the reasons stand above")
+    if not any(row["pairs"] for row in (*before.values(), *new.values())):
+        raise UserError(
+            f"{folder}: not one pair came out of {len(before | new)} photos; the reasons stand above"
+        )
     rejected = (row for source in sorted(new) for row in new[source]["rejected"])
-    _write_rows(work, folder / "rejected.jsonl", _merged(read_rows(folder / "rejected.jsonl"), old, rejected))
-    pairs = (row for source in sorted(new) for row in _pairs(work, new[source]))
-    dataset.write(folder, _merged(dataset.read(folder), old, pairs), title=title, notes=notes)
+    _write_rows(
+        work, folder / "rejected.jsonl", _merged([read_rows(folder / "rejected.jsonl")], old, rejected)
+    )
+    made = decided.plan(folder, [_shard(work, row) for row in new.values() if row["pairs"]], terms)
+    _write_pairs(folder, old, new, made, terms, title, notes)
+    accounts = {source: _told(row, made.dropped.get(source)) for source, row in (before | counted).items()}
     _write_rows(work, folder / "photos.jsonl", (accounts[source] for source in sorted(accounts)))
     work.rename(folder / DONE)
     recover(folder)
+    return sorted(source for source, split in made.splits.items() if split is None)
 
 
-def _merged(finished: Iterable[Row], old: set[str], new: Iterable[Row]) -> Iterator[Row]:
-    return heapq.merge((row for row in finished if row["source"] in old), new, key=_by_source)
+def _write_pairs(
+    folder: Path, old: set[str], new: Accounts, made: Plan, terms: Terms, title: str, notes: Sequence[str]
+) -> None:
+    pairs = (row for source in sorted(new) for row in _pairs(folder / WORK, new[source]))
+    finished = [dataset.read(folder, split=split) for split in splits.SPLITS]
+    rows = (decided.applied(row, terms, made) for row in _merged(finished, old, pairs))
+    dataset.write(
+        folder,
+        (row for row in rows if row is not None),
+        title=title,
+        notes=notes,
+        splits={source: split for source, split in made.splits.items() if split},
+        test_share=terms.test_share,
+    )
+
+
+def _told(account: Row, dropped: Sequence[str] | None) -> Row:
+    """The account, with the pairs that people rejected taken off its count."""
+    if not dropped:
+        return account
+    ids = sorted({*dropped, *account.get("dropped", ())})
+    return account | {"pairs": account["pairs"] - len(dropped), "dropped": ids}
+
+
+def _merged(finished: Sequence[Iterable[Row]], old: set[str], new: Iterable[Row]) -> Iterator[Row]:
+    held = ((row for row in rows if row["source"] in old) for rows in finished)
+    return heapq.merge(*held, new, key=_by_source)
+
+
+def _shard(work: Path, account: Row) -> Path:
+    return work / f"{account['key']}.parquet"
 
 
 def _pairs(work: Path, account: Row) -> Iterator[Row]:
-    return dataset.read_shard(work / f"{account['key']}.parquet") if account["pairs"] else iter(())
+    return dataset.read_shard(_shard(work, account)) if account["pairs"] else iter(())
 
 
 def _write_rows(work: Path, path: Path, rows: Iterable[Row]) -> None:

@@ -33,6 +33,13 @@ class Skipped(NamedTuple):
     reason: str
 
 
+class Told(NamedTuple):
+    """What a metadata.jsonl tells of a photo."""
+
+    caption: str | None = None
+    licence: str | None = None
+
+
 class Unreadable(Exception):  # noqa: N818  (an answer, which becomes one line of the summary)
     """A file that cannot be used as a photo; the text gives the reason in a few words."""
 
@@ -41,8 +48,8 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     """Photos in `folder` and its subfolders in order of their relative paths, and the files left out.
 
     A photo's caption is the text of the .txt file beside it, else the "text" of its "file_name" in the
-    nearest metadata.jsonl, in its own folder or above (paths are relative to that file), else None. Of files
-    with equal bytes the first counts. Nothing is decoded here.
+    nearest metadata.jsonl, in its own folder or above (paths are relative to that file), else None; its
+    licence is the "license" there. Of files with equal bytes the first counts. Nothing is decoded here.
 
     Args:
         folder: where to look; links are followed, each folder is visited once.
@@ -57,15 +64,15 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     photos: list[Photo] = []
     skipped: list[Skipped] = []
     first: dict[str, str] = {}
-    captions: dict[str, str] = {}
+    told: dict[str, Told] = {}
     for directory, names in _walk(folder):
-        captions |= _metadata(directory, folder, skipped)
+        _learn(told, _metadata(directory, folder, skipped))
         for name in names:
             path = directory / name
             source = path.relative_to(folder).as_posix()
             if not excluded(source, exclude) and not _is_companion(path, names):
                 try:
-                    photo = _photo(path, source, captions.get(source))
+                    photo = _photo(path, source, told.get(source, Told()))
                     if photo.id in first:
                         raise Unreadable(f"the same bytes as {first[photo.id]}")
                 except Unreadable as reason:
@@ -76,6 +83,13 @@ def find_photos(folder: Path, exclude: Sequence[str] = ()) -> tuple[list[Photo],
     if not photos and not skipped:
         raise UserError(f"{folder}: no photos there; expected files named {', '.join(SUFFIXES)}")
     return photos, skipped
+
+
+def _learn(told: dict[str, Told], news: Sequence[tuple[str, Told]]) -> None:
+    """Add `news` by source; what they leave open stays as it was told before."""
+    for source, new in news:
+        known = told.get(source, Told())
+        told[source] = Told(new.caption or known.caption, new.licence or known.licence)
 
 
 def excluded(source: str, exclude: Sequence[str]) -> bool:
@@ -106,7 +120,7 @@ def _cased(suffixes: Sequence[str]) -> Iterator[str]:
         yield from (suffix, suffix.upper(), suffix.capitalize())
 
 
-def _photo(path: Path, source: str, caption: str | None) -> Photo:
+def _photo(path: Path, source: str, told: Told) -> Photo:
     if path.suffix.lower() not in SUFFIXES:
         raise Unreadable(f"not named like a photo ({', '.join(SUFFIXES)})")
     try:
@@ -119,22 +133,25 @@ def _photo(path: Path, source: str, caption: str | None) -> Photo:
         raise Unreadable(f"its caption {path.stem}.txt is not UTF-8") from None
     except OSError as error:
         raise Unreadable(error.strerror or type(error).__name__) from None
-    return Photo(identity, path, source, " ".join(text.split()) or caption)
+    return Photo(identity, path, source, " ".join(text.split()) or told.caption, told.licence)
 
 
-def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str, str]:
-    """Captions by source from a folder's metadata.jsonl; lines that cannot be used go to `skipped`."""
+def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> list[tuple[str, Told]]:
+    """What is told, by source, from a folder's metadata.jsonl; lines that cannot be used go to `skipped`."""
     path = directory / "metadata.jsonl"
-    captions: dict[str, str] = {}
+    found: list[tuple[str, Told]] = []
     if not path.is_file():
-        return captions
+        return found
     source, here = path.relative_to(folder).as_posix(), directory.relative_to(folder).as_posix()
     for number, line in enumerate(path.read_bytes().splitlines(), 1):
         if line.strip():
             try:
                 row = json.loads(line.decode("utf-8"))
                 name = posixpath.normpath(posixpath.join(here, str(row["file_name"])))
-                captions[name] = " ".join(str(row["text"]).split())
+                licence = str(row.get("license") or row.get("licence") or "")
+                text = row["text"] if not licence else row.get("text") or ""
+                words = " ".join(str(text).split()), " ".join(licence.split())
+                found.append((name, Told(*(word or None for word in words))))
                 if not (folder / name).is_file():
                     skipped.append(
                         Skipped(source, f"line {number} names {row['file_name']}, which is not there")
@@ -142,7 +159,7 @@ def _metadata(directory: Path, folder: Path, skipped: list[Skipped]) -> dict[str
             except (ValueError, KeyError, TypeError):
                 reason = f'line {number} is not {{"file_name": ..., "text": ...}} in UTF-8'
                 skipped.append(Skipped(source, reason))
-    return {name: text for name, text in captions.items() if text}
+    return found
 
 
 def read_photo(path: Path, size: int) -> Image:

@@ -75,7 +75,7 @@ def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
         f"at most {rules.per_region} pairs of one hand, face or body and {rules.per_photo} of one photo, "
         f"seed {rules.seed}. Kept are pairs with an SSIM up to {gates.ssim_inside:g} inside the mask and "
         f"from {gates.ssim_outside:g} outside{lpips if rules.lpips else ''}.",
-        "`photos.jsonl` tells what became of each photo, `skipped.jsonl` which files gave no pair and why, "
-        "`rejected.jsonl` which attempts were rejected and why; `contact_sheet.html` shows the pairs. The "
-        "photos' own licences apply to the pictures.",
+        "In the folder where it was made, `photos.jsonl` tells what became of each photo, `skipped.jsonl` "
+        "which files gave no pair and why, `rejected.jsonl` which attempts were rejected and why. "
+        "`contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",
     ]

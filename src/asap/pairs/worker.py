@@ -16,12 +16,15 @@ from asap.errors import UserError
 from asap.pairs import dataset
 from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS, Entry, Unsuitable
+from asap.pairs.duplicates import perceptual_hash
 from asap.pairs.engines.scene import with_neighbours
 from asap.pairs.engines.settings import Engines
 from asap.pairs.gates import Gates, refusal, similarity
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
+
+DETECTOR = "mediapipe"
 
 
 class Rules(NamedTuple):
@@ -73,11 +76,21 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         account["parts"] = Counter(region.part for region in regions)
         whole = dataset.png(image)
         pairs = attempts(image, regions, photo, rules, rejected)
-        rows = (dataset.encode(pair, whole) for pair in pairs)
+        rows = (dataset.encode(pair, whole, provenance(photo, image)) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
         account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")
     return account
+
+
+def provenance(photo: Photo, image: Image) -> dict[str, str | None]:
+    """Where the pairs of `photo` come from, as `dataset.PROVENANCE` names it."""
+    return {
+        "source_hash": photo.id,
+        "perceptual_hash": perceptual_hash(image),
+        "license": photo.licence,
+        "detector": DETECTOR,
+    }
 
 
 def nothing_made(regions: Sequence[Region], rejected: Sequence[Row]) -> str:
@@ -92,8 +105,9 @@ def nothing_made(regions: Sequence[Region], rejected: Sequence[Row]) -> str:
 
 
 def key_of(photo: Photo) -> str:
-    """What a photo's pairs depend on, beside the rules: its bytes, path and caption."""
-    return content_id(photo.id, photo.source, photo.caption)
+    """What a photo's pairs depend on, beside the rules: its bytes, path, caption and licence."""
+    told = [photo.licence] if photo.licence else []
+    return content_id(photo.id, photo.source, photo.caption, *told)
 
 
 def attempts(

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from asap.bench.judges import chat
+from asap import chat
 from asap.bench.judges.options import COMBINATIONS
 from asap.bench.judges.vlm import VLM
 from asap.errors import UserError

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from asap.bench.judges.chat import Chat, RejectedError
 from asap.bench.judges.questions import SCHEMA
+from asap.chat import Chat, RejectedError
 
 Names = tuple[str, ...]
 

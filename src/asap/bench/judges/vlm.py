@@ -12,12 +12,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
-
-from asap.bench.judges.chat import Chat, RefusedError, RejectedError, UnreachableError, UnreadableError
 from asap.bench.judges.judge import NO_IMAGE
 from asap.bench.judges.options import Options, complete
 from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
+from asap.chat import (
+    Chat,
+    RefusedError,
+    RejectedError,
+    UnreachableError,
+    UnreadableError,
+    check_service,
+    client,
+    text_of,
+)
 from asap.errors import UserError
 from asap.records import Judgement, Sample, Verdict
 from asap.store import content_id, seed_of
@@ -53,9 +60,7 @@ class VLM:
     def __post_init__(self) -> None:
         if not self.endpoint or not self.model_name:
             raise UserError("the judge `vlm` needs --endpoint URL and --model-name NAME")
-        _check_endpoint(self.endpoint)
-        if not (self.key.isascii() and self.key.isprintable()):
-            raise UserError("the key holds characters that no HTTP header can carry; check its variable")
+        check_service(self.endpoint, self.key)
         for name in ("concurrency", "timeout", "attempts"):
             if not getattr(self, name) > 0:
                 raise UserError(f"--{name} is {getattr(self, name)}; give more than 0")
@@ -71,8 +76,9 @@ class VLM:
             UserError: a wrong key or address, or nobody who answers there.
         """
         stop, options = threading.Event(), Options()
-        with self._client() as client, ThreadPoolExecutor(self.concurrency) as pool:
-            chat = Chat(client, self.attempts, self.timeout, stop, secret=self.key)
+        connection = client(self.endpoint, self.key, self.concurrency, self.timeout)
+        with connection, ThreadPoolExecutor(self.concurrency) as pool:
+            chat = Chat(connection, self.attempts, self.timeout, stop, secret=self.key)
             asked = [pool.submit(self._ask, chat, options, images, sample) for sample in samples]
             try:
                 answers = (future.result() for future in as_completed(asked))
@@ -80,13 +86,6 @@ class VLM:
             finally:
                 stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
-
-    def _client(self) -> httpx.Client:
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        limits = httpx.Limits(max_connections=self.concurrency, max_keepalive_connections=self.concurrency)
-        return httpx.Client(
-            base_url=self.endpoint.rstrip("/") + "/", headers=headers, timeout=self.timeout, limits=limits
-        )
 
     def _ask(self, chat: Chat, options: Options, images: Path, sample: Sample) -> Judgement:
         try:
@@ -130,17 +129,6 @@ def while_answered(judgements: Iterable[Judgement], limit: int, endpoint: str) -
             raise UserError(f"{endpoint} answered for none of the first {lost} images ({reason}); mend that")
 
 
-def _check_endpoint(endpoint: str) -> None:
-    try:
-        url = httpx.URL(endpoint)
-    except httpx.InvalidURL as error:
-        raise UserError(f"--endpoint {endpoint!r} is no URL ({error})") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise UserError(f"--endpoint {endpoint!r} is no http or https URL; write http://host:port/v1")
-    if url.userinfo or url.query:
-        raise UserError("--endpoint must not carry a key; put it in the variable named by --key-variable")
-
-
 def data_url(path: Path) -> str:
     """The file's bytes as a `data:` URL.
 
@@ -156,7 +144,7 @@ def _judgement(sample: Sample, reply: dict[str, Any]) -> Judgement:
     try:
         choice = reply["choices"][0]
         message, finish = choice["message"], choice.get("finish_reason")
-        refusal, text = message.get("refusal"), _text(message.get("content"))
+        refusal, text = message.get("refusal"), text_of(message.get("content"))
     except (KeyError, IndexError, TypeError, AttributeError):
         return _unscored(sample, "unreadable", {"message": "the reply is no chat completion"})
     if refusal or finish == "content_filter":
@@ -166,13 +154,6 @@ def _judgement(sample: Sample, reply: dict[str, Any]) -> Judgement:
         evidence = {"answer": reading.answer} if reading.answer else {"text": text[:KEPT_TEXT]}
         return _unscored(sample, reading.reason, evidence)
     return _about(sample, reading.verdict, errors=reading.errors, evidence={"answer": reading.answer})
-
-
-def _text(content: Any) -> str:
-    """A message's content, which some services send as a list of parts."""
-    if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
 
 
 def _unscored(sample: Sample, reason: str, evidence: dict[str, Any]) -> Judgement:

@@ -124,6 +124,34 @@ class Chat:
         return " ".join(text.split())[:KEPT_TEXT]
 
 
+def check_service(endpoint: str, key: str) -> None:
+    """Raises UserError: the endpoint is no plain http(s) URL, or the key one that no header can carry."""
+    try:
+        url = httpx.URL(endpoint)
+    except httpx.InvalidURL as error:
+        raise UserError(f"--endpoint {endpoint!r} is no URL ({error})") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UserError(f"--endpoint {endpoint!r} is no http or https URL; write http://host:port/v1")
+    if url.userinfo or url.query:
+        raise UserError("--endpoint must not carry a key; put it in the variable named by --key-variable")
+    if not (key.isascii() and key.isprintable()):
+        raise UserError("the key holds characters that no HTTP header can carry; check its variable")
+
+
+def client(endpoint: str, key: str, concurrency: int, timeout: float) -> httpx.Client:
+    """A client of the service at `endpoint`, for `concurrency` requests at once; `key` may be ""."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    return httpx.Client(base_url=endpoint.rstrip("/") + "/", headers=headers, timeout=timeout, limits=limits)
+
+
+def text_of(content: Any) -> str:
+    """A message's content, which some services send as a list of parts."""
+    if isinstance(content, list):
+        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+    return content if isinstance(content, str) else ""
+
+
 def forbids(data: bytes) -> bool:
     """Whether the body of an error names a content policy as its `code` or `type`, at any depth.
 
