@@ -24,8 +24,6 @@ from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
-DETECTOR = "mediapipe"
-
 
 class Rules(NamedTuple):
     """What decides the pairs of a photo, beside the photo itself; the fields of `build.Config`."""
@@ -76,20 +74,20 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         account["parts"] = Counter(region.part for region in regions)
         whole = dataset.png(image)
         pairs = attempts(image, regions, photo, rules, rejected)
-        rows = (dataset.encode(pair, whole, provenance(photo, image)) for pair in pairs)
+        rows = (dataset.encode(pair, whole, provenance(photo, image, rules.detector.name)) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
         account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")
     return account
 
 
-def provenance(photo: Photo, image: Image) -> dict[str, str | None]:
+def provenance(photo: Photo, image: Image, detector: str) -> dict[str, str | None]:
     """Where the pairs of `photo` come from, as `dataset.PROVENANCE` names it."""
     return {
         "source_hash": photo.id,
         "perceptual_hash": perceptual_hash(image),
         "license": photo.licence,
-        "detector": DETECTOR,
+        "detector": detector,
     }
 
 
