@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,10 @@ from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import dataset
+from asap.pairs.candidates import Candidate, Made, best_candidate
 from asap.pairs.composite import composite, crop_box
-from asap.pairs.degradations import DEGRADATIONS, Unsuitable
-from asap.pairs.gates import Gates, refusal, similarity
+from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.gates import Gates, Target, fault, similarity
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
@@ -32,6 +34,8 @@ class Rules(NamedTuple):
     seed: int
     gates: Gates = Gates()
     lpips: tuple[str, ...] = ()
+    target: Target = Target()
+    tries: int = 4
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:
@@ -140,29 +144,36 @@ def pairs_of(
 
 
 def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
-    """The pair of one degradation, or None and why not; what was measured is added to `facts`."""
+    """The best pair of one degradation, or None and why not; what was measured is added to `facts`."""
     name = facts["degradation"]
     function = choose({name: DEGRADATIONS[name].function}, name, "degradation")
-    try:
-        edited = function(image, region, random.Random(facts["seed"]))
-    except Unsuitable as reason:
-        return None, str(reason)
-    except Exception as error:  # one operator's fault must not end a run of thousands of photos
-        return None, f"failed: {type(error).__name__}: {error}"
+    judge = functools.partial(measured, image, region, rules)
+    best = best_candidate(function, (image, region), facts["seed"], judge, rules.tries)
+    facts["metrics"] = dict(best.metrics)
+    if best.made is None:
+        return None, best.refused
+    facts["box"] = best.made.box
+    if best.refused:
+        return None, best.refused
+    return Pair(**facts, chosen=image, rejected=best.made.negative, mask=best.made.mask), ""
+
+
+def measured(image: Image, region: Region, rules: Rules, edited: Image) -> Candidate:
+    """`edited` laid over `image`, measured and gated; LPIPS, which costs most, where the rest passes."""
     laid = composite(image, edited, size_of(region.part, region.keypoints))
     if laid is None:
-        return None, "nothing changed"
+        return Candidate("nothing changed", way=1)
+    made = Made(*laid, crop_box(laid[1]) or (0, 0, 0, 0))
     negative, mask = laid
-    facts["box"] = crop_box(mask)
-    facts["metrics"] = similarity(image, negative, mask)
-    if rules.lpips:
+    metrics: dict[str, float | None] = {**similarity(image, negative, mask)}
+    found = fault(metrics, mask, rules.gates)
+    if found is None and rules.lpips:
         from asap.pairs.lpips import perceptual  # torch, which is not needed otherwise
 
-        facts["metrics"] |= perceptual(rules.lpips, image, negative, mask)
-    refused = refusal(facts["metrics"], mask, rules.gates)
-    if refused is not None:
-        return None, refused
-    return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
+        metrics |= perceptual(rules.lpips, image, negative, mask)
+        found = fault(metrics, mask, rules.gates)
+    reason, way = found or ("", rules.target.way(metrics))
+    return Candidate(reason, way, rules.target.distance(metrics), made, metrics)
 
 
 def ordered(names: Sequence[str], part: str, seed: int) -> list[str]:
