@@ -22,8 +22,9 @@ from asap.errors import UserError
 from asap.lookup import choose
 from asap.pairs import ledger, summary
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.gates import Gates
+from asap.pairs.gates import NUMBERS, Gates, Target
 from asap.pairs.photos import Skipped, find_photos
+from asap.pairs.semantics import Use
 from asap.pairs.worker import Rules, process
 from asap.pool import in_processes
 from asap.records import Photo
@@ -64,6 +65,17 @@ class Config:
     lpips: tuple[Path, ...] = ()
     """Weights for LPIPS: a .safetensors file with the state dict of `lpips.LPIPS(net="alex")`, or those of
     AlexNet and of the heads. Without them LPIPS is left open; nothing is downloaded."""
+    target: tuple[float, float, float, float] = (0.53, 0.34, 0.98, 0.01)
+    """Wanted SSIM and LPIPS inside the mask and SSIM and LPIPS outside it, the averages published for HAP:
+    of the candidates that pass, the nearest is kept."""
+    bands: tuple[float, float, float, float] = (0.25, 0.2, 0.02, 0.04)
+    """Half-widths around --target: within them an edit's strength is changed no more. Outside the mask only
+    what is worse than the target counts."""
+    tries: int = 4
+    """Most strengths tried of one edit; 1 leaves every edit at its own."""
+    checks: Use = "trusted"
+    """Whether the error named is looked for in the negative: "trusted" refuses pairs by the checks that
+    proved right in calibration, "all" by every check there is, "none" by none; what none can tell is kept."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -82,8 +94,8 @@ def run(config: Config) -> Path:
     photos, skipped = find_photos(config.photos, exclude)
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
-        identity = {**rules._asdict(), "gates": rules.gates._asdict(), "lpips": weights}
-        open_run(config.out, "build", identity)
+        identity = {**rules._asdict(), "gates": rules.gates._asdict(), "target": rules.target._asdict()}
+        open_run(config.out, "build", {**identity, "lpips": weights})
         _build(config, rules, exclude, photos, skipped)
     return config.out
 
@@ -115,27 +127,48 @@ def _rules(config: Config) -> Rules:
         choose({name: entry.function for name, entry in DEGRADATIONS.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
-    gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
-    for name in ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside"):
-        bound = getattr(gates, name)
-        if not 0 <= bound <= 1:
-            raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
     if config.workers < 0:
         raise UserError(f"--workers {config.workers}: give a number of processes, or 0 for all cores")
     if config.out.resolve() == config.photos.resolve():
         raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
-    for name, most in (("region", config.per_region), ("photo", config.per_photo)):
+    for name, most in (("per-region", config.per_region), ("per-photo", config.per_photo)):
         if most < 1:
-            raise UserError(f"--per-{name} {most} asks for no pairs; take 1 or more")
+            raise UserError(f"--{name} {most} asks for no pairs; take 1 or more")
+    if config.tries < 1:
+        raise UserError(f"--tries {config.tries} asks for no edit; take 1 or more")
     return Rules(
         size=config.size,
         degradations=tuple(dict.fromkeys(names)),
         per_region=config.per_region,
         per_photo=config.per_photo,
         seed=config.seed,
-        gates=gates,
+        gates=_gates(config),
         lpips=_weights(config.lpips),
+        target=_target(config),
+        tries=config.tries,
+        checks=config.checks,
     )
+
+
+def _gates(config: Config) -> Gates:
+    gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
+    for name in NUMBERS:
+        bound = getattr(gates, name)
+        if not 0 <= bound <= 1:
+            raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
+    return gates
+
+
+def _target(config: Config) -> Target:
+    if not all(0 <= value <= 1 for value in config.target):
+        raise UserError(f"--target {_spaced(config.target)}: give four numbers between 0 and 1")
+    if not min(config.bands) > 0:
+        raise UserError(f"--bands {_spaced(config.bands)}: give four numbers above 0")
+    return Target(*config.target, bands=config.bands)
+
+
+def _spaced(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:

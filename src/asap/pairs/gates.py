@@ -23,6 +23,9 @@ SMALLEST = 12
 """Shorter side of a mask's box, in pixels, below which an error is too small to be seen."""
 LARGEST = 0.6
 """Share of the picture above which an error is not local."""
+NUMBERS = ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside")
+TARGETS = ("ssim_inside", "lpips_inside", "ssim_outside", "lpips_outside")
+"""What is measured; and the same in the order of a target: inside, then outside."""
 
 
 def ssim_map(a: Image, b: Image) -> Map:
@@ -50,9 +53,11 @@ def _window(values: Map) -> Map:
 def similarity(chosen: Image, rejected: Image, mask: Mask) -> dict[str, float]:
     """SSIM averaged over the pixels in `mask` ("ssim_inside") and over all others ("ssim_outside").
 
-    Every pixel counts on one side. A pixel less than 6 from the border sees both sides through its window,
-    so the mean outside is below 1 though the pixels there are equal: it is a bound from below.
-    Only the surroundings of the mask are computed; elsewhere windows are equal and SSIM is 1.
+    The convention of the ring: every pixel counts on the side on which it lies, also the ring of pixels
+    less than 6 from the mask's border, whose windows see both sides. So the mean outside is a bound from
+    below: it falls short of 1 by the ring alone, since pixels outside are equal. Without the ring it would be
+    1 for every pair that was composited, and say nothing; hence it is not kept. Only the surroundings of the
+    mask are computed; elsewhere windows are equal and SSIM is 1.
 
     Raises:
         ValueError: `mask` is empty.
@@ -107,7 +112,7 @@ class Target(NamedTuple):
 
         Inside, positive says too little change; outside, where it is never negative, too much.
         """
-        named = dict(zip(self._fields, zip(self[:4], self.bands)))
+        named = dict(zip(TARGETS, zip(self[:4], self.bands)))
         found = {}
         for name, (centre, band) in named.items():
             value = metrics.get(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.gates import Gates, Target, fault, similarity
 from asap.pairs.photos import Unreadable, read_photo
+from asap.pairs.semantics import Use, absent, evidence
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
@@ -36,6 +37,7 @@ class Rules(NamedTuple):
     lpips: tuple[str, ...] = ()
     target: Target = Target()
     tries: int = 4
+    checks: Use = "trusted"
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:
@@ -147,7 +149,7 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     """The best pair of one degradation, or None and why not; what was measured is added to `facts`."""
     name = facts["degradation"]
     function = choose({name: DEGRADATIONS[name].function}, name, "degradation")
-    judge = functools.partial(measured, image, region, rules)
+    judge = judge_of(image, region, facts["error"], rules)
     best = best_candidate(function, (image, region), facts["seed"], judge, rules.tries)
     facts["metrics"] = dict(best.metrics)
     if best.made is None:
@@ -158,8 +160,13 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     return Pair(**facts, chosen=image, rejected=best.made.negative, mask=best.made.mask), ""
 
 
-def measured(image: Image, region: Region, rules: Rules, edited: Image) -> Candidate:
-    """`edited` laid over `image`, measured and gated; LPIPS, which costs most, where the rest passes."""
+def judge_of(image: Image, region: Region, error: str, rules: Rules) -> Callable[[Image], Candidate]:
+    """What composites, measures and gates an edit of `region` that is to show `error`."""
+    return functools.partial(measured, image, region, error, rules)
+
+
+def measured(image: Image, region: Region, error: str, rules: Rules, edited: Image) -> Candidate:
+    """`edited` laid over `image`, measured and gated; what costs more is measured where the rest passes."""
     laid = composite(image, edited, size_of(region.part, region.keypoints))
     if laid is None:
         return Candidate("nothing changed", way=1)
@@ -172,6 +179,9 @@ def measured(image: Image, region: Region, rules: Rules, edited: Image) -> Candi
 
         metrics |= perceptual(rules.lpips, image, negative, mask)
         found = fault(metrics, mask, rules.gates)
+    if found is None:
+        metrics["evidence"] = evidence(error, image, negative, region, rules.checks)
+        found = absent(metrics["evidence"])
     reason, way = found or ("", rules.target.way(metrics))
     return Candidate(reason, way, rules.target.distance(metrics), made, metrics)
 
