@@ -2,10 +2,10 @@
 
     python benchmarks/semantic_gate.py [--photos FOLDER] [--pairs 40]
 
-Drawn people have exact skeletons: a pair has the error it names, and is searched for that error (found, missed,
-unknown) and for every other error of its part (wrong kind). Nulls change pixels but no anatomy: another light,
-grain, blur, small smooth warps, and in drawn people another expression, a turned hand, a moved forearm. Of photos
-the errors are those that the degradations made and the gates on pixels passed: assumed, not known, to be seen.
+Drawn people have exact skeletons: a pair has the error it names, and is searched for that error (found,
+missed, unknown) and for every other error of its part. Nulls change pixels but no anatomy: another light,
+grain, blur, small smooth warps, and in drawn people another expression, a turned hand, a moved forearm. Of
+photos the errors are those that the degradations made and the gates on pixels passed: assumed to be seen.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def blurred(image: Image, region: Region, rng: random.Random) -> Image:
 def warped(image: Image, region: Region, rng: random.Random) -> Image:
     """The part under smooth bumps that shift it by up to a twenty-fifth of its size."""
     size, known = size_of(region.part, region.keypoints), region.keypoints
-    known = known[np.isfinite(known).all(axis=1)]
+    inside = (known >= 0).all(axis=1) & (known < (image.shape[1], image.shape[0])).all(axis=1)
+    known = known[inside]  # and not NaN
     far = 0.04 * size
     bumps = [
         Bump(known[rng.randrange(len(known))], (0.4 * size, 0.4 * size), shift=(rng.uniform(-far, far),) * 2)

@@ -34,6 +34,8 @@ REACH = 0.5
 """How far a part is looked for, in eyes' distances."""
 LEAST_MATCH = 0.6
 """Correlation below which a part counts as not found again."""
+STILL = 0.06
+"""Motion up to which a part counts as having stayed."""
 GAIN = 0.03
 """Correlation by which another place must be better than the old one."""
 TURNS, SCALES = (-40, -27, -14, 0, 14, 27, 40), (1.0, 1.19, 1.41, 1.68)
@@ -97,9 +99,10 @@ def mirrored_mouth(image: Image, negative: Image, region: Region) -> float | Non
 
 
 def largest(found: Sequence[Motion] | None, size: Callable[[Motion], float]) -> float | None:
-    """The largest `size` of the motions that are known; None where none is."""
+    """The largest `size` of the motions; None where a part was not found again and the others lie still."""
     known = [size(motion) for motion in found or () if motion.match >= LEAST_MATCH]
-    return max(known, default=None)
+    most = max(known, default=0.0)
+    return None if found is None or (len(known) < len(found) and most < STILL) else most
 
 
 def motions(image: Image, negative: Image, region: Region, parts: Sequence[str]) -> list[Motion] | None:

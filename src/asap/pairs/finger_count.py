@@ -175,14 +175,14 @@ def _extended(finger: Points, factor: float) -> Points:
 def leaning_length(image: Image, hand: Hand, index: int, before: Image) -> float:
     """How much of the end of finger `index`, past its middle joint, `image` shows turned sideways.
 
-    The largest fraction, over turns of 30 to 100 degrees either way, of the turned line that looks like the
+    The largest fraction, over turns of 40 to 100 degrees either way, of the turned line that looks like the
     finger's skin where `before` did not.
     """
     finger = hand.fingers[index]
     mean, whiten = _skin_of(before, hand, hand.fingers[index : index + 1])
     fractions = np.linspace(0.35, 0.9, 12)
     found = 0.0
-    for turn in np.radians([*range(-100, -29, 10), *range(30, 101, 10)]):
+    for turn in np.radians([*range(-100, -39, 10), *range(40, 101, 10)]):
         cos, sin = np.cos(turn), np.sin(turn)
         end = finger[1] + (finger[1:] - finger[1]) @ np.array([[cos, sin], [-sin, cos]])
         points = polyline_points(end[None], fractions)[0]

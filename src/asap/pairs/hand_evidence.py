@@ -23,6 +23,8 @@ LEAST_DEPTH = 2.0
 """How unlike skin the gaps between the fingers must be, in standard deviations, for a count to be trusted."""
 LEAST_TOLD = 0.4
 """Fraction of the curves across the fingers that must show four of them in the photo."""
+LEAST_FEWER = 0.2
+"""Fraction of the curves that a finger must leave where it is cut, or bent aside."""
 SMALLEST = 30.0
 """Hand size in pixels below which fingers are not counted."""
 
@@ -44,10 +46,13 @@ def lost_finger(image: Image, negative: Image, region: Region) -> float | None:
     lengths = _lengths(image, negative, region)
     if lengths is None:
         return None
-    hand, before, after = lengths
-    index = int(np.nanargmin(after / before))
-    ratio = float(after[index] / before[index])
-    return max(0.0, 1 - 2 * ratio) * (1 - leaning_length(negative, hand, index, image))
+    hand, ratios = lengths
+    index = lone_finger(ratios)
+    if index is None:
+        return 0.0
+    ratio = float(ratios[index])
+    gone = max(0.0, 1 - 2 * ratio) * (1 - leaning_length(negative, hand, index, image))
+    return gone if _may_lack_one(image, negative, region) else 0.0
 
 
 def shorter_finger(image: Image, negative: Image, region: Region) -> float | None:
@@ -55,16 +60,20 @@ def shorter_finger(image: Image, negative: Image, region: Region) -> float | Non
     lengths = _lengths(image, negative, region)
     if lengths is None:
         return None
-    hand, before, after = lengths
-    index = int(np.nanargmin(after / before))
-    ratio = float(after[index] / before[index])
-    return 0.0 if ratio < 0.3 else (1 - ratio) * (1 - leaning_length(negative, hand, index, image))
+    hand, ratios = lengths
+    index = lone_finger(ratios)
+    if index is None:
+        return 0.0
+    ratio = float(ratios[index])
+    if ratio < 0.3 or not _may_lack_one(image, negative, region):
+        return 0.0
+    return (1 - ratio) * (1 - leaning_length(negative, hand, index, image))
 
 
 def longer_finger(image: Image, negative: Image, region: Region) -> float | None:
     """The fraction of its length by which the most stretched finger grew."""
     lengths = _lengths(image, negative, region)
-    return None if lengths is None else float(np.nanmax(lengths[2] / lengths[1])) - 1
+    return None if lengths is None else float(np.nanmax(lengths[1])) - 1
 
 
 def turned_finger(image: Image, negative: Image, region: Region) -> float | None:
@@ -72,9 +81,17 @@ def turned_finger(image: Image, negative: Image, region: Region) -> float | None
     lengths = _lengths(image, negative, region)
     if lengths is None:
         return None
-    hand, before, after = lengths
-    cut = [index for index in range(4) if after[index] < 0.8 * before[index]]
-    return max((leaning_length(negative, hand, index, image) for index in cut), default=0.0)
+    hand, ratios = lengths
+    index = lone_finger(ratios)
+    if index is None or not _may_lack_one(image, negative, region):
+        return 0.0
+    return leaning_length(negative, hand, index, image)
+
+
+def lone_finger(ratios: Profile) -> int | None:
+    """The one finger that lost a fifth of its length or more; None where none or more did."""
+    shorter = np.flatnonzero(ratios < 0.8)
+    return int(shorter[0]) if len(shorter) == 1 else None
 
 
 def _hand(region: Region) -> Hand | None:
@@ -97,14 +114,23 @@ def _counts(image: Image, negative: Image, region: Region) -> Profile | None:
     return np.asarray(count_fingers(negative, hand, reader)[four], np.float64)
 
 
-def _lengths(image: Image, negative: Image, region: Region) -> tuple[Hand, Profile, Profile] | None:
-    """The hand, and its fingers' lengths in the photo and in the negative; NaN where they cannot be told."""
+def _may_lack_one(image: Image, negative: Image, region: Region) -> bool:
+    """Whether some curve across the fingers crosses fewer than in the photo, or none can be counted.
+
+    A finger that only left its line, for a fan of five or to lie by its neighbour, is still crossed.
+    """
+    counts = _counts(image, negative, region)
+    return counts is None or float(np.mean(counts <= 3)) >= LEAST_FEWER
+
+
+def _lengths(image: Image, negative: Image, region: Region) -> tuple[Hand, Profile] | None:
+    """The hand, and (4,) its fingers' lengths in the negative over those in the photo; NaN where not told."""
     hand = _hand(region)
     if hand is None or not _inside(hand, image):
         return None
     before, after = finger_lengths(image, hand), finger_lengths(negative, hand, image)
     told = (np.abs(before - 1) < 0.25) & np.isfinite(after)
-    return (hand, np.where(told, before, np.nan), after) if told.any() else None
+    return (hand, np.where(told, after, np.nan) / before) if told.any() else None
 
 
 def _inside(hand: Hand, image: Image) -> bool:

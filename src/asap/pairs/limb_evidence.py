@@ -38,8 +38,13 @@ class Change(NamedTuple):
 
 
 def added_limb(image: Image, negative: Image, region: Region) -> float | None:
-    """The area of the largest new piece, in areas of the limb whose colours it has, less what is lost."""
-    return _most(image, negative, region, _added)
+    """The area of the largest new piece, in areas of the limb whose colours it has, less what is lost.
+
+    None where most of what changed lies on the person: a limb before the body is told from no clothes.
+    """
+    changed = cv2.absdiff(image, negative).max(axis=2) > CHANGED
+    on = changed & people(region, (0, 0, image.shape[1], image.shape[0]))
+    return None if 2 * on.sum() > changed.sum() else _most(image, negative, region, _added)
 
 
 def lost_limb(image: Image, negative: Image, region: Region) -> float | None:
@@ -109,19 +114,22 @@ def _change(image: Image, negative: Image, region: Region, limb: Limb) -> Change
     before, after = (each[top:bottom, left:right] for each in (image, negative))
     own, person = limb_pixels(region, limb, box), people(region, box)
     lab = [cv2.cvtColor(each, cv2.COLOR_RGB2LAB).astype(np.float32) for each in (before, after)]
-    flesh, ground = _colours(lab[0][own]), _colours(lab[0][~cv2.dilate(person.astype(np.uint8), disc(3)) > 0])
+    beside = cv2.dilate(person.astype(np.uint8), disc(3)) == 0
+    flesh, ground = _colours(lab[0][own]), _colours(lab[0][beside])
     if flesh is None or ground is None:
         return None
     to_flesh, to_ground = ([_nearest(each, colours) for each in lab] for colours in (flesh, ground))
     if np.median(to_ground[0][own]) < LEAST_APART:
         return None
     differs = cv2.absdiff(before, after).max(axis=2) > CHANGED
-    like = to_flesh[1] < to_ground[1]
     piece = disc(0.04 * limb.lengths[1])
-    new = cv2.morphologyEx((differs & ~person & like).astype(np.uint8), cv2.MORPH_OPEN, piece) > 0
-    lost = cv2.morphologyEx((differs & own & ~like).astype(np.uint8), cv2.MORPH_OPEN, piece) > 0
+    beside, on = (
+        cv2.morphologyEx((differs & where).astype(np.uint8), cv2.MORPH_OPEN, piece) > 0
+        for where in (~person, own)
+    )
+    like = to_flesh[1] < to_ground[1]
     along, across, _ = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])
-    return Change(limb, own, new, lost, along, across)
+    return Change(limb, own, beside & like, on & ~like, along, across)
 
 
 def _colours(pixels: Field) -> Field | None:

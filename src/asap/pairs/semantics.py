@@ -47,7 +47,7 @@ CHECKS: dict[str, Check] = {
     "enlarged eye": Check(f"{_FACE}:enlarged_eye", 0.25, False),
     "asymmetric face": Check(f"{_FACE}:unbalanced_face", 0.08, False),
     "mouth upside down": Check(f"{_FACE}:mirrored_mouth", 0.05, False),
-    "extra limb": Check(f"{_LIMB}:added_limb", 0.25, False),
+    "extra limb": Check(f"{_LIMB}:added_limb", 0.2, False),
     "missing limb": Check(f"{_LIMB}:lost_limb", 0.5, False),
     "broken bone": Check(f"{_LIMB}:broken_bone", 0.3, False),
     "boneless forearm": Check(f"{_LIMB}:curved_bone", 0.06, False),
