@@ -1,6 +1,6 @@
 """How often the semantic gate is right, where the truth is known: on drawn people and, with nulls, on photos.
 
-    python benchmarks/semantic_gate.py [--photos FOLDER] [--pairs 40]
+    python benchmarks/semantic_gate.py [--photos FOLDER] [--pairs 12]
 
 Drawn people have exact skeletons: a pair has the error it names, and is searched for that error (found,
 missed, unknown) and for every other error of its part. Nulls change pixels but no anatomy: another light,
@@ -158,9 +158,9 @@ def note(tally: Tally, kind: str, error: str, image: Image, negative: Image, reg
     tally[error, kind, told] += 1
 
 
-def of_drawn(tally: Tally, count: int) -> None:
+def of_drawn(tally: Tally, count: int, parts: list[str]) -> None:
     """Errors, wrong kinds and nulls in drawn people."""
-    for name in PEOPLE_ERRORS:
+    for name in (name for name in PEOPLE_ERRORS if SKELETON_ERRORS[name].part in parts):
         error, part = SKELETON_ERRORS[name].error, SKELETON_ERRORS[name].part
         others = kinds_of(part) - {error} - OVERLAP.get(error, set())
         for index, (draft, image, negative, region) in enumerate(drawn(name, count)):
@@ -237,12 +237,14 @@ def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=Path)
-    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=12, help="of each error of drawn people; 0 for none")
+    parser.add_argument("--parts", nargs="+", default=["hand", "face", "body"], choices=list(LABELS))
     given = parser.parse_args()
     cv2.setNumThreads(1)
     tally: Tally = Counter()
-    of_drawn(tally, given.pairs)
-    print(table(tally, ["other error", *NULLS, "redrawn"], "true"), "\n")
+    if given.pairs:
+        of_drawn(tally, given.pairs, given.parts)
+        print(table(tally, ["other error", *NULLS, "redrawn"], "true"), "\n")
     if given.photos is not None:
         of_photos(tally, given.photos)
         print(table(tally, [f"photo {kind}" for kind in NULLS], "photo true"))

@@ -52,7 +52,7 @@ def test_strength_one_is_kept_where_it_passes() -> None:
     assert asked == [1.0] and not best.refused and best.metrics == {"level": 100, "strength": 1.0}
 
 
-@given(gain=st.floats(25, 250))
+@given(gain=st.floats(75, 175))
 def test_an_edit_with_a_known_response_is_brought_into_the_band(gain: float) -> None:
     best, asked = tries_of(lambda strength: grey(gain * strength), wanted(85, 115), 8)
     assert not best.refused and 85 <= best.metrics["level"] <= 115
@@ -64,7 +64,14 @@ def test_an_edit_with_a_known_response_is_brought_into_the_band(gain: float) -> 
 def test_the_number_of_tries_is_kept_to() -> None:
     best, asked = tries_of(lambda strength: grey(1), wanted(90, 110), 3)
     assert len(asked) == 3 and best.refused == "too little"
-    assert asked == pytest.approx([1, 1.4, 1.96])
+    assert asked == pytest.approx([1, 1.4, 1.6])
+
+
+def test_strengths_end_where_an_edit_would_tear_or_vanish() -> None:
+    assert tries_of(lambda strength: grey(1), wanted(90, 110), 9)[1] == pytest.approx([1, 1.4, 1.6])
+    assert tries_of(lambda strength: grey(200), wanted(90, 110), 9)[1] == pytest.approx(
+        [1, 1 / 1.4, 1 / 1.4**2, 0.5]
+    )
 
 
 def test_the_search_ends_where_two_strengths_meet() -> None:
@@ -155,3 +162,4 @@ def test_bracket_narrows_to_the_geometric_mean() -> None:
     assert Bracket().narrowed(1, -1).next() == pytest.approx(1 / 1.4)
     assert Bracket(1, 4).next() == pytest.approx(2)
     assert Bracket(1, 1.05).next() is None
+    assert Bracket(low=1.6).next() is None and Bracket(high=0.5).next() is None

@@ -23,6 +23,8 @@ from asap.records import Box, Image, Mask
 
 STEP = 1.4
 """Factor between strengths while only one side of what is wanted is known."""
+WEAKEST, STRONGEST = 0.5, 1.6
+"""Strengths beyond which an edit hardly is the error it is named after, or tears the picture."""
 CLOSEST = 1.06
 """Ratio of two strengths between which none is worth a try."""
 
@@ -65,11 +67,11 @@ class Bracket(NamedTuple):
         return Bracket(strength, self.high) if way > 0 else Bracket(self.low, strength)
 
     def next(self) -> float | None:
-        """The strength to try: a step beyond the known side, or their geometric mean; None if they meet."""
+        """The strength to try, a step beyond the known side or their geometric mean; None if none is left."""
         if self.high == math.inf:
-            return self.low * STEP
+            return min(self.low * STEP, STRONGEST) if self.low < STRONGEST else None
         if self.low == 0:
-            return self.high / STEP
+            return max(self.high / STEP, WEAKEST) if self.high > WEAKEST else None
         return math.sqrt(self.low * self.high) if self.high > self.low * CLOSEST else None
 
 

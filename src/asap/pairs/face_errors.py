@@ -92,10 +92,10 @@ def detail(image: Image, points: Points, unit: float) -> float:
     return float(cv2.Laplacian(small, cv2.CV_32F).std())
 
 
-def lower_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
     """One eye, with its brow, a quarter of the eyes' distance too low."""
     face = face_frame(image, region)
-    amount = _up_to(strength, 0.36, rng.uniform(0.24, 0.30))
+    amount = rng.uniform(0.24, 0.30)
 
     def edit(eye: slice) -> Image:
         check_brow(image, face, eye)
@@ -130,54 +130,49 @@ def patch(image: Image, face: Frame, centre: Points, down: tuple[float, float]) 
     return np.asarray(colours, np.float64)
 
 
-def enlarge_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def enlarge_eye(image: Image, region: Region, rng: random.Random) -> Image:
     """One eye about 1.7 times as large."""
     face = face_frame(image, region)
     bump = face.bump(rng.choice(EYES), (0.52, 0.52), 0.35)
-    return apply_bumps(image, [bump._replace(scale=1 + _up_to(strength, 0.95, rng.uniform(0.6, 0.75)))])
+    return apply_bumps(image, [bump._replace(scale=rng.uniform(1.6, 1.75))])
 
 
-def tilt_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def tilt_eye(image: Image, region: Region, rng: random.Random) -> Image:
     """One eye turned by about 38 degrees."""
     face = face_frame(image, region)
     bump = face.bump(rng.choice(EYES), (0.50, 0.56), 0.4)
-    return apply_bumps(image, [bump._replace(turn=_turn(rng, 34, 42, strength, 58))])
+    return apply_bumps(image, [bump._replace(turn=_turn(rng, 34, 42))])
 
 
-def twist_mouth(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def twist_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     """The mouth turned by about 32 degrees."""
     face = face_frame(image, region)
-    return apply_bumps(
-        image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=_turn(rng, 28, 36, strength, 50))]
-    )
+    return apply_bumps(image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=_turn(rng, 28, 36))])
 
 
-def shift_mouth(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def shift_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     """The mouth a third of the eyes' distance to one side."""
     face = face_frame(image, region)
-    shift = face.vector(_up_to(strength, 0.38, rng.uniform(0.28, 0.32)) * rng.choice((-1, 1)), 0.0)
+    shift = face.vector(rng.uniform(0.28, 0.32) * rng.choice((-1, 1)), 0.0)
     return apply_bumps(image, [face.bump(MOUTH, (0.94, 0.54), 0.36)._replace(shift=shift)])
 
 
-def displace_nose(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def displace_nose(image: Image, region: Region, rng: random.Random) -> Image:
     """The nose to one side by a quarter of the eyes' distance, and turned."""
     face = face_frame(image, region)
     side = rng.choice((-1, 1))
-    shift = face.vector(side * _up_to(strength, 0.28, rng.uniform(0.20, 0.24)), 0.0)
-    turn = side * math.radians(_up_to(strength, 40, rng.uniform(20, 28)))
+    shift, turn = face.vector(side * rng.uniform(0.20, 0.24), 0.0), side * math.radians(rng.uniform(20, 28))
     return apply_bumps(image, [face.bump(NOSE, (0.62, 0.64), 0.28)._replace(shift=shift, turn=turn)])
 
 
-def unbalance_face(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
     """One half of the face wrong: its eye low, tilted and large, and the mouth pulled down on that side."""
     face = face_frame(image, region)
-    low, tilt = _up_to(strength, 0.32, rng.uniform(0.18, 0.24)), _up_to(strength, 34, rng.uniform(14, 22))
-    scale = 1 + _up_to(strength, 0.6, rng.uniform(0.25, 0.4))
-    pull = _up_to(strength, 40, rng.uniform(20, 26))
+    amounts = (rng.uniform(0.18, 0.24), rng.uniform(14, 22), rng.uniform(1.25, 1.4), rng.uniform(20, 26))
 
     def edit(side: int) -> Image:
         check_brow(image, face, EYES[side])
-        return apply_bumps(image, unbalance(face, side, low, tilt, scale, pull))
+        return apply_bumps(image, unbalance(face, side, *amounts))
 
     return first_possible(rng.sample((0, 1), 2), edit)
 
@@ -210,11 +205,5 @@ def flip_mouth(image: Image, region: Region, rng: random.Random) -> Image:
     return apply_mirror(image, Bump(centre, axes, face.angle, rng.uniform(0.62, 0.68)))
 
 
-def _turn(rng: random.Random, low: float, high: float, strength: float, most: float) -> float:
-    """An angle in radians, either way, from degrees."""
-    return math.radians(_up_to(strength, most, rng.uniform(low, high))) * rng.choice((-1, 1))
-
-
-def _up_to(strength: float, most: float, amount: float) -> float:
-    """The amount at a strength, at most what its bump can hold without tearing or swelling."""
-    return min(strength * amount, most)
+def _turn(rng: random.Random, low: float, high: float) -> float:
+    return math.radians(rng.uniform(low, high)) * rng.choice((-1, 1))

@@ -96,6 +96,13 @@ def _profiles(image: Image, hand: Hand, reader: Reader) -> Profile:
     )
 
 
+def skin_shift(before: Image, image: Image, hand: Hand) -> Points:
+    """(3,) by how much the palm's colour in Lab differs between two pictures of a hand: another light."""
+    palm = np.stack([np.broadcast_to(hand.wrist, (4, 2)), hand.fingers[:, 0]], axis=1)
+    points = polyline_points(palm, np.linspace(0.3, 0.9, 12)).reshape(-1, 2)
+    return np.asarray(np.median(_lab(image, points, hand.size) - _lab(before, points, hand.size), axis=0))
+
+
 def _skin_of(image: Image, hand: Hand, fingers: Points) -> tuple[Points, Points]:
     """The fingers' colour in Lab: its mean (3,), and (3, 3) what makes its spread a unit sphere."""
     skin = _lab(image, polyline_points(fingers, np.linspace(0.2, 0.9, 24)).reshape(-1, 2), hand.size)
@@ -158,6 +165,7 @@ def _length(image: Image, before: Image, hand: Hand, index: int) -> float:
     skin, ground = np.median(own[LENGTHS < 0.85]), np.median(own[(LENGTHS > 1.2) & (LENGTHS < 1.45)])
     if ground < skin + LEAST_DIFFERENCE:
         return np.nan
+    mean = mean + skin_shift(before, image, hand)
     shown = _unlike(image, points, hand.size, mean, whiten) < (skin + ground) / 2
     gap = max(1, round(0.08 / float(LENGTHS[1] - LENGTHS[0])))  # a ring, a crease or a nail is no end
     closed = cv2.morphologyEx(shown[None].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))[0]
@@ -180,13 +188,13 @@ def leaning_length(image: Image, hand: Hand, index: int, before: Image) -> float
     """
     finger = hand.fingers[index]
     mean, whiten = _skin_of(before, hand, hand.fingers[index : index + 1])
-    fractions = np.linspace(0.35, 0.9, 12)
+    fractions, shifted = np.linspace(0.35, 0.9, 12), mean + skin_shift(before, image, hand)
     found = 0.0
     for turn in np.radians([*range(-100, -39, 10), *range(40, 101, 10)]):
         cos, sin = np.cos(turn), np.sin(turn)
         end = finger[1] + (finger[1:] - finger[1]) @ np.array([[cos, sin], [-sin, cos]])
         points = polyline_points(end[None], fractions)[0]
-        new = _unlike(image, points, hand.size, mean, whiten) < LEAST_DIFFERENCE
+        new = _unlike(image, points, hand.size, shifted, whiten) < LEAST_DIFFERENCE
         old = _unlike(before, points, hand.size, mean, whiten) < LEAST_DIFFERENCE
         found = max(found, float(np.mean(new & ~old)))
     return found

@@ -15,6 +15,7 @@ from asap.pairs.finger_count import (
     finger_lengths,
     finger_reader,
     leaning_length,
+    skin_shift,
 )
 from asap.pairs.hand import Hand
 from asap.records import Image, Region
@@ -24,7 +25,7 @@ LEAST_DEPTH = 2.0
 LEAST_TOLD = 0.4
 """Fraction of the curves across the fingers that must show four of them in the photo."""
 LEAST_FEWER = 0.2
-"""Fraction of the curves that a finger must leave where it is cut, or bent aside."""
+"""Fraction of the curves that a finger must leave where it is cut."""
 SMALLEST = 30.0
 """Hand size in pixels below which fingers are not counted."""
 
@@ -83,7 +84,8 @@ def turned_finger(image: Image, negative: Image, region: Region) -> float | None
         return None
     hand, ratios = lengths
     index = lone_finger(ratios)
-    if index is None or not _may_lack_one(image, negative, region):
+    counts = _counts(image, negative, region)
+    if index is None or (counts is not None and np.mean(counts >= 5) >= LEAST_FEWER):
         return 0.0
     return leaning_length(negative, hand, index, image)
 
@@ -111,7 +113,8 @@ def _counts(image: Image, negative: Image, region: Region) -> Profile | None:
     four = count_fingers(image, hand, reader) == 4
     if np.median(reader.depth) < LEAST_DEPTH or four.mean() < LEAST_TOLD:
         return None
-    return np.asarray(count_fingers(negative, hand, reader)[four], np.float64)
+    relit = reader._replace(mean=reader.mean + skin_shift(image, negative, hand))
+    return np.asarray(count_fingers(negative, hand, relit)[four], np.float64)
 
 
 def _may_lack_one(image: Image, negative: Image, region: Region) -> bool:
