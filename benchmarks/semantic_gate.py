@@ -169,7 +169,7 @@ def of_drawn(tally: Tally, count: int, parts: list[str]) -> None:
             rng = random.Random(draft.seed)
             for other in sorted(others):
                 note(tally, "other error", other, image, negative, region)
-            if index >= count // 4:
+            if index >= -(-count // 3):
                 continue
             nulls = {kind: make(image, region, rng) for kind, make in NULLS.items()}
             nulls["redrawn"] = redrawn(draft, part, rng)
