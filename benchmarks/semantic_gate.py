@@ -49,6 +49,7 @@ OVERLAP = {
     "missing finger": {"fused fingers", "shortened finger"},
     "shortened finger": {"fused fingers", "missing finger"},
     "fused fingers": {"missing finger", "broken finger"},
+    "misconnected finger": {"missing finger", "shortened finger", "fused fingers", "broken finger"},
     "broken bone": {"boneless forearm"},
     "missing limb": {"broken bone"},
 }

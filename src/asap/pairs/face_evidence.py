@@ -30,6 +30,8 @@ MIDDLE = (100.0, 84.0)
 """Side of the square in which faces are compared, and where the middle between the eyes comes to lie."""
 HALF = {"right_eye": (0.34, 0.22), "left_eye": (0.34, 0.22), "nose": (0.36, 0.30), "mouth": (0.62, 0.34)}
 """Half the width and height of each part's template, in eyes' distances."""
+LIPS = (0.5, 0.2)
+"""The same of the mouth alone, without nose and chin, which stay when it is turned upside down."""
 REACH = 0.5
 """How far a part is looked for, in eyes' distances."""
 LEAST_MATCH = 0.6
@@ -93,7 +95,7 @@ def mirrored_mouth(image: Image, negative: Image, region: Region) -> float | Non
         return None
     before, after, points = faces
     centre = points[FACE_PARTS["mouth"]].mean(axis=0)
-    mouth = _template(before, centre, HALF["mouth"], 0.0, 1.0)
+    mouth = _template(before, centre, LIPS, 0.0, 1.0)
     upright, turned = (_search(after, each, centre, 0.25)[1] for each in (mouth, mouth[::-1].copy()))
     return turned - upright if max(upright, turned) >= LEAST_MATCH else None
 

@@ -25,7 +25,7 @@ LEAST_DEPTH = 2.0
 LEAST_TOLD = 0.4
 """Fraction of the curves across the fingers that must show four of them in the photo."""
 LEAST_FEWER = 0.2
-"""Fraction of the curves that a finger must leave where it is cut."""
+"""Fraction of the curves on which a finger more or less counts as a sign."""
 SMALLEST = 30.0
 """Hand size in pixels below which fingers are not counted."""
 
@@ -66,7 +66,7 @@ def shorter_finger(image: Image, negative: Image, region: Region) -> float | Non
     if index is None:
         return 0.0
     ratio = float(ratios[index])
-    if ratio < 0.3 or not _may_lack_one(image, negative, region):
+    if ratio < 0.3 or _has_more(image, negative, region):
         return 0.0
     return (1 - ratio) * (1 - leaning_length(negative, hand, index, image))
 
@@ -84,8 +84,7 @@ def turned_finger(image: Image, negative: Image, region: Region) -> float | None
         return None
     hand, ratios = lengths
     index = lone_finger(ratios)
-    counts = _counts(image, negative, region)
-    if index is None or (counts is not None and np.mean(counts >= 5) >= LEAST_FEWER):
+    if index is None or _has_more(image, negative, region):
         return 0.0
     return leaning_length(negative, hand, index, image)
 
@@ -117,6 +116,12 @@ def _counts(image: Image, negative: Image, region: Region) -> Profile | None:
     return np.asarray(count_fingers(negative, hand, relit)[four], np.float64)
 
 
+def _has_more(image: Image, negative: Image, region: Region) -> bool:
+    """Whether some curves cross five fingers: in a fan of five the old ones have left their lines as well."""
+    counts = _counts(image, negative, region)
+    return counts is not None and float(np.mean(counts >= 5)) >= LEAST_FEWER
+
+
 def _may_lack_one(image: Image, negative: Image, region: Region) -> bool:
     """Whether some curve across the fingers crosses fewer than in the photo, or none can be counted.
 
@@ -127,13 +132,16 @@ def _may_lack_one(image: Image, negative: Image, region: Region) -> bool:
 
 
 def _lengths(image: Image, negative: Image, region: Region) -> tuple[Hand, Profile] | None:
-    """The hand, and (4,) its fingers' lengths in the negative over those in the photo; NaN where not told."""
+    """The hand, and (4,) its fingers' lengths in the negative over those in the photo; NaN where not told.
+
+    None where fewer than two are told: one finger alone may have lost its place with the whole hand.
+    """
     hand = _hand(region)
     if hand is None or not _inside(hand, image):
         return None
     before, after = finger_lengths(image, hand), finger_lengths(negative, hand, image)
     told = (np.abs(before - 1) < 0.25) & np.isfinite(after)
-    return (hand, np.where(told, after, np.nan) / before) if told.any() else None
+    return (hand, np.where(told, after, np.nan) / before) if told.sum() >= 2 else None
 
 
 def _inside(hand: Hand, image: Image) -> bool:

@@ -33,7 +33,7 @@ class Check(NamedTuple):
 
 _HAND, _FACE, _LIMB = (f"asap.pairs.{name}_evidence" for name in ("hand", "face", "limb"))
 CHECKS: dict[str, Check] = {
-    "extra finger": Check(f"{_HAND}:more_fingers", 0.33, False),
+    "extra finger": Check(f"{_HAND}:more_fingers", 0.45, False),
     "missing finger": Check(f"{_HAND}:lost_finger", 0.1, False),
     "fused fingers": Check(f"{_HAND}:fewer_fingers", 0.33, False),
     "shortened finger": Check(f"{_HAND}:shorter_finger", 0.2, False),
@@ -44,7 +44,7 @@ CHECKS: dict[str, Check] = {
     "displaced nose": Check(f"{_FACE}:displaced_nose", 0.1, False),
     "twisted mouth": Check(f"{_FACE}:twisted_mouth", 0.26, False),
     "tilted eye": Check(f"{_FACE}:tilted_eye", 0.26, False),
-    "enlarged eye": Check(f"{_FACE}:enlarged_eye", 0.25, False),
+    "enlarged eye": Check(f"{_FACE}:enlarged_eye", 0.15, False),
     "asymmetric face": Check(f"{_FACE}:unbalanced_face", 0.08, False),
     "mouth upside down": Check(f"{_FACE}:mirrored_mouth", 0.05, False),
     "extra limb": Check(f"{_LIMB}:added_limb", 0.2, False),
