@@ -25,8 +25,9 @@ from asap.lookup import choose
 from asap.pairs import ledger, summary, terms
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines, processes, resolved
-from asap.pairs.gates import Gates
+from asap.pairs.gates import NUMBERS, Gates, Target
 from asap.pairs.photos import Skipped, find_photos
+from asap.pairs.semantics import Use
 from asap.pairs.worker import Rules, entries, process
 from asap.pool import in_processes
 from asap.records import Photo
@@ -84,6 +85,17 @@ class Config:
     test_share: float | None = None
     """Share of the photos held out as the split `test`, near duplicates together; a split once made stays.
     Left out: as the folder was split before, else none."""
+    target: tuple[float, float, float, float] = (0.53, 0.34, 0.98, 0.01)
+    """Wanted SSIM and LPIPS inside the mask and SSIM and LPIPS outside it, the averages published for HAP:
+    of the candidates that pass, the nearest is kept."""
+    bands: tuple[float, float, float, float] = (0.25, 0.2, 0.02, 0.04)
+    """Half-widths around --target: within them an edit's strength is changed no more. Outside the mask only
+    what is worse than the target counts."""
+    tries: int = 4
+    """Most strengths tried of one edit; 1 leaves every edit at its own."""
+    checks: Use = "trusted"
+    """Whether the error named is looked for in the negative: "trusted" refuses pairs by the checks that
+    proved right in calibration, "all" by every check there is, "none" by none; what none can tell is kept."""
     seed: int = 0
     """Seed of every choice."""
     workers: int = 0
@@ -104,8 +116,8 @@ def run(config: Config) -> Path:
     photos, skipped = find_photos(config.photos, exclude)
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
-        identity = {**rules._asdict(), "gates": rules.gates._asdict(), "lpips": weights}
-        identity["detector"] = detectors.identity(rules.detector)
+        identity = {**rules._asdict(), "gates": rules.gates._asdict(), "target": rules.target._asdict()}
+        identity |= {"lpips": weights, "detector": detectors.identity(rules.detector)}
         del identity["engines"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
@@ -145,31 +157,52 @@ def _rules(config: Config) -> Rules:
         choose({name: entry.function for name, entry in table.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
-    gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
-    for name in ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside"):
-        bound = getattr(gates, name)
-        if not 0 <= bound <= 1:
-            raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
     if config.workers < 0:
         raise UserError(f"--workers {config.workers}: give a number of processes, or 0 for all cores")
     if config.out.resolve() == config.photos.resolve():
         raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
-    for name, most in (("region", config.per_region), ("photo", config.per_photo)):
+    for name, most in (("per-region", config.per_region), ("per-photo", config.per_photo)):
         if most < 1:
-            raise UserError(f"--per-{name} {most} asks for no pairs; take 1 or more")
+            raise UserError(f"--{name} {most} asks for no pairs; take 1 or more")
+    if config.tries < 1:
+        raise UserError(f"--tries {config.tries} asks for no edit; take 1 or more")
     return Rules(
         size=config.size,
         degradations=tuple(dict.fromkeys(names)),
         per_region=config.per_region,
         per_photo=config.per_photo,
         seed=config.seed,
-        gates=gates,
+        gates=_gates(config),
         lpips=_weights(config.lpips),
         detector=detectors.prepare(
             Choice(config.detector, config.detector_files, config.detector_device, config.detector_points)
         ),
         engines=resolved(config.engines),
+        target=_target(config),
+        tries=config.tries,
+        checks=config.checks,
     )
+
+
+def _gates(config: Config) -> Gates:
+    gates = Gates(config.ssim_inside, config.ssim_outside, config.lpips_inside, config.lpips_outside)
+    for name in NUMBERS:
+        bound = getattr(gates, name)
+        if not 0 <= bound <= 1:
+            raise UserError(f"--{name.replace('_', '-')} {bound} does not lie between 0 and 1")
+    return gates
+
+
+def _target(config: Config) -> Target:
+    if not all(0 <= value <= 1 for value in config.target):
+        raise UserError(f"--target {_spaced(config.target)}: give four numbers between 0 and 1")
+    if not min(config.bands) > 0:
+        raise UserError(f"--bands {_spaced(config.bands)}: give four numbers above 0")
+    return Target(*config.target, bands=config.bands)
+
+
+def _spaced(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
 
 
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """The table of degradations: functions that put one anatomical error into a photo, without any model.
 
-    Degradation = Callable[[Image, Region, random.Random], Image]
+    Degradation = Callable[[Image, Region, random.Random], Image | Iterable[Image]]
 
 takes an RGB photo (H, W, 3) and one body part found in it, and returns a new image of the same shape that
-differs near that part only. The photo is never written to. Where the part does not allow the error to come
-out plainly, the function raises `Unsuitable`, and the next entry may be tried.
+differs near that part only, or several, of which the best is kept (`candidates`). One that also takes
+`strength: float = 1.0` by keyword is tried weaker or stronger where its edit turns out too much or too
+little. The photo is never written to. Where the part does not allow the error to come out plainly, the
+function raises `Unsuitable`, and the next entry may be tried.
 """
 
 from __future__ import annotations
@@ -25,7 +27,14 @@ Degradation = Callable[[Image, Region, random.Random], Image]
 
 
 class Unsuitable(Exception):  # noqa: N818 (an answer rather than an error)
-    """This region does not allow this degradation; the text gives the reason in a few words."""
+    """This region does not allow this degradation; the text gives the reason in a few words.
+
+    `way` is 1 where a stronger edit may do, -1 where a weaker may, 0 where that is not known.
+    """
+
+    def __init__(self, reason: str = "", way: int = 0) -> None:
+        super().__init__(reason)
+        self.way = way
 
 
 def first_possible(options: Sequence[T], edit: Callable[[T], Image]) -> Image:

@@ -27,6 +27,13 @@ DEPTH = 0.3
 ASIDE = 0.17
 """How far to the sides of a finger's middle its surroundings are looked at, in hand sizes."""
 
+PAST = 1.9
+"""How far past its knuckle a finger is followed, in its own lengths."""
+LENGTHS = np.linspace(0.1, PAST, 91)
+"""Where along its line a finger is looked for."""
+LEAST_DIFFERENCE = 2.0
+"""How unlike skin what lies around a finger must be, in standard deviations, for its end to be told."""
+
 
 class Reader(NamedTuple):
     """Curves (9, N, 2), the skin's Lab colour (mean, whitening), and each curve's depth of a gap."""
@@ -89,6 +96,13 @@ def _profiles(image: Image, hand: Hand, reader: Reader) -> Profile:
     )
 
 
+def skin_shift(before: Image, image: Image, hand: Hand) -> Points:
+    """(3,) by how much the palm's colour in Lab differs between two pictures of a hand: another light."""
+    palm = np.stack([np.broadcast_to(hand.wrist, (4, 2)), hand.fingers[:, 0]], axis=1)
+    points = polyline_points(palm, np.linspace(0.3, 0.9, 12)).reshape(-1, 2)
+    return np.asarray(np.median(_lab(image, points, hand.size) - _lab(before, points, hand.size), axis=0))
+
+
 def _skin_of(image: Image, hand: Hand, fingers: Points) -> tuple[Points, Points]:
     """The fingers' colour in Lab: its mean (3,), and (3, 3) what makes its spread a unit sphere."""
     skin = _lab(image, polyline_points(fingers, np.linspace(0.2, 0.9, 24)).reshape(-1, 2), hand.size)
@@ -132,3 +146,55 @@ def _valleys(profile: Profile, depth: float) -> int:
             if value < extreme - depth:
                 extreme, falling = value, True
     return count
+
+
+def finger_lengths(image: Image, hand: Hand, before: Image | None = None) -> Profile:
+    """(4,) how far along its line each finger can be followed, 1 being its tip; NaN where that is not told.
+
+    A finger reaches as far as its line looks like its own skin, rather than like what lies around its tip,
+    without a gap. With `before`, skin and surroundings are those that `before` shows.
+    """
+    return np.array([_length(image, image if before is None else before, hand, index) for index in range(4)])
+
+
+def _length(image: Image, before: Image, hand: Hand, index: int) -> float:
+    line = _extended(hand.fingers[index], PAST)
+    points = polyline_points(line[None], LENGTHS / PAST)[0]
+    mean, whiten = _skin_of(before, hand, hand.fingers[index : index + 1])
+    own = _unlike(before, points, hand.size, mean, whiten)
+    skin, ground = np.median(own[LENGTHS < 0.85]), np.median(own[(LENGTHS > 1.2) & (LENGTHS < 1.45)])
+    if ground < skin + LEAST_DIFFERENCE:
+        return np.nan
+    mean = mean + skin_shift(before, image, hand)
+    shown = _unlike(image, points, hand.size, mean, whiten) < (skin + ground) / 2
+    gap = max(1, round(0.08 / float(LENGTHS[1] - LENGTHS[0])))  # a ring, a crease or a nail is no end
+    closed = cv2.morphologyEx(shown[None].astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, gap), np.uint8))[0]
+    ends = np.flatnonzero(closed == 0)
+    return float(LENGTHS[ends[0]] if len(ends) else LENGTHS[-1])
+
+
+def _extended(finger: Points, factor: float) -> Points:
+    """The finger's line, going on straight past its tip to `factor` times its length."""
+    bones = np.diff(finger, axis=0)
+    more = (factor - 1) * np.hypot(*bones.T).sum() / np.hypot(*bones[-1])
+    return np.concatenate([finger, finger[-1:] + more * bones[-1:]])
+
+
+def leaning_length(image: Image, hand: Hand, index: int, before: Image) -> float:
+    """How much of the end of finger `index`, past its middle joint, `image` shows turned sideways.
+
+    The largest fraction, over turns of 40 to 100 degrees either way, of the turned line that looks like the
+    finger's skin where `before` did not.
+    """
+    finger = hand.fingers[index]
+    mean, whiten = _skin_of(before, hand, hand.fingers[index : index + 1])
+    fractions, shifted = np.linspace(0.35, 0.9, 12), mean + skin_shift(before, image, hand)
+    found = 0.0
+    for turn in np.radians([*range(-100, -39, 10), *range(40, 101, 10)]):
+        cos, sin = np.cos(turn), np.sin(turn)
+        end = finger[1] + (finger[1:] - finger[1]) @ np.array([[cos, sin], [-sin, cos]])
+        points = polyline_points(end[None], fractions)[0]
+        new = _unlike(image, points, hand.size, shifted, whiten) < LEAST_DIFFERENCE
+        old = _unlike(before, points, hand.size, mean, whiten) < LEAST_DIFFERENCE
+        found = max(found, float(np.mean(new & ~old)))
+    return found

@@ -9,6 +9,7 @@ from pathlib import Path
 from asap.pairs import dataset
 from asap.pairs.card import mean
 from asap.pairs.photos import Skipped
+from asap.pairs.semantics import CHECKS, Use
 from asap.pairs.worker import Rules
 from asap.store import Row, read_rows, to_json, write_atomic
 
@@ -66,15 +67,28 @@ def of_pairs(folder: Path) -> str:
     return "\n".join(lines)
 
 
+def looked_for(use: Use) -> str:
+    """Which errors were looked for in the negatives, as a sentence."""
+    names = [name for name, check in CHECKS.items() if use == "all" or (use == "trusted" and check.trusted)]
+    if not names:
+        return "Whether the error named is to be seen was not checked."
+    listed = ", ".join(names)
+    return f"Looked for in the negative, where that can be told, and refused if not to be seen: {listed}."
+
+
 def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
     """The card's paragraphs on how the pairs were made."""
-    gates = rules.gates
+    gates, target = rules.gates, rules.target
     lpips = f", an LPIPS from {gates.lpips_inside:g} inside and up to {gates.lpips_outside:g} outside"
+    near = f", an LPIPS of {target.lpips_inside:g} and {target.lpips_outside:g}" if rules.lpips else ""
     return [
         f"Made by `asap build` from {len(accounts)} photos, longest side at most {rules.size} pixels, "
         f"at most {rules.per_region} pairs of one hand, face or body and {rules.per_photo} of one photo, "
         f"seed {rules.seed}. Kept are pairs with an SSIM up to {gates.ssim_inside:g} inside the mask and "
-        f"from {gates.ssim_outside:g} outside{lpips if rules.lpips else ''}.",
+        f"from {gates.ssim_outside:g} outside{lpips if rules.lpips else ''}. Of the candidates of an "
+        f"edit, at up to {rules.tries} strengths, the one nearest to an SSIM of {target.ssim_inside:g} "
+        f"inside and {target.ssim_outside:g} outside{near} is kept.",
+        looked_for(rules.checks),
         "In the folder where it was made, `photos.jsonl` tells what became of each photo, `skipped.jsonl` "
         "which files gave no pair and why, `rejected.jsonl` which attempts were rejected and why. "
         "`contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +15,15 @@ from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
 from asap.pairs import dataset
+from asap.pairs.candidates import Candidate, Made, best_candidate
 from asap.pairs.composite import composite, crop_box
-from asap.pairs.degradations import DEGRADATIONS, Entry, Unsuitable
+from asap.pairs.degradations import DEGRADATIONS, Entry
 from asap.pairs.duplicates import perceptual_hash
 from asap.pairs.engines.scene import with_neighbours
 from asap.pairs.engines.settings import Engines
-from asap.pairs.gates import Gates, refusal, similarity
+from asap.pairs.gates import Gates, Target, fault, similarity
 from asap.pairs.photos import Unreadable, read_photo
+from asap.pairs.semantics import Use, absent, evidence
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
@@ -35,6 +38,9 @@ class Rules(NamedTuple):
     seed: int
     gates: Gates = Gates()
     lpips: tuple[str, ...] = ()
+    target: Target = Target()
+    tries: int = 4
+    checks: Use = "trusted"
     detector: Choice = Choice()
     engines: Engines = Engines()
 
@@ -162,41 +168,44 @@ def pairs_of(
 
 
 def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
-    """The pair of one degradation, or None and why not; what was measured is added to `facts`."""
+    """The best pair of one degradation, or None and why not; what was measured is added to `facts`."""
     name = facts["degradation"]
     function = entries(rules.engines)[name].load(name)
-    try:
-        edited = function(image, region, random.Random(facts["seed"]))
-    except Unsuitable as reason:
-        return None, str(reason)
-    except UserError:  # a generator that cannot run
-        raise
-    except Exception as error:  # one operator's fault must not end a run of thousands of photos
-        return None, f"failed: {type(error).__name__}: {error}"
-    pair, why = None, ""
-    for candidate in edited if isinstance(edited, list) else [edited]:
-        pair, why = judged(image, candidate, region, facts, rules)
-        if pair is not None:
-            break
-    return pair, why
+    judge = judge_of(image, region, facts["error"], rules)
+    best = best_candidate(function, (image, region), facts["seed"], judge, rules.tries)
+    facts["metrics"] = dict(best.metrics)
+    if best.made is None:
+        return None, best.refused
+    facts["box"] = best.made.box
+    if best.refused:
+        return None, best.refused
+    return Pair(**facts, chosen=image, rejected=best.made.negative, mask=best.made.mask), ""
 
 
-def judged(image: Image, edited: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pair | None, str]:
-    """The pair of one edit, or None and why not; what was measured is added to `facts`."""
+def judge_of(image: Image, region: Region, error: str, rules: Rules) -> Callable[[Image], Candidate]:
+    """What composites, measures and gates an edit of `region` that is to show `error`."""
+    return functools.partial(measured, image, region, error, rules)
+
+
+def measured(image: Image, region: Region, error: str, rules: Rules, edited: Image) -> Candidate:
+    """`edited` laid over `image`, measured and gated; what costs more is measured where the rest passes."""
     laid = composite(image, edited, size_of(region.part, region.keypoints))
     if laid is None:
-        return None, "nothing changed"
+        return Candidate("nothing changed", way=1)
+    made = Made(*laid, crop_box(laid[1]) or (0, 0, 0, 0))
     negative, mask = laid
-    facts["box"] = crop_box(mask)
-    facts["metrics"] = similarity(image, negative, mask)
-    if rules.lpips:
+    metrics: dict[str, float | None] = {**similarity(image, negative, mask)}
+    found = fault(metrics, mask, rules.gates)
+    if found is None and rules.lpips:
         from asap.pairs.lpips import perceptual  # torch, which is not needed otherwise
 
-        facts["metrics"] |= perceptual(rules.lpips, image, negative, mask)
-    refused = refusal(facts["metrics"], mask, rules.gates)
-    if refused is not None:
-        return None, refused
-    return Pair(**facts, chosen=image, rejected=negative, mask=mask), ""
+        metrics |= perceptual(rules.lpips, image, negative, mask)
+        found = fault(metrics, mask, rules.gates)
+    if found is None:
+        metrics["evidence"] = evidence(error, image, negative, region, rules.checks)
+        found = absent(metrics["evidence"])
+    reason, way = found or ("", rules.target.way(metrics))
+    return Candidate(reason, way, rules.target.distance(metrics), made, metrics)
 
 
 def ordered(
