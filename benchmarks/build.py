@@ -19,7 +19,8 @@ import tyro
 from asap.anatomy.detect import find_regions
 from asap.pairs import dataset
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.photos import find_photos, read_photo
+from asap.pairs.photos import read_photo
+from asap.pairs.sources.find import find_photos
 from asap.pairs.worker import Rules, attempts
 from asap.store import Row
 
@@ -47,7 +48,7 @@ def run(config: Config) -> None:
         find_regions(np.zeros((64, 64, 3), np.uint8))
     for photo in photos:
         with clock(spent, "read the photo"):
-            image = read_photo(photo.path, rules.size)
+            image = read_photo(photo.file, rules.size)
         with clock(spent, "find hands, faces, bodies"):
             regions = find_regions(image)
         rejected: list[Row] = []

@@ -21,6 +21,9 @@ from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
+EDITION = 2
+"""Of the code that makes a photo's pairs. Raise it when other pairs come out: then all are made anew."""
+
 
 class Rules(NamedTuple):
     """What decides the pairs of a photo, beside the photo itself; the fields of `build.Config`."""
@@ -50,9 +53,10 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         "pairs": 0,
         "parts": {},
         "skipped": None,
+        **({"licence": photo.licence} if photo.licence else {}),
     }
     try:
-        image = read_photo(photo.path, rules.size)
+        image = read_photo(photo.file, rules.size)
         regions = find_regions(image)
     except Unreadable as reason:
         account["skipped"] = str(reason)
@@ -83,8 +87,9 @@ def nothing_made(regions: Sequence[Region], rejected: Sequence[Row]) -> str:
 
 
 def key_of(photo: Photo) -> str:
-    """What a photo's pairs depend on, beside the rules: its bytes, path and caption."""
-    return content_id(photo.id, photo.source, photo.caption)
+    """What a photo's pairs depend on, beside the rules: its bytes, name, caption, licence, and the code."""
+    told = [photo.licence] if photo.licence else []
+    return content_id(EDITION, photo.id, photo.source, photo.caption, *told)
 
 
 def attempts(
