@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +57,14 @@ def test_a_folder_that_a_machine_does_not_see(nodes: Any, tmp_path: Path) -> Non
     results = cluster.on_cluster(abs, range(9), shared=tmp_path, workers=1)
     next(results)
     (tmp_path / cluster.MARK).write_text("another folder of this name")
-    with pytest.raises(UserError, match="does not see .* all machines share"):
+    with pytest.raises(UserError, match=r"does not see .* all machines share"):
         list(results)
 
 
 def test_no_room_and_work_that_always_dies(nodes: Any, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no room for a task of one core and 1 GPUs"):
         list(cluster.on_cluster(abs, [1], shared=tmp_path, gpus=1))
-    with pytest.raises(UserError, match="gave up on 1 .* fewer hands"):
+    with pytest.raises(UserError, match=r"gave up on 1 .* fewer hands"):
         list(cluster.on_cluster(os._exit, [1], shared=tmp_path, mend="fewer hands"))
 
 
