@@ -166,7 +166,7 @@ def test_object_storage_holds_folders_shards_and_tables(tmp_path: Path) -> None:
     disk = tmp_path / "photos"
     for name, content in {
         "b/0.png": PICTURES[0], "b/0.txt": b"beside", "a.jpg": PICTURES[1], "b/c/2.png": PICTURES[2],
-        "metadata.jsonl": b'{"file_name": "b/c/2.png", "text": "far"}\n{"file_name": "z"}\n',
+        "metadata.jsonl": b'{"file_name": "b/c/2.png", "license": "CC0"}\n{"file_name": "z"}\n',
         "b/c/metadata.jsonl": json.dumps({"file_name": "2.png", "text": "near"}).encode(),
         "notes.pdf": b"%PDF", "b/empty.png": b"",
     }.items():  # fmt: skip
@@ -180,7 +180,7 @@ def test_object_storage_holds_folders_shards_and_tables(tmp_path: Path) -> None:
     here, left = find_photos(disk)
     assert told(photos) == told(here) and sorted(skipped) == sorted(left)
     assert sorted(contents(photos)) == sorted(contents(here)) == sorted(PICTURES[:3])
-    assert told(photos)["b/c/2.png"] == ("near", None)
+    assert told(photos)["b/c/2.png"] == ("near", "CC0")
     assert contents(find_photos("memory://bucket/shards")[0]) == PICTURES[:1]
     assert contents(find_photos("memory://bucket/tables/*.parquet")[0]) == PICTURES
     memory.rm("/bucket", recursive=True)

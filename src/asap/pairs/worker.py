@@ -53,7 +53,6 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         "pairs": 0,
         "parts": {},
         "skipped": None,
-        **({"licence": photo.licence} if photo.licence else {}),
     }
     try:
         image = read_photo(photo.file, rules.size)

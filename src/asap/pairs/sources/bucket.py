@@ -39,8 +39,7 @@ def _metadata(source: str, places: dict[str, str], known: dict[str, Told]) -> It
         name, absent, facts = line
         if name not in places:
             yield Skipped(source, absent)
-        if facts.caption or facts.licence:
-            known[name] = facts
+        known[name] = facts.over(known.get(name, Told()))
 
 
 def _photo(source: str, url: str, places: dict[str, str], known: Told) -> Photo | Skipped:

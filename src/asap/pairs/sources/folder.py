@@ -110,5 +110,4 @@ def _metadata(directory: Path, folder: Path, known: dict[str, Told]) -> Iterator
         name, absent, facts = line
         if not (folder / name).is_file():
             yield Skipped(source, absent)
-        if facts.caption or facts.licence:
-            known[name] = facts
+        known[name] = facts.over(known.get(name, Told()))

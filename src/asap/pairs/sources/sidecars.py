@@ -18,6 +18,10 @@ class Told(NamedTuple):
     caption: str | None = None
     licence: str | None = None
 
+    def over(self, other: Told) -> Told:
+        """This, and what `other` tells where this tells nothing."""
+        return Told(self.caption or other.caption, self.licence or other.licence)
+
 
 def text(data: bytes) -> str:
     """A text file's words, separated by single spaces.
@@ -53,9 +57,10 @@ def metadata(data: bytes, here: str) -> Iterator[tuple[str, str, Told] | str]:
             continue
         try:
             row = json.loads(line.decode("utf-8"))
-            name = str(row["file_name"])
-            caption = " ".join(str(row["text"]).split()) or None
+            name, licence = str(row["file_name"]), _first(row, LICENCE)
+            text = row["text"] if not licence else row.get("text") or ""
             path = posixpath.normpath(posixpath.join(here, name))
-            yield path, f"line {number} names {name}, which is not there", told(row)._replace(caption=caption)
+            facts = Told(" ".join(str(text).split()) or None, licence)
+            yield path, f"line {number} names {name}, which is not there", facts
         except (ValueError, KeyError, TypeError):
             yield f'line {number} is not {{"file_name": ..., "text": ...}} in UTF-8'
