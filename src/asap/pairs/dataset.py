@@ -86,8 +86,8 @@ def encode(pair: Pair, chosen: bytes | None = None) -> Row:
     """
     if pair.chosen.shape != pair.rejected.shape or pair.mask.shape != pair.chosen.shape[:2]:
         raise ValueError(f"pair {pair.id}: chosen, rejected and mask differ in size")
-    outside = (~pair.mask).view(np.uint8)
-    if cv2.bitwise_and(*[cv2.absdiff(pair.chosen, pair.rejected)] * 2, mask=outside).any():
+    changed = cv2.absdiff(pair.chosen, pair.rejected)
+    if cv2.bitwise_and(changed, changed, mask=(~pair.mask).view(np.uint8)).any():
         raise ValueError(f"pair {pair.id}: chosen and rejected differ outside the mask")
     data = {"chosen": chosen or png(pair.chosen), "rejected": png(pair.rejected), "mask": png(pair.mask)}
     pictures = {name: {"bytes": data[name], "path": f"{pair.id}_{name}.png"} for name in PICTURES}
