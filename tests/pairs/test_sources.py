@@ -133,11 +133,15 @@ def test_the_column_of_photos_has_to_be_plain(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [b"x"], "b": [b""], "c": ["words"]}), tmp_path / "two.parquet")
     pq.write_table(pa.table({"c": ["words"]}), tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("no table")
+    spoiled = bytearray(table(tmp_path / "spoiled.parquet").read_bytes())
+    spoiled[4:200] = bytes(196)
+    (tmp_path / "spoiled.parquet").write_bytes(spoiled)
     for name, columns, words in (
         ("two", Columns(), "--image-column, one of a, b"),
         ("two", Columns("d"), "no column 'd'"),
         ("none", Columns(), "which column"),
         ("text", Columns(), "not a whole parquet"),
+        ("spoiled", Columns(), "cannot be read to its end"),
     ):
         with pytest.raises(UserError, match=words):
             find_photos(tmp_path / f"{name}.parquet", columns=columns)

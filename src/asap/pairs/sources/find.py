@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pyarrow import ArrowException
+
 from asap.errors import UserError
 from asap.pairs.photos import SUFFIXES, Skipped
 from asap.pairs.sources import bucket, folder, hub, storage, tables, tars
@@ -34,7 +36,7 @@ def find_photos(
     skipped: list[Skipped] = []
     first: dict[str, str] = {}
     sources: set[str] = set()
-    for found in _listing(str(source), exclude, columns, split):
+    for found in _read_whole(str(source), _listing(str(source), exclude, columns, split)):
         if isinstance(found, Skipped):
             skipped.append(found)
         elif found.id in first:
@@ -46,6 +48,14 @@ def find_photos(
             sources.add(found.source)
             photos.append(found)
     return photos, skipped
+
+
+def _read_whole(source: str, listing: Iterator[Photo | Skipped]) -> Iterator[Photo | Skipped]:
+    try:
+        yield from listing
+    except (OSError, ArrowException) as error:
+        told = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UserError(f"{source}: cannot be read to its end ({told})") from None
 
 
 def _listing(source: str, exclude: Exclude, columns: Columns, split: str) -> Iterator[Photo | Skipped]:

@@ -115,12 +115,12 @@ def reaching(url: str) -> Iterator[None]:
         raise UserError(f"{url}: no such file; check the name") from None
     except (ImportError, ValueError) as error:
         raise UserError(f"{url}: this kind of storage is not at hand ({_short(error)})") from None
-    except OSError as error:
+    except Exception as error:  # each kind of storage has errors of its own
         raise UserError(f"{url}: cannot be read ({_short(error)})") from None
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
 def bytes_id(data: bytes) -> str:
