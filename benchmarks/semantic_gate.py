@@ -19,8 +19,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from asap.anatomy.detect import find_regions
+
 from asap.anatomy.keypoints import size_of
 from asap.anatomy.people_errors import PEOPLE_ERRORS, skeleton_of, with_skeleton
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS
@@ -32,7 +32,8 @@ from asap.figures.people.render import render_people
 from asap.lookup import choose
 from asap.pairs import people_figures, semantics, worker
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.photos import Unreadable, find_photos, read_photo
+from asap.pairs.photos import Unreadable, read_photo
+from asap.pairs.sources.find import find_photos
 from asap.pairs.warp import Bump, apply_bumps
 from asap.records import Image, Mask, Region
 from asap.store import seed_of
@@ -190,7 +191,7 @@ def of_photos(tally: Tally, folder: Path) -> None:
     """Errors made by the degradations, and nulls, of a folder of photos."""
     for photo in find_photos(folder, ("ai_*", "gt/*"))[0]:
         try:
-            image = read_photo(photo.path, 1024)
+            image = read_photo(photo.file, 1024)
         except Unreadable:
             continue
         for index, region in enumerate(find_regions(image)):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 
@@ -24,13 +24,19 @@ TRIES = 3
 
 
 def in_processes(
-    work: Callable[[Item], Result], items: Sequence[Item], workers: int, *, mend: str = "fewer --workers"
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    *,
+    gpus: Sequence[str] = (),
+    mend: str = "fewer --workers",
 ) -> Iterator[Result]:
     """`work(item)` for every item, each result as soon as it is there, in no fixed order.
 
     Each process has one thread. Items whose process was killed are done again in a new pool.
 
     Args:
+        gpus: names of GPUs (`gpu_names`); where there are some, each process sees one of them alone.
         mend: with what the same command may succeed where processes keep dying.
 
     Raises:
@@ -40,7 +46,7 @@ def in_processes(
     broken = 0
     while left:
         try:
-            for index, result in _once(work, left, workers):
+            for index, result in _once(work, left, workers, gpus):
                 del left[index]
                 broken = 0
                 yield result
@@ -54,12 +60,14 @@ def in_processes(
 
 
 def _once(
-    work: Callable[[Item], Result], left: dict[int, Item], workers: int
+    work: Callable[[Item], Result], left: dict[int, Item], workers: int, gpus: Sequence[str]
 ) -> Iterator[tuple[int, Result]]:
     context = multiprocessing.get_context("spawn")
+    started = context.Value("i", 0)
     waiting = iter(list(left.items()))
     running: dict[Future[Result], int] = {}
-    pool = ProcessPoolExecutor(min(workers, len(left)), context, initializer=_start)
+    workers = min(workers, len(left))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(started, tuple(gpus)))
     try:
         while True:
             while len(running) < 2 * workers and (item := next(waiting, None)):
@@ -73,8 +81,27 @@ def _once(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start() -> None:
-    """In each process: one thread, no answer to Ctrl-C (the parent's affair), no life after the parent's."""
+def gpu_names() -> list[str]:
+    """Names of this machine's GPUs, as CUDA_VISIBLE_DEVICES takes them.
+
+    Raises:
+        UserError: there are none.
+    """
+    from torch import cuda  # takes seconds, and few ask
+
+    if not cuda.is_available():
+        raise UserError("no GPU here; leave --gpus out, or run on a machine that has one")
+    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return [name for name in listed.split(",") if name] or list(map(str, range(cuda.device_count())))
+
+
+def _start(started: Any, gpus: Sequence[str]) -> None:
+    """In each process: one thread, one GPU if any, no answer to Ctrl-C (the parent's affair), no life after
+    the parent's."""
+    if gpus:
+        with started.get_lock():
+            os.environ["CUDA_VISIBLE_DEVICES"] = gpus[started.value % len(gpus)]
+            started.value += 1
     os.environ["OMP_NUM_THREADS"] = "1"  # for what is imported from here on
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

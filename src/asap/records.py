@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +21,27 @@ Box = tuple[int, int, int, int]
 Verdict = Literal["correct", "error", "unscored"]
 
 
+class Blob(Protocol):
+    """Bytes, read when asked for by whatever process asks: a `Path`, a span of a file, a table's cell."""
+
+    def read_bytes(self) -> bytes:
+        """All of them."""
+
+
 @dataclass(frozen=True)
 class Photo:
-    """A photo as found on disk: `id` hashes its bytes, `caption` and `licence` are the user's own or None."""
+    """A photo of people as found: where its bytes are, not the bytes.
+
+    Attributes:
+        id: hash of its bytes.
+        file: what gives the bytes.
+        source: a name that no other photo has: its path relative to the folder, or its place in a shard.
+        caption: the user's own, or None.
+        licence: its licence where the source tells it.
+    """
 
     id: str
-    path: Path
+    file: Blob
     source: str
     caption: str | None = None
     licence: str | None = None
@@ -69,7 +83,7 @@ class Pair:
         error: what a person would call the error ("extra finger").
         degradation: the operator that made it ("refan_extra_finger").
         box: the mask's bounding box.
-        source: the photo's path relative to the folder given, or the figure's name.
+        source: the photo's `source`, or the figure's name.
         seed: the seed that the operator was given.
         metrics: the gates' numbers ("ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside").
         parameters: what the operator was given beside the seed, or chose, where it tells.

@@ -24,7 +24,7 @@ from asap.errors import UserError
 from asap.pairs import caption
 from asap.pairs.caption import Config
 from asap.pairs.captioners import PROBED, caption_of, tidy
-from asap.pairs.photos import find_photos
+from asap.pairs.sources.find import find_photos
 
 KEY = "sk-not-to-be-seen"
 WORDS = ("a", "man", "hand", "waves", "light", ".", "room", "plain")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import datasets
@@ -12,6 +16,7 @@ from asap import store
 from asap.errors import UserError
 from asap.figures import scenes
 from asap.pairs import figures
+from asap.records import Pair
 
 
 def test_the_dataset_loads_in_one_line_and_is_exact(tmp_path: Path) -> None:
@@ -39,9 +44,8 @@ def test_two_folders_of_one_name_are_not_confused(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     one, two = (figures.run(figures.Config(tmp_path / name, pairs=12, prompts=3)) for name in "ab")
-    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    assert files
-    assert all((one / file).read_bytes() == (two / file).read_bytes() for file in files)
+    assert len(contents(one)) >= 4
+    assert contents(one) == contents(two)
 
 
 def test_a_finished_dataset_is_not_drawn_again_and_an_unfinished_one_is(tmp_path: Path) -> None:
@@ -55,6 +59,58 @@ def test_a_finished_dataset_is_not_drawn_again_and_an_unfinished_one_is(tmp_path
     table.write_bytes(b"half")
     figures.run(config)
     assert table.read_bytes() == written and (folder / "contact_sheet.html").exists()
+
+
+@pytest.mark.parametrize(("kind", "size", "pairs"), [("hands", 24, 150), ("people", 64, 18)])
+def test_several_processes_draw_what_one_draws(kind: str, size: int, pairs: int, tmp_path: Path) -> None:
+    one, two = (
+        figures.Config(tmp_path / str(workers), pairs, size=size, kind=kind, workers=workers)  # type: ignore[arg-type]
+        for workers in (1, 2)
+    )
+    assert contents(figures.run(one)) == contents(figures.run(two))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the folder holds, without the command that made it."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "config.json")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_killed_it_goes_on_with_the_chunks_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = figures.run(figures.Config(tmp_path / "whole", 200))
+    config, draw, drawn = figures.Config(tmp_path / "hap", 200), figures.draw, []
+
+    def killed(config: figures.Config, numbers: range) -> Iterator[Pair]:
+        drawn.append(numbers.start)
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        return draw(config, numbers)
+
+    monkeypatch.setattr(figures, "draw", killed)
+    with pytest.raises(KeyboardInterrupt):
+        figures.run(config)
+    assert not (config.out / "data").exists()
+    figures.run(config)
+    assert drawn == [0, 64, 128, 128, 192]
+    assert contents(config.out) == contents(whole)
+
+
+def test_killed_with_its_processes_it_still_ends_the_same(tmp_path: Path) -> None:
+    whole = figures.run(figures.Config(tmp_path / "whole", 400, look=1.0))
+    out = tmp_path / "hap"
+    words = ["figures", "--pairs", "400", "--look", "1", "--workers", "2", "--out", str(out)]
+    command = [sys.executable, "-c", "from asap.cli import main; main()", *words]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not list(out.glob(".work/*.parquet")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert not (out / "data").exists()
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert contents(out) == contents(whole)
 
 
 def test_prompts_are_written_with_their_facts(tmp_path: Path) -> None:

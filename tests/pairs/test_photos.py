@@ -11,7 +11,8 @@ from skimage import data
 
 from asap.errors import UserError
 from asap.pairs import photos
-from asap.pairs.photos import Unreadable, find_photos, read_photo
+from asap.pairs.photos import Unreadable, read_photo
+from asap.pairs.sources.find import find_photos
 
 PORTRAIT = data.astronaut()[:200, 100:340]
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
-from asap import command, progress
+from asap import cluster, command, progress
 from asap.anatomy.detectors import load as detectors
 from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
@@ -26,12 +27,15 @@ from asap.pairs import ledger, summary, terms
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines, processes, resolved
 from asap.pairs.gates import NUMBERS, Gates, Target
-from asap.pairs.photos import Skipped, find_photos
+from asap.pairs.photos import Skipped
 from asap.pairs.semantics import Use
+from asap.pairs.sources import storage
+from asap.pairs.sources.find import find_photos
+from asap.pairs.sources.tables import Columns
 from asap.pairs.worker import Rules, entries, process
-from asap.pool import in_processes
+from asap.pool import gpu_names, in_processes
 from asap.records import Photo
-from asap.store import exclusive, file_id, open_run
+from asap.store import Row, exclusive, file_id, open_run
 
 DEGRADATIONS_HELP = (
     f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
@@ -45,8 +49,10 @@ DETECTOR_HELP = f"What finds hands, faces and bodies (docs/anatomy.md), of {', '
 class Config:
     """Photos of people -> preference pairs. Run again, it continues, and adds photos that are new."""
 
-    photos: tyro.conf.Positional[Path]
-    """Folder of JPEG, PNG and WebP photos; captions in .txt files beside them or in a metadata.jsonl."""
+    photos: tyro.conf.Positional[str | Path]
+    """Folder of JPEG, PNG and WebP photos; captions in .txt files beside them or in a metadata.jsonl. Or tar
+    shards (WebDataset) or parquet files, by name, pattern ("shard-{000..009}.tar") or folder. All of these
+    also on object storage ("s3://bucket/photos"). Or "hf:NAME", a dataset for `datasets`."""
     out: Path
     """Folder for the dataset (HAP)."""
     size: int = 1024
@@ -98,10 +104,23 @@ class Config:
     proved right in calibration, "all" by every check there is, "none" by none; what none can tell is kept."""
     seed: int = 0
     """Seed of every choice."""
+    split: str = "train"
+    """Of a dataset for `datasets`: the split."""
+    image_column: str = ""
+    """Of a table: the column of photos; left open, the only one that holds pictures."""
+    caption_column: str = ""
+    """Of a table: the column of captions; left open, "caption", "text" or "prompt"."""
+    retry_failed: bool = False
+    """Try photos again where something failed (storage that did not answer, memory), not those refused."""
+    engine: Literal["local", "ray"] = "local"
+    """Where the work is done: on this machine, or on a Ray cluster, whose machines must all see --out and the
+    photos under the same names (RAY_ADDRESS, or the cluster that this machine belongs to)."""
     workers: int = 0
-    """Processes; 0 takes all cores, or with a generator one process for each GPU."""
+    """Processes; 0 takes all cores, with a generator or --gpus all GPUs, with Ray all there is room for."""
     engines: Annotated[Engines, tyro.conf.arg(name="")] = field(default_factory=Engines)
     """Generators that repaint parts of photos; none where no model is given."""
+    gpus: float = 0.0
+    """GPUs a worker, for what uses one: 1, or with Ray a part of one; 0 for none."""
 
 
 def run(config: Config) -> Path:
@@ -113,7 +132,8 @@ def run(config: Config) -> Path:
     """
     rules = _rules(config)
     exclude = (*config.exclude, *_inside(config.out, config.photos))
-    photos, skipped = find_photos(config.photos, exclude)
+    columns = Columns(config.image_column, config.caption_column)
+    photos, skipped = find_photos(config.photos, exclude, columns=columns, split=config.split)
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
         identity = {**rules._asdict(), "gates": rules.gates._asdict(), "target": rules.target._asdict()}
@@ -133,14 +153,16 @@ def _build(
     ledger.recover(out)
     wanted = terms.settle(out, config.license, config.test_share)
     before = ledger.kept(out, photos, exclude, wanted.rejected)
+    if config.retry_failed:
+        failed = ledger.forget_failed(out, photos) & {photo.source for photo in photos}
+        before = {source: row for source, row in before.items() if source not in failed}
     todo = [p for p in photos if p.source not in before and not ledger.is_done(out, p)]
     new = ledger.fresh(out, photos)
     missing = len(before.keys() - {photo.source for photo in photos})
     if not todo and not new and not ledger.is_stale(out, before) and terms.met(out, wanted):
         print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
         return
-    workers = processes(rules.engines, config.workers) or os.cpu_count() or 1
-    speed = _make(todo, len(photos), out / ledger.WORK, rules, workers)
+    speed = _make(config, rules, todo, len(photos))
     new = ledger.fresh(out, photos)
     accounts = {**before, **new}
     print(summary.of_files(out, accounts, skipped, missing, speed))
@@ -157,10 +179,7 @@ def _rules(config: Config) -> Rules:
         choose({name: entry.function for name, entry in table.items()}, name, "degradation")
     if config.size < 64:
         raise UserError(f"--size {config.size} is too small to show an error; take 256 or more")
-    if config.workers < 0:
-        raise UserError(f"--workers {config.workers}: give a number of processes, or 0 for all cores")
-    if config.out.resolve() == config.photos.resolve():
-        raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
+    _check_places(config)
     for name, most in (("per-region", config.per_region), ("per-photo", config.per_photo)):
         if most < 1:
             raise UserError(f"--{name} {most} asks for no pairs; take 1 or more")
@@ -205,6 +224,19 @@ def _spaced(values: Sequence[float]) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
+def _check_places(config: Config) -> None:
+    """Raise where the work cannot be done, or the dataset cannot be put, as asked."""
+    if config.workers < 0:
+        raise UserError(f"--workers {config.workers}: give a number of processes, or 0 for all cores")
+    if config.gpus < 0 or (config.engine == "local" and config.gpus not in (0, 1)):
+        raise UserError(f"--gpus {config.gpus:g}: take 0, or 1; with --engine ray also a part of one")
+    if re.match(r"\w+:/", str(config.out)):
+        raise UserError(f"--out {config.out}: give a folder on a disk, and copy it to storage afterwards")
+    here = storage.local(str(config.photos))
+    if here is not None and config.out.resolve() == here.resolve():
+        raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
+
+
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:
     if not paths:
         return ()
@@ -215,27 +247,41 @@ def _weights(paths: Sequence[Path]) -> tuple[str, ...]:
     return files
 
 
-def _inside(out: Path, photos: Path) -> tuple[str, ...]:
+def _inside(out: Path, source: str | Path) -> tuple[str, ...]:
     """A pattern for the dataset itself where it lies among the photos."""
+    photos = storage.local(str(source))
+    if photos is None:
+        return ()
     here, there = out.resolve(), photos.resolve()
     return (f"{here.relative_to(there).as_posix()}/*",) if here.is_relative_to(there) else ()
 
 
-def _make(todo: Sequence[Photo], total: int, work: Path, rules: Rules, workers: int) -> str:
-    """Make the pairs of the photos `todo` in `work`; returns how fast that went, in words."""
+def _make(config: Config, rules: Rules, todo: Sequence[Photo], total: int) -> str:
+    """Make the pairs of the photos `todo`, in `HAP/.work`; returns how fast that went, in words."""
     if not todo:
         return ""
-    work.mkdir(parents=True, exist_ok=True)
     started, pairs = time.monotonic(), 0
-    job = functools.partial(process, folder=work, rules=rules)
     with progress.bar(total=total, initial=total - len(todo), desc="build", unit="photo") as bar:
-        for account in in_processes(job, todo, workers, mend="fewer --workers, or --exclude the file"):
+        for account in _accounts(config, rules, todo):
             pairs += account["pairs"]
             speed = f"{pairs / (time.monotonic() - started):.2f} pairs/s"
             bar.update()
             bar.set_postfix_str(f"{pairs} pairs, {speed}", refresh=False)
     seconds = time.monotonic() - started
-    return f"{len(todo)} photos in {seconds:.0f} s, {workers} at once, {speed}"
+    return f"{len(todo)} photos in {seconds:.0f} s, {speed}"
+
+
+def _accounts(config: Config, rules: Rules, todo: Sequence[Photo]) -> Iterator[Row]:
+    """The account of each photo as soon as it is made, by the engine that was asked for."""
+    work = (config.out / ledger.WORK).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    job, mend = functools.partial(process, folder=work, rules=rules), "fewer --workers, or --exclude the file"
+    if config.engine == "ray":
+        gpus = config.gpus or float(rules.engines.on_gpu)
+        return cluster.on_cluster(job, todo, shared=work, workers=config.workers, gpus=gpus, mend=mend)
+    names = gpu_names() if config.gpus else ()
+    workers = config.workers or len(names) or processes(rules.engines, 0) or os.cpu_count() or 1
+    return in_processes(job, todo, workers, gpus=names, mend=mend)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import tyro
 from asap import chat, command, progress
 from asap.errors import UserError
 from asap.pairs.captioners import INSTRUCTION, PROBED, Caption, Captioner, Local, Service
-from asap.pairs.photos import find_photos
+from asap.pairs.sources.find import find_photos
 from asap.records import Photo
 from asap.store import Row, append_rows, exclusive
 

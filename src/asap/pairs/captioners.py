@@ -94,7 +94,7 @@ class Service:
 
     def _ask(self, service: chat.Chat, photo: Photo) -> Caption:
         try:
-            reply = self._reply(service, read_photo(photo.path, self.size), photo)
+            reply = self._reply(service, read_photo(photo.file, self.size), photo)
             return Caption(photo, *caption_of(reply))
         except Unreadable as reason:
             return Caption(photo, None, str(reason))
@@ -179,7 +179,7 @@ class Local:
         """A caption of each photo, in order; the most likely words, so always the same."""
         for photo in photos:
             try:
-                text = tidy(self._words(read_photo(photo.path, self.size)), cut=True)
+                text = tidy(self._words(read_photo(photo.file, self.size)), cut=True)
             except Unreadable as reason:
                 yield Caption(photo, None, str(reason))
             else:

@@ -72,10 +72,17 @@ _FEATURES = {"info": {"features": {name: _feature(kind) for name, kind in _TYPES
 SCHEMA = pa.schema(list(_TYPES.items()), metadata={"huggingface": json.dumps(_FEATURES)})
 
 
+_QUICK = [cv2.IMWRITE_PNG_COMPRESSION, 1]
+if hasattr(
+    cv2, "IMWRITE_PNG_FILTER"
+):  # from OpenCV 4.12 on: one filter for all rows, instead of the best of five
+    _QUICK += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
+
+
 def png(image: Image | Mask) -> bytes:
     """`image` as a PNG file: RGB of (H, W, 3), or 0 and 255 in one channel for a mask of (H, W)."""
     pixels = image.astype(np.uint8) * 255 if image.dtype == bool else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1])
+    return bytes(cv2.imencode(".png", pixels, _QUICK)[1])
 
 
 def encode(
@@ -93,7 +100,8 @@ def encode(
     """
     if pair.chosen.shape != pair.rejected.shape or pair.mask.shape != pair.chosen.shape[:2]:
         raise ValueError(f"pair {pair.id}: chosen, rejected and mask differ in size")
-    if (cv2.absdiff(pair.chosen, pair.rejected) * ~pair.mask[..., None]).any():
+    changed = cv2.absdiff(pair.chosen, pair.rejected)
+    if cv2.bitwise_and(changed, changed, mask=(~pair.mask).view(np.uint8)).any():
         raise ValueError(f"pair {pair.id}: chosen and rejected differ outside the mask")
     data = {"chosen": chosen or png(pair.chosen), "rejected": png(pair.rejected), "mask": png(pair.mask)}
     pictures = {name: {"bytes": data[name], "path": f"{pair.id}_{name}.png"} for name in PICTURES}

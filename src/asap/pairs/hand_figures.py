@@ -17,13 +17,15 @@ SMALLEST_SIZE = 16
 CHUNK = 64
 
 
-def pairs(seed: int, count: int, size: int, *, look: float = 0.0, biased: bool = False) -> Iterator[Pair]:
-    """`count` pairs of `size` pixels, in order; number i depends on the seed and i alone.
+def pairs(
+    seed: int, count: int, size: int, *, look: float = 0.0, biased: bool = False, first: int = 0
+) -> Iterator[Pair]:
+    """`count` pairs of `size` pixels, from number `first` on; number i depends on the seed and i alone.
 
     `look` in [0, 1] is the dose of the photographic look; `biased` keeps to few skins and backgrounds.
     """
-    for start in range(0, count, CHUNK):
-        numbers = range(start, min(start + CHUNK, count))
+    for start in range(first, first + count, CHUNK):
+        numbers = range(start, min(start + CHUNK, first + count))
         drawn = [scenes.scene(store.seed_of(seed, "pair", i), biased=biased) for i in numbers]
         errors = [_error(scene, i) for scene, i in zip(drawn, numbers, strict=True)]
         yield from _chunk(drawn, errors, [store.seed_of(seed, "pose", i) for i in numbers], size, look)

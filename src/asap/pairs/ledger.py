@@ -68,13 +68,37 @@ def is_stale(folder: Path, before: Accounts) -> bool:
 
 def is_done(folder: Path, photo: Photo) -> bool:
     """Whether `.work` has the photo's account."""
-    return (folder / WORK / f"{key_of(photo)}.json").exists()
+    return _account(folder, photo).exists()
 
 
 def fresh(folder: Path, photos: Sequence[Photo]) -> Accounts:
-    """The accounts in `.work` of these photos, with their "rejected" attempts."""
-    paths = {photo.source: folder / WORK / f"{key_of(photo)}.json" for photo in photos}
-    return {source: next(read_rows(path)) for source, path in paths.items() if path.exists()}
+    """The accounts in `.work` of these photos, with the number of "rejected" attempts."""
+    paths = {photo.source: _account(folder, photo) for photo in photos}
+    rows = ((source, next(read_rows(path))) for source, path in paths.items() if path.exists())
+    return {source: {**row, "rejected": len(row["rejected"])} for source, row in rows}
+
+
+def forget_failed(folder: Path, photos: Sequence[Photo]) -> set[str]:
+    """Sources of photos where something failed, in reading, finding or an edit, and was not merely refused.
+
+    What `.work` has of them is removed; what was finished earlier stays until it is replaced.
+    """
+    failed = {row["source"] for row in read_rows(folder / "rejected.jsonl") if _is_failure(row["reason"])}
+    failed |= {row["source"] for row in read_rows(folder / "photos.jsonl") if _is_failure(row["skipped"])}
+    for photo in photos:
+        path = _account(folder, photo)
+        for row in read_rows(path):
+            if _is_failure(row["skipped"]) or any(_is_failure(no["reason"]) for no in row["rejected"]):
+                path.unlink()
+    return failed
+
+
+def _is_failure(reason: str | None) -> bool:
+    return bool(reason) and str(reason).startswith("failed")
+
+
+def _account(folder: Path, photo: Photo) -> Path:
+    return folder / WORK / f"{key_of(photo)}.json"
 
 
 def finish(
@@ -90,18 +114,16 @@ def finish(
     old = {source for source in before if source not in new}
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
-    counted = {source: {**row, "rejected": len(row["rejected"])} for source, row in new.items()}
-    if not any(row["pairs"] for row in (*before.values(), *new.values())):
-        raise UserError(
-            f"{folder}: not one pair came out of {len(before | new)} photos; the reasons stand above"
-        )
-    rejected = (row for source in sorted(new) for row in new[source]["rejected"])
+    accounts = {**before, **new}
+    if not any(row["pairs"] for row in accounts.values()):
+        raise UserError(f"{folder}: not one pair came out of {len(accounts)} photos; the reasons stand above")
+    rejected = (row for source in sorted(new) for row in _rejected(work, new[source]))
     _write_rows(
         work, folder / "rejected.jsonl", _merged([read_rows(folder / "rejected.jsonl")], old, rejected)
     )
     made = decided.plan(folder, [_shard(work, row) for row in new.values() if row["pairs"]], terms)
     _write_pairs(folder, old, new, made, terms, title, notes)
-    accounts = {source: _told(row, made.dropped.get(source)) for source, row in (before | counted).items()}
+    accounts = {source: _told(row, made.dropped.get(source)) for source, row in accounts.items()}
     _write_rows(work, folder / "photos.jsonl", (accounts[source] for source in sorted(accounts)))
     work.rename(folder / DONE)
     recover(folder)
@@ -143,6 +165,11 @@ def _shard(work: Path, account: Row) -> Path:
 
 def _pairs(work: Path, account: Row) -> Iterator[Row]:
     return dataset.read_shard(_shard(work, account)) if account["pairs"] else iter(())
+
+
+def _rejected(work: Path, account: Row) -> Iterator[Row]:
+    for row in read_rows(work / f"{account['key']}.json"):
+        yield from row["rejected"]
 
 
 def _write_rows(work: Path, path: Path, rows: Iterable[Row]) -> None:

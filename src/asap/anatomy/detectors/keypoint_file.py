@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from PIL import Image as Pillow
 from asap.anatomy.detectors.detector import Choice, Unusable
 from asap.anatomy.detectors.regions import WholeBody, of_people
 from asap.errors import UserError
-from asap.records import Image, Mask, Photo, Points, Region
+from asap.records import Blob, Image, Mask, Photo, Points, Region
 
 FIELDS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
 """Fields of an annotation and how many points each has, in the order of COCO-WholeBody."""
@@ -78,7 +79,7 @@ class KeypointFile:
         """See `detector.Detector`."""
         entry = self._entry(photo)
         height, width = image.shape[:2]
-        wide, high = entry.size or upright_size(photo.path)
+        wide, high = entry.size or upright_size(photo.file)
         if abs(wide * height - high * width) > 1.5 * max(wide, high):
             raise Unusable(
                 f"{self._path.name} has it at {wide} x {high}, which is not the shape of {width} x {height}"
@@ -200,15 +201,15 @@ def _filled(outlines: list[Points], height: int, width: int) -> Mask:
     return canvas > 0
 
 
-def upright_size(path: Path) -> tuple[int, int]:
+def upright_size(file: Blob) -> tuple[int, int]:
     """(width, height) of a photo turned as its Exif block says, from its header alone.
 
     Raises:
         Unusable: it cannot be read.
     """
     try:
-        with Pillow.open(path) as file:
-            turned = file.getexif().get(ORIENTATION) in TURNED
-            return (file.height, file.width) if turned else (file.width, file.height)
+        with Pillow.open(BytesIO(file.read_bytes())) as photo:
+            turned = photo.getexif().get(ORIENTATION) in TURNED
+            return (photo.height, photo.width) if turned else (photo.width, photo.height)
     except (OSError, ValueError, SyntaxError) as error:
         raise Unusable(f"damaged ({' '.join(str(error).split())})") from None

@@ -47,6 +47,11 @@ class Engines:
     def __bool__(self) -> bool:
         return bool(self.inpaint or self.pose_control)
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether a generator, its device chosen (`resolved`), runs on one."""
+        return bool(self) and self.paint_device.startswith("cuda")
+
     def entries(self) -> dict[str, Entry]:
         """Name -> entry of each degradation that these engines add."""
         found = {}
