@@ -1,4 +1,4 @@
-"""A body part lifted out of its photo, its shape changed along an axis, and laid back over a filled background."""
+"""A body part lifted out of its photo, reshaped along an axis, and laid back over a filled background."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from asap.pairs.fill import soft_edge
-from asap.pairs.inpaint import inpaint
 from asap.pairs.hand import to_bone
+from asap.pairs.inpaint import inpaint
 from asap.pairs.warp import Field, disc, rotation, sample, smoothstep, to_bytes
 from asap.records import Box, Image, Mask, Points
 
@@ -20,7 +20,7 @@ STEP = 0.01
 
 
 class Axis(NamedTuple):
-    """A line (2,) `start` to (2,) `end`, from which a part's pixels are told by how far along and how far across."""
+    """A line from `start` (2,) to `end` (2,); pixels are told by how far along and across it they lie."""
 
     start: Points
     end: Points
@@ -32,15 +32,17 @@ class Axis(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """What becomes of a part along its axis: (N,) places in the photo and then, in lengths, and widths (x)."""
+    """What becomes of a part along its axis: (N,) places before and after, in lengths, and widths' scales."""
 
     before: Field
     after: Field
     width: Field
 
 
-def profile(low: float, high: float, *, along: float = 1.0, across: float = 1.0, ease: float = 0.2) -> Profile:
-    """The `Profile` that scales a part between `low` and `high` (in lengths) and leaves it alone before and after.
+def profile(
+    low: float, high: float, *, along: float = 1.0, across: float = 1.0, ease: float = 0.2
+) -> Profile:
+    """The `Profile` that scales a part between `low` and `high`, in lengths, and leaves the rest as it is.
 
     Args:
         low, high: where the scaling begins and ends; `high` may be infinite: then all that follows is scaled.
@@ -58,18 +60,18 @@ def profile(low: float, high: float, *, along: float = 1.0, across: float = 1.0,
 
 def unshape(grid: Field, axis: Axis, shape: Profile) -> Field:
     """(h, w, 2) where each pixel of `grid` lay before the part was given its new `shape`."""
-    along, across, _ = to_bone(grid, axis.start, axis.end)
-    before = np.interp(along, shape.after, shape.before).astype(np.float32)
-    across = across / np.interp(before, shape.before, shape.width).astype(np.float32)
+    along, old, _ = to_bone(grid, axis.start, axis.end)
+    before = np.asarray(np.interp(along, shape.after, shape.before), np.float32)
+    across = old / np.asarray(np.interp(before, shape.before, shape.width), np.float32)
     way = (axis.end - axis.start) / axis.length
     normal = rotation(np.pi / 2) @ way
     place = axis.start + before[..., None] * (axis.end - axis.start) + across[..., None] * normal
     return np.asarray(place, np.float32)
 
 
-def turned(grid: Field, centre: Points, angle: float, *, scale: float = 1.0) -> Field:
-    """(h, w, 2) where each pixel lay before a turn by `angle` (+x towards +y) and a scaling about `centre`."""
-    return np.asarray((grid - centre) @ rotation(angle) / scale + centre, np.float32)
+def turned(grid: Field, centre: Points, angle: float) -> Field:
+    """(h, w, 2) where each pixel lay before a turn by `angle` radians (+x towards +y) about `centre`."""
+    return np.asarray((grid - centre) @ rotation(angle) + centre, np.float32)
 
 
 def mirrored(grid: Field, axis: Axis) -> Field:
@@ -85,7 +87,7 @@ def displaced(source: Field, grid: Field) -> Mask:
 
 
 def carried(image: Image, box: Box, piece: Mask, source: Field, fade: Field | None = None) -> Field:
-    """(h, w, 4) colours and opacity (0 to 255) of the pixels `piece` (times `fade`), each read at its `source`."""
+    """(h, w, 4) colours and opacity (0 to 255, times `fade`) of `piece`, each pixel read at its `source`."""
     left, top, right, bottom = box
     opacity = soft_edge(cv2.erode(piece.astype(np.uint8), disc(1)) > 0, 1.0)
     if fade is not None:
@@ -100,13 +102,11 @@ def laid(under: Image, layer: Field) -> Image:
     return to_bytes(below + alpha * (layer[..., :3] - below))
 
 
-def uncovered(
-    crop: Image, layer: Field, gone: Mask, stays: Mask, width: float, least: float = 0.1
-) -> Image:
+def uncovered(crop: Image, layer: Field, gone: Mask, stays: Mask, width: float, least: float = 0.1) -> Image:
     """`crop` (h, w, 3) with background wherever `gone` is and the layer comes not to lie.
 
-    `stays` is what else of people is in the crop: neither copied from nor painted over. `width` is the breadth
-    of the rim that is blended, in pixels; gaps narrower than twice `least` of it stay as they are.
+    `stays` is what else of people is in the crop: neither copied from nor painted over. `width` is the
+    breadth of the rim that is blended, in pixels; gaps narrower than twice `least` of it stay as they are.
 
     Raises:
         Unsuitable: the background is not simple enough.

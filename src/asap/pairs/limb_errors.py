@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.fill import fill_parts, soft_edge
+from asap.pairs.fill import soft_edge
 from asap.pairs.hand import to_bone
+from asap.pairs.layers import carried, laid, uncovered
 from asap.pairs.limb import (
     ARMS,
     LEGS,
@@ -21,6 +22,7 @@ from asap.pairs.limb import (
     find_limbs,
     largest_part,
     limb_pixels,
+    lower_pixels,
     people,
     twin_in_view,
 )
@@ -33,10 +35,9 @@ from asap.pairs.warp import (
     paste,
     pixel_grid,
     rotation,
-    sample,
     to_bytes,
 )
-from asap.records import Box, Image, Mask, Points, Region
+from asap.records import Image, Points, Region
 
 MOST_OTHERS = 0.1
 """Fraction of a warp's disc that may show other people, or other limbs."""
@@ -109,31 +110,38 @@ def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Ima
     middle = limb.joints[1:].mean(axis=0)
     box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
     grid = pixel_grid(box)
-    piece = limb_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
+    piece = lower_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
     check_end(piece, limb, box)
     ball = np.hypot(*(grid - middle).transpose(2, 0, 1)) < 0.12 * limb.lengths[1]
     turned = (grid - middle) @ rotation(turn) + middle
+    layer = carried(image, box, piece | (ball & people(region, box)), np.asarray(turned, np.float32))
     gone = piece | crumbs(region, piece, box)
-    return paste(
-        image, box, carry(image, region, limb, piece | (ball & people(region, box)), gone, turned, box)
-    )
+    left, top, right, bottom = box
+    crop, stays = image[top:bottom, left:right], people(region, box) & ~gone
+    return paste(image, box, laid(uncovered(crop, layer, gone, stays, 0.08 * limb.lengths[1]), layer))
 
 
-def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
-    """A copy of `image` with the limb once more, turned by `turn` radians about its root, behind the person.
+def lay_behind(
+    image: Image, region: Region, limb: Limb, turn: float, shift: Points | tuple[float, float] = (0.0, 0.0)
+) -> Image:
+    """A copy of `image` with the limb once more, behind the person, turned by `turn` radians about its root.
+
+    `shift` moves the root to another place of the body, in pixels.
 
     Raises:
         Unsuitable: too little of it would be seen, or it would be torn apart by what is before it.
     """
     check_free(region, limb, start=0)
-    end = limb.joints[0] + rotation(turn) @ (limb.joints[2] - limb.joints[0]) * 1.25
+    root = limb.joints[0] + shift
+    end = root + rotation(turn) @ (limb.joints[2] - limb.joints[0]) * 1.25
     if (end < 0).any() or (end >= (image.shape[1], image.shape[0])).any():
         raise Unsuitable("no room for another limb")
-    box = box_around(np.concatenate([limb.joints, end[None]]), 0.8 * limb.lengths[1], image.shape)
+    box = box_around(np.concatenate([limb.joints, np.stack([root, end])]), 0.8 * limb.lengths[1], image.shape)
     left, top, right, bottom = box
     piece = limb_pixels(region, limb, box)
+    lower_pixels(region, limb, box)
     person = people(region, box)
-    turned = (pixel_grid(box) - limb.joints[0]) @ rotation(turn) + limb.joints[0]
+    turned = (pixel_grid(box) - root) @ rotation(turn) + limb.joints[0]
     check_end(piece, limb, box)
     edited = laid(image[top:bottom, left:right], carried(image, box, piece, turned))
     behind = 1 - soft_edge(cv2.dilate(person.astype(np.uint8), disc(1)) > 0, 1.0)[..., None]
@@ -143,36 +151,3 @@ def lay_behind(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     if seen.sum() < LEAST_SEEN * piece.sum() or largest_part(seen).sum() < 0.85 * seen.sum():
         raise Unsuitable("another limb would hardly be seen")
     return paste(image, box, to_bytes(old + behind * (new - old)), behind[..., 0] > 0)
-
-
-def carry(  # the plain values that a picture needs
-    image: Image, region: Region, limb: Limb, piece: Mask, gone: Mask, source: Field, box: Box
-) -> Image:
-    """(h, w, 3) the image in `box` with the pixels `piece` of the limb read at `source`, each pixel's origin,
-    and background where `gone` is and nothing comes to lie.
-
-    Raises:
-        Unsuitable: the background is not simple enough.
-    """
-    left, top, right, bottom = box
-    crop, stays = image[top:bottom, left:right], people(region, box) & ~gone
-    layer = carried(image, box, piece, source)
-    covered = cv2.erode((layer[..., 3] > 250).astype(np.uint8), disc(2)) > 0
-    around = cv2.dilate(gone.astype(np.uint8), disc(0.07 * limb.lengths[1])) > 0
-    forbidden = cv2.dilate((stays | gone).astype(np.uint8), disc(3)) > 0
-    filled = fill_parts(crop, around & ~stays & ~covered, forbidden, 0.08 * limb.lengths[1])
-    return laid(np.where(stays[..., None], crop, filled), layer)
-
-
-def carried(image: Image, box: Box, piece: Mask, source: Field) -> Field:
-    """(h, w, 4) colours and opacity (0 to 255) of the pixels `piece`, each pixel read at its `source`."""
-    left, top, right, bottom = box
-    opacity = soft_edge(cv2.erode(piece.astype(np.uint8), disc(1)) > 0, 1.0)
-    layers = np.dstack([image[top:bottom, left:right].astype(np.float32), 255 * opacity])
-    return sample(layers, (source - (left, top)).astype(np.float32))
-
-
-def laid(under: Image, layer: Field) -> Image:
-    """`under` (h, w, 3) with a layer of `carried` over it."""
-    alpha, below = np.clip(layer[..., 3:] / 255, 0, 1), under.astype(np.float32)
-    return to_bytes(below + alpha * (layer[..., :3] - below))

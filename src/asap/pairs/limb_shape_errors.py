@@ -1,4 +1,4 @@
-"""Errors of a limb's shape: swollen, pinched, stretched, shortened or ending in a stump; feet too large or too small."""
+"""Errors of a limb's shape: swollen, pinched, stretched, shortened, cut to a stump; feet of a wrong size."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.hand import beyond, to_bone
 from asap.pairs.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
-from asap.pairs.limb import ARMS, LEGS, Limb, check_end, check_free, crumbs, find_limbs, limb_pixels, people
-from asap.pairs.warp import box_around, paste, pixel_grid, smoothstep
-from asap.records import Image, Region
+from asap.pairs.limb import ARMS, LEGS, Limb, check_end, check_free, crumbs, find_limbs, lower_pixels, people
+from asap.pairs.warp import Field, box_around, paste, pixel_grid
+from asap.records import Box, Image, Mask, Region
 
 
 def swell_limb(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
@@ -40,10 +40,43 @@ def shorten_limb(image: Image, region: Region, rng: random.Random, strength: flo
     return of_one_limb(image, region, rng, ARMS + LEGS, profile(0.05, 0.95, along=along, ease=0.1))
 
 
+def swell_foot(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+    """A foot twice too large for its leg."""
+    scale = 1 + strength * rng.uniform(0.85, 1.1)
+    return of_one_limb(image, region, rng, LEGS, profile(0.8, math.inf, along=scale, across=scale, ease=0.25))
+
+
+def shrink_foot(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+    """A foot half as large as it ought to be."""
+    scale = 1 / (1 + strength * rng.uniform(0.9, 1.2))
+    return of_one_limb(
+        image, region, rng, LEGS, profile(0.75, math.inf, along=scale, across=scale, ease=0.25)
+    )
+
+
+def cut_limb(image: Image, region: Region, rng: random.Random) -> Image:
+    """A forearm or shin that ends in a round stump half way to the hand or foot."""
+    limbs, keep = find_limbs(image, region, ARMS + LEGS), rng.uniform(0.3, 0.55)
+    return first_possible(rng.sample(limbs, len(limbs)), lambda limb: end_limb(image, region, limb, keep))
+
+
+def end_limb(image: Image, region: Region, limb: Limb, keep: float) -> Image:
+    """A copy of `image` with the limb's lower bone cut at the fraction `keep` of its length."""
+    axis = Axis(limb.joints[1], limb.joints[2])
+    box = box_around(limb.joints[1:], 1.1 * axis.length, image.shape)
+    along, across, _ = to_bone(pixel_grid(box), axis.start, axis.end)
+    beyond_cut = along > keep - 1.5 * (across / axis.length) ** 2
+
+    def edit(piece: Mask) -> tuple[Field, Mask]:
+        return np.zeros((*piece.shape, 4), np.float32), piece & beyond_cut
+
+    return edit_limb(image, region, limb, box, edit)
+
+
 def of_one_limb(
     image: Image, region: Region, rng: random.Random, chains: tuple[tuple[int, int, int], ...], shape: Profile
 ) -> Image:
-    """A copy of `image` with the lower bone of the first limb, in an order of chance, that allows it in `shape`."""
+    """A copy of `image` with the lower bone of one limb, the first that allows it, in `shape`."""
     limbs = find_limbs(image, region, chains)
     return first_possible(
         rng.sample(limbs, len(limbs)), lambda limb: reshape_limb(image, region, limb, shape)
@@ -56,20 +89,38 @@ def reshape_limb(image: Image, region: Region, limb: Limb, shape: Profile) -> Im
     Raises:
         Unsuitable: the limb is not free, leaves the image, or uncovers a background that cannot be filled.
     """
-    check_free(region, limb, start=1)
     axis = Axis(limb.joints[1], limb.joints[2])
-    tip = axis.start + np.interp(1.35, shape.before, shape.after) * (axis.end - axis.start)
+    reach = 1.6 if limb.arm else 1.2
+    tip = axis.start + np.interp(reach, shape.before, shape.after) * (axis.end - axis.start)
     if beyond(tip[None], image.shape).max() > 0:
         raise Unsuitable("no room for so long a limb")
     box = box_around(np.concatenate([limb.joints[1:], tip[None]]), 0.9 * axis.length, image.shape)
-    left, top, right, bottom = box
     grid = pixel_grid(box)
     source = unshape(grid, axis, shape)
-    piece = limb_pixels(region, limb, box)
+
+    def edit(piece: Mask) -> tuple[Field, Mask]:
+        return carried(image, box, piece, source), piece & displaced(source, grid)
+
+    return edit_limb(image, region, limb, box, edit, 0.1 if shape.width.max() <= 1 else 0.35)
+
+
+def edit_limb(  # the plain values that a picture needs
+    image: Image,
+    region: Region,
+    limb: Limb,
+    box: Box,
+    edit: Callable[[Mask], tuple[Field, Mask]],
+    least: float = 0.1,
+) -> Image:
+    """A copy of `image` with the limb's lower bone, hand or foot edited: see `layers.uncovered`.
+
+    `edit` gets their pixels (h, w) in `box`, and returns the layer to lay and the pixels that are gone.
+    """
+    check_free(region, limb, start=1)
+    left, top, right, bottom = box
+    piece = lower_pixels(region, limb, box)
     check_end(piece, limb, box)
-    along = to_bone(source, axis.start, axis.end)[0]
-    layer = carried(image, box, piece, source, smoothstep(along, -0.1, 0.0))
-    gone = (piece & displaced(source, grid)) | crumbs(region, piece, box)
-    stays = people(region, box) & ~gone
-    crop = image[top:bottom, left:right]
-    return paste(image, box, laid(uncovered(crop, layer, gone, stays, 0.08 * axis.length), layer))
+    layer, gone = edit(piece)
+    gone = gone | crumbs(region, piece, box)
+    crop, stays = image[top:bottom, left:right], people(region, box) & ~gone
+    return paste(image, box, laid(uncovered(crop, layer, gone, stays, 0.08 * limb.lengths[1], least), layer))

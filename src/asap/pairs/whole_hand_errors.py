@@ -14,8 +14,19 @@ from asap.anatomy.masks import capsules, hull
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.finger_errors import elsewhere
 from asap.pairs.hand import beyond, to_bone
-from asap.pairs.layers import Axis, Profile, carried, displaced, laid, mirrored, profile, turned, uncovered, unshape
-from asap.pairs.warp import Field, box_around, disc, paste, pixel_grid, smoothstep
+from asap.pairs.layers import (
+    Axis,
+    Profile,
+    carried,
+    displaced,
+    laid,
+    mirrored,
+    profile,
+    turned,
+    uncovered,
+    unshape,
+)
+from asap.pairs.warp import box_around, disc, paste, pixel_grid, smoothstep
 from asap.records import Box, Image, Mask, Points, Region
 
 SMALLEST_WHOLE = 36.0
@@ -27,7 +38,7 @@ LEAST_SEEN = 0.4
 
 
 class Whole(NamedTuple):
-    """A hand of any pose: `points` (21, 2), `size` in pixels, `axis` from the wrist to the knuckles' middle."""
+    """A hand of any pose: `points` (21, 2), `size` in pixels, `axis` from wrist to knuckles."""
 
     points: Points
     size: float
@@ -44,6 +55,7 @@ def swell_hand(image: Image, region: Region, rng: random.Random, strength: float
 def shrink_hand(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
     """A hand half as large as it ought to be; background is copied to where it was."""
     hand = whole_hand(image, region)
+    check_no_face(region, hand)
     scale = 1 / (1 + strength * rng.uniform(0.9, 1.1))
     return reshape_hand(image, region, hand, profile(0.0, math.inf, along=scale, across=scale, ease=0.5))
 
@@ -61,6 +73,7 @@ def double_hand(image: Image, region: Region, rng: random.Random, strength: floa
 def remove_hand(image: Image, region: Region, rng: random.Random) -> Image:
     """An arm that ends in a round stump at the wrist."""
     hand = whole_hand(image, region)
+    check_no_face(region, hand)
     cut = rng.uniform(0.15, 0.25)
     behind = hand.axis.start - 0.6 * (hand.axis.end - hand.axis.start)
     if beyond(behind[None], image.shape).max() > 0:
@@ -116,7 +129,7 @@ def check_apart(region: Region, hand: Whole, shape: tuple[int, ...]) -> None:
 
 
 def hand_pixels(region: Region, hand: Whole, box: Box) -> Mask:
-    """(h, w) the hand's mask in `box`, with gaps narrower than a finger closed, from just behind the wrist on."""
+    """(h, w) the hand's mask in `box`, from just behind the wrist on."""
     left, top, right, bottom = box
     mask = region.mask[top:bottom, left:right]
     return np.asarray(mask & (to_bone(pixel_grid(box), hand.axis.start, hand.axis.end)[0] > -0.45))
@@ -124,11 +137,21 @@ def hand_pixels(region: Region, hand: Whole, box: Box) -> Mask:
 
 def surroundings(region: Region, hand: Whole, box: Box) -> Mask:
     """(h, w) the forearm, and other hands and faces, in `box`: what must not be taken for background."""
-    left, top, right, bottom = box
     start, way = hand.axis.start, hand.axis.end - hand.axis.start
     behind = to_bone(pixel_grid(box), start - 0.35 * way, start - 2.5 * way)[2] < 0.42 * hand.size
-    apart = cv2.dilate(elsewhere(region, box).astype(np.uint8), disc(0.3 * hand.size)) > 0
-    return np.asarray(behind | apart)
+    others = cv2.dilate(elsewhere(region, box).astype(np.uint8), disc(0.3 * hand.size)) > 0
+    return np.asarray(behind | others)
+
+
+def check_no_face(region: Region, hand: Whole) -> None:
+    """Refuse a hand before or beside a face: what it hides there cannot be filled in."""
+    near = cv2.convexHull(hand.points.astype(np.float32))
+    for left, top, right, bottom in region.context.get("faces", ()):
+        side = 0.25 * (right - left)
+        low, high = (left - side, top - side), (right + side, bottom + side)
+        box = np.array([low, (high[0], low[1]), high, (low[0], high[1])], np.float32)
+        if cv2.intersectConvexConvex(box, near)[0] > 0:
+            raise Unsuitable("before a face")
 
 
 def reshape_hand(image: Image, region: Region, hand: Whole, shape: Profile) -> Image:
@@ -148,12 +171,16 @@ def reshape_hand(image: Image, region: Region, hand: Whole, shape: Profile) -> I
     gone = piece & displaced(source, grid)
     stays = surroundings(region, hand, box) & ~gone
     crop = image[top:bottom, left:right]
-    return paste(image, box, laid(uncovered(crop, layer, gone, stays, 0.1 * hand.size, 0.1 if grow == 1 else 0.35), layer))
+    return paste(
+        image,
+        box,
+        laid(uncovered(crop, layer, gone, stays, 0.1 * hand.size, 0.1 if grow == 1 else 0.35), layer),
+    )
 
 
 def moved_points(hand: Whole, shape: Profile) -> Points:
     """(21, 2) where the hand's points come to lie in its new `shape`."""
-    along, across, _ = to_bone(hand.points[:, None], hand.axis.start, hand.axis.end)
+    along, across, _ = to_bone(hand.points[:, None].astype(np.float32), hand.axis.start, hand.axis.end)
     way = hand.axis.end - hand.axis.start
     normal = np.array([-way[1], way[0]]) / hand.axis.length
     new = np.interp(along, shape.before, shape.after)
