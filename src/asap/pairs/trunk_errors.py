@@ -9,7 +9,7 @@ import numpy as np
 
 from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.hand import to_bone
+from asap.pairs.hand import beyond, to_bone
 from asap.pairs.layers import Axis, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.limb import ARMS, SMALLEST, find_limbs, people, smoothed
 from asap.pairs.limb_errors import lay_behind
@@ -24,6 +24,8 @@ def pinch_waist(image: Image, region: Region, rng: random.Random, strength: floa
         raise Unsuitable("body points missing")
     if not np.isfinite(points[[5, 6, 11, 12]]).all() or not size_of("body", points) > SMALLEST:
         raise Unsuitable("the trunk is too small or not in full view")
+    if beyond(points[[5, 6, 11, 12]], image.shape).max() > 0:
+        raise Unsuitable("the trunk is cut by the image's edge")
     axis = Axis(points[[5, 6]].mean(axis=0), points[[11, 12]].mean(axis=0))
     across = 1 / (1 + strength * rng.uniform(1.2, 1.6))
     source_shape = profile(0.2, 1.05, across=across, ease=0.4)
