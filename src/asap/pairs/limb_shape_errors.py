@@ -16,37 +16,37 @@ from asap.pairs.warp import Field, box_around, paste, pixel_grid
 from asap.records import Box, Image, Mask, Region
 
 
-def swell_limb(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def swell_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A forearm or shin swollen to twice its breadth between its joints."""
     across = 1 + strength * rng.uniform(1.0, 1.3)
     return of_one_limb(image, region, rng, ARMS + LEGS, profile(0.1, 0.95, across=across, ease=0.35))
 
 
-def pinch_limb(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def pinch_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A forearm or shin as thin as a stick between its joints."""
     across = 1 / (1 + strength * rng.uniform(1.8, 2.4))
     return of_one_limb(image, region, rng, ARMS + LEGS, profile(0.1, 0.95, across=across, ease=0.3))
 
 
-def stretch_limb(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def stretch_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A forearm or shin nearly twice as long."""
     along = 1 + strength * rng.uniform(0.9, 1.15)
     return of_one_limb(image, region, rng, ARMS + LEGS, profile(0.1, 0.95, along=along, ease=0.15))
 
 
-def shorten_limb(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def shorten_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A forearm or shin of a third of its length: the hand or foot follows soon after elbow or knee."""
     along = 1 / (1 + strength * rng.uniform(2.5, 3.5))
     return of_one_limb(image, region, rng, ARMS + LEGS, profile(0.05, 0.95, along=along, ease=0.1))
 
 
-def swell_foot(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def swell_foot(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A foot twice too large for its leg."""
     scale = 1 + strength * rng.uniform(0.85, 1.1)
     return of_one_limb(image, region, rng, LEGS, profile(0.8, math.inf, along=scale, across=scale, ease=0.25))
 
 
-def shrink_foot(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def shrink_foot(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A foot half as large as it ought to be."""
     scale = 1 / (1 + strength * rng.uniform(0.9, 1.2))
     return of_one_limb(

@@ -17,7 +17,7 @@ from asap.pairs.warp import Field, box_around, paste, pixel_grid
 from asap.records import Box, Image, Mask, Points, Region
 
 
-def pinch_waist(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def pinch_waist(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A trunk drawn in at the waist to two fifths of its breadth."""
     points = np.asarray(region.keypoints, np.float64)
     if points.ndim != 2 or points.shape[0] < 17 or points.shape[1] != 2:

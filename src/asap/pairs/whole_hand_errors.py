@@ -45,14 +45,14 @@ class Whole(NamedTuple):
     axis: Axis
 
 
-def swell_hand(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def swell_hand(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A hand much too large for its arm."""
     hand = whole_hand(image, region)
     scale = 1 + strength * rng.uniform(0.75, 0.95)
     return reshape_hand(image, region, hand, profile(-0.1, math.inf, along=scale, across=scale, ease=0.5))
 
 
-def shrink_hand(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def shrink_hand(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A hand half as large as it ought to be; background is copied to where it was."""
     hand = whole_hand(image, region)
     check_no_face(region, hand)
@@ -60,10 +60,10 @@ def shrink_hand(image: Image, region: Region, rng: random.Random, strength: floa
     return reshape_hand(image, region, hand, profile(0.0, math.inf, along=scale, across=scale, ease=0.5))
 
 
-def double_hand(image: Image, region: Region, rng: random.Random, strength: float = 1.0) -> Image:
+def double_hand(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A second hand at the same wrist: a copy, turned and at times mirrored, behind the first."""
     hand = whole_hand(image, region)
-    angle = math.radians(rng.uniform(58, 74)) * strength
+    angle = math.radians(min(strength * rng.uniform(58, 74), 100))
     options = [(angle * sign, mirror) for sign in (-1, 1) for mirror in (False, True)]
     return first_possible(
         rng.sample(options, len(options)), lambda option: lay_twice(image, region, hand, *option)
