@@ -75,6 +75,7 @@ DEGRADATIONS: dict[str, Entry] = {
     "extra_limb": Entry("body", "extra limb", "asap.pairs.limb_errors:add_limb"),
     "broken_limb": Entry("body", "broken bone", "asap.pairs.limb_errors:break_limb"),
     "curved_forearm": Entry("body", "boneless forearm", "asap.pairs.limb_errors:curve_forearm"),
+    "curved_shin": Entry("body", "boneless leg", "asap.pairs.limb_errors:curve_shin"),
     "swollen_limb": Entry("body", "swollen limb", "asap.pairs.limb_shape_errors:swell_limb"),
     "pinched_limb": Entry("body", "pinched limb", "asap.pairs.limb_shape_errors:pinch_limb"),
     "long_limb": Entry("body", "stretched limb", "asap.pairs.limb_shape_errors:stretch_limb"),

@@ -26,38 +26,42 @@ from asap.pairs.limb import (
     people,
     twin_in_view,
 )
+from asap.pairs.limb_shape_errors import edit_limb
 from asap.pairs.warp import (
     Bump,
     Field,
-    apply_bumps,
     box_around,
     disc,
+    displacement,
     paste,
     pixel_grid,
     rotation,
     to_bytes,
 )
-from asap.records import Image, Points, Region
+from asap.records import Image, Mask, Points, Region
 
-MOST_OTHERS = 0.1
-"""Fraction of a warp's disc that may show other people, or other limbs."""
-STEEPEST = 800.0
-"""Slope of the grey levels, per radius of the disc, that a warp may bend without being seen."""
 LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
 
 
-def curve_forearm(image: Image, region: Region, rng: random.Random) -> Image:
+def curve_forearm(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One forearm curved like a noodle, by a turn of its middle; what lies behind it stays straight."""
     limbs = find_limbs(image, region, ARMS)
-    turn = math.radians(rng.uniform(50, 58)) * rng.choice((-1, 1))
+    turn = math.radians(min(strength * rng.uniform(50, 58), 62)) * rng.choice((-1, 1))
     return first_possible(rng.sample(limbs, len(limbs)), lambda limb: curl(image, region, limb, turn))
 
 
-def break_limb(image: Image, region: Region, rng: random.Random) -> Image:
+def curve_shin(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+    """One shin curved like a noodle, by a turn of its middle; what lies behind it stays straight."""
+    limbs = find_limbs(image, region, LEGS)
+    turn = math.radians(min(strength * rng.uniform(50, 58), 62)) * rng.choice((-1, 1))
+    return first_possible(rng.sample(limbs, len(limbs)), lambda limb: curl(image, region, limb, turn))
+
+
+def break_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One forearm or shin broken at its middle and bent where no joint is."""
     limbs = find_limbs(image, region, ARMS + LEGS)
-    turn = math.radians(rng.uniform(54, 62)) * rng.choice((-1, 1))
+    turn = math.radians(min(strength * rng.uniform(54, 62), 80)) * rng.choice((-1, 1))
     return first_possible(
         rng.sample(limbs, len(limbs)), lambda limb: bend_at_middle(image, region, limb, turn)
     )
@@ -77,31 +81,17 @@ def add_limb(image: Image, region: Region, rng: random.Random) -> Image:
 
 def curl(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     """A copy of `image` with the middle of the limb's lower bone turned by `turn` radians, its ends left."""
-    check_free(region, limb, start=1)
     middle, radius = limb.joints[1:].mean(axis=0), 0.62 * limb.lengths[1]
-    check_plain(image, region, limb, middle, radius)
-    return apply_bumps(image, [Bump(middle, (radius, radius), 0.0, 0.1, turn=turn)])
+    box = box_around(
+        np.stack([*limb.joints[1:], middle - radius, middle + radius]), 0.5 * radius, image.shape
+    )
+    grid = pixel_grid(box)
+    moved = displacement(grid, Bump(middle, (radius, radius), 0.0, 0.1, turn=turn))
 
+    def edit(piece: Mask) -> tuple[Field, Mask]:
+        return carried(image, box, piece, grid + moved), piece & (np.abs(moved).max(axis=-1) > 0)
 
-def check_plain(image: Image, region: Region, limb: Limb, middle: Points, radius: float) -> None:
-    """Refuse a limb in whose surroundings, a disc, other things would be seen to bend with it."""
-    box = box_around(middle[None], radius, image.shape)
-    left, top, right, bottom = box
-    inside = np.hypot(*(pixel_grid(box) - middle).transpose(2, 0, 1)) < 0.9 * radius
-    shown, own = people(region, box), limb_pixels(region, limb, box)
-    behind = inside & ~(cv2.dilate(shown.astype(np.uint8), disc(0.05 * radius)) > 0)
-    slopes = slope(image[top:bottom, left:right], 0.02 * radius)[behind]
-    others = (shown & ~own & inside).sum() / inside.sum()
-    if others > MOST_OTHERS or not slopes.size or np.quantile(slopes, 0.98) * radius > STEEPEST:
-        raise Unsuitable("what lies behind would bend")
-
-
-def slope(image: Image, sigma: float) -> Field:
-    """(h, w) how steeply the grey levels change, per pixel, at a scale of `sigma` pixels."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grey = cv2.GaussianBlur(grey, (0, 0), max(sigma, 1.0))
-    steps = (cv2.Sobel(grey, cv2.CV_32F, *order) / 8 for order in ((1, 0), (0, 1)))
-    return np.asarray(np.hypot(*steps), np.float32)
+    return edit_limb(image, region, limb, box, edit)
 
 
 def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Image:

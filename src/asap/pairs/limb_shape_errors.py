@@ -91,8 +91,9 @@ def reshape_limb(image: Image, region: Region, limb: Limb, shape: Profile) -> Im
     """
     axis = Axis(limb.joints[1], limb.joints[2])
     reach = 1.6 if limb.arm else 1.2
-    tip = axis.start + np.interp(reach, shape.before, shape.after) * (axis.end - axis.start)
-    if beyond(tip[None], image.shape).max() > 0:
+    place = float(np.interp(reach, shape.before, shape.after))
+    tip = axis.start + place * (axis.end - axis.start)
+    if place > reach + 0.05 and beyond(tip[None], image.shape).max() > 0:
         raise Unsuitable("no room for so long a limb")
     box = box_around(np.concatenate([limb.joints[1:], tip[None]]), 0.9 * axis.length, image.shape)
     grid = pixel_grid(box)
