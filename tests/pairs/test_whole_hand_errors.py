@@ -55,7 +55,7 @@ def test_removed_hand_leaves_background_and_its_wrist() -> None:
     assert is_skin(edited)[y, x]
 
 
-@pytest.mark.parametrize("edit", [errors.shrink_hand, errors.remove_hand])
+@pytest.mark.parametrize("edit", [errors.shrink_hand, errors.remove_hand, errors.double_hand])
 def test_hand_before_a_face_is_not_uncovered(edit: Degradation) -> None:
     image, region = drawn_hand(90.0)
     x, y = (int(v) for v in region.keypoints[10])

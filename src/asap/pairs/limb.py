@@ -135,7 +135,9 @@ def lower_pixels(region: Region, limb: Limb, box: Box) -> Mask:
     """
     _, middle, end = limb.joints
     grid, length = pixel_grid(box), limb.lengths[1]
-    piece = smoothed(limb_pixels(region, limb, box), 0.02 * length)
+    upper = line_distance([limb.joints[:2]], box)
+    lower = line_distance([np.stack([middle, end + 0.6 * (end - middle)])], box)
+    piece = smoothed(limb_pixels(region, limb, box), 0.02 * length) & (lower <= upper)
     along, across, _ = to_bone(grid, middle, end)
     past, beside = along > 1, (along > 0.3) & (along < 0.95) & (np.abs(across) > 0.22 * length)
     hand_or_foot = line_distance(end_lines(region, limb), box) < 0.14 * length
@@ -144,9 +146,7 @@ def lower_pixels(region: Region, limb: Limb, box: Box) -> Mask:
         raise Unsuitable("the limb is not told from what it touches")
     if (piece & past).sum() < SMALLEST_END * length**2:
         raise Unsuitable("the hand or foot is not seen")
-    upper = line_distance([limb.joints[:2]], box)
-    lower = line_distance([np.stack([middle, end + 0.6 * (end - middle)])], box)
-    return np.asarray(piece & (lower <= upper) & ~spilt)
+    return np.asarray(piece & ~spilt)
 
 
 def end_lines(region: Region, limb: Limb) -> list[Points]:

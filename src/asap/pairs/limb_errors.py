@@ -40,6 +40,8 @@ from asap.pairs.warp import (
 )
 from asap.records import Image, Mask, Points, Region
 
+LEAST_STRAIGHT = 0.25
+"""Least cosine of the bend between the bones of a limb that is to curve."""
 LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
 
@@ -81,6 +83,9 @@ def add_limb(image: Image, region: Region, rng: random.Random) -> Image:
 
 def curl(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     """A copy of `image` with the middle of the limb's lower bone turned by `turn` radians, its ends left."""
+    upper, lower = np.diff(limb.joints, axis=0)
+    if upper @ lower < LEAST_STRAIGHT * limb.lengths[0] * limb.lengths[1]:
+        raise Unsuitable("the limb is bent: its bones would be torn apart")
     middle, radius = limb.joints[1:].mean(axis=0), 0.62 * limb.lengths[1]
     box = box_around(
         np.stack([*limb.joints[1:], middle - radius, middle + radius]), 0.5 * radius, image.shape

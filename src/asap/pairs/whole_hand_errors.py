@@ -63,6 +63,7 @@ def shrink_hand(image: Image, region: Region, rng: random.Random, *, strength: f
 def double_hand(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A second hand at the same wrist: a copy, turned and at times mirrored, behind the first."""
     hand = whole_hand(image, region)
+    check_no_face(region, hand)
     angle = math.radians(min(strength * rng.uniform(58, 74), 100))
     options = [(angle * sign, mirror) for sign in (-1, 1) for mirror in (False, True)]
     return first_possible(
@@ -144,7 +145,7 @@ def surroundings(region: Region, hand: Whole, box: Box) -> Mask:
 
 
 def check_no_face(region: Region, hand: Whole) -> None:
-    """Refuse a hand before or beside a face: what it hides there cannot be filled in."""
+    """Refuse a hand before or beside a face: there another does not read, and nothing can be filled in."""
     near = cv2.convexHull(hand.points.astype(np.float32))
     for left, top, right, bottom in region.context.get("faces", ()):
         side = 0.25 * (right - left)
