@@ -98,9 +98,14 @@ def drawn_body(torso: float = 120.0) -> tuple[Image, Region]:
     points = np.full((23, 2), np.nan)
     for index, place in joints.items():
         points[index] = np.array(place) * torso + (side / 2, side / 2)
+    for ankle, toe, heel, out in ((15, 17, 19, 1), (16, 20, 22, -1)):
+        points[toe] = points[ankle] + np.array((0.3 * out, 0.12)) * torso
+        points[heel] = points[ankle] + np.array((-0.06 * out, 0.08)) * torso
     mask = np.zeros((side, side), np.uint8)
     for chain in ((5, 7, 9), (6, 8, 10), (11, 13, 15), (12, 14, 16)):
         cv2.polylines(mask, [np.round(points[list(chain)]).astype(np.int32)], False, 1, int(0.22 * torso))
+    for foot in ((19, 17), (22, 20)):
+        cv2.polylines(mask, [np.round(points[list(foot)]).astype(np.int32)], False, 1, int(0.14 * torso))
     cv2.fillPoly(mask, [np.round(points[[5, 6, 12, 11]]).astype(np.int32)], 1)
     cv2.circle(mask, tuple(int(v) for v in points[0]), int(0.25 * torso), 1, -1)
     return paint(mask > 0, CLOTH), Region("body", mask > 0, points, 1.0, None, {"person": mask > 0})

@@ -24,7 +24,7 @@ DRAWN: dict[str, Callable[[], tuple[Image, Region]]] = {
     "body": drawn_body,
 }
 POINTS = {"hand": 21, "face": 68, "body": 23}
-REACH = {"hand": 0.4, "face": 0.2, "body": 0.6}
+REACH = {"hand": 1.0, "face": 0.2, "body": 0.6}
 """How far outside the keypoints' box an edit may reach, as a fraction of the box's longer side."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import cv2
 import numpy as np
 import pytest
 
@@ -61,17 +62,22 @@ def test_limb_whose_twin_is_hidden_is_not_copied() -> None:
         limb_errors.add_limb(image, Region("body", region.mask, points, 1.0), random.Random(0))
 
 
-def test_forearm_before_a_striped_wall_is_not_curved() -> None:
+def test_what_lies_behind_a_curved_forearm_stays_straight() -> None:
     image, region = drawn_body()
     striped = image.copy()
-    striped[::24][~region.mask[::24]] = 255
-    striped[1::24][~region.mask[1::24]] = 255
-    with pytest.raises(Unsuitable, match="bend"):
-        limb_errors.curve_forearm(striped, region, random.Random(0))
+    for row in range(0, 24, 12):
+        striped[row::24][~region.mask[row::24]] = 255 - 5 * row
+    edited = limb_errors.curve_forearm(striped, region, random.Random(0))
+    limbs = (is_cloth(striped) | is_cloth(edited)).astype(np.uint8)
+    far = cv2.dilate(limbs, np.ones((25, 25), np.uint8)) == 0
+    assert (is_cloth(edited) & ~is_cloth(striped)).sum() > 100
+    assert np.array_equal(edited[far], striped[far])
 
 
-def test_forearm_before_other_people_is_not_curved() -> None:
+def test_curved_shin_keeps_its_ends() -> None:
     image, region = drawn_body()
-    crowd = Region("body", region.mask, region.keypoints, 1.0, None, {"person": np.ones_like(region.mask)})
-    with pytest.raises(Unsuitable, match="bend"):
-        limb_errors.curve_forearm(image, crowd, random.Random(0))
+    edited = limb_errors.curve_shin(image, region, random.Random(0))
+    for joint in (11, 12, 13, 14, 15, 16):
+        x, y = region.keypoints[joint].round().astype(int)
+        assert is_cloth(edited)[y, x]
+    assert (is_cloth(edited) != is_cloth(image)).sum() > 300

@@ -15,6 +15,7 @@ from asap.pairs.fill import fill, soft_edge
 from asap.pairs.finger_count import finger_contrast
 from asap.pairs.hand import Hand, cover_fingers, free_fingers, open_hand, to_bone, to_line
 from asap.pairs.hand_errors import LEAST_DEPTH, checked
+from asap.pairs.inpaint import inpaint
 from asap.pairs.warp import (
     Field,
     box_around,
@@ -200,8 +201,12 @@ def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: fl
     forbidden = (
         cv2.dilate((rest | stub | elsewhere(region, box)).astype(np.uint8), disc(0.03 * hand.size)) > 0
     )
-    crop = image[top:bottom, left:right]
-    return paste(image, box, fill(crop, hole, forbidden & ~hole, 0.08 * hand.size), np.ones_like(hole))
+    crop, width = image[top:bottom, left:right], 0.08 * hand.size
+    try:
+        filled = fill(crop, hole, forbidden & ~hole, width)
+    except Unsuitable:  # no one place goes with all of the rim: many may
+        filled = inpaint(crop, hole, forbidden & ~hole, width)
+    return paste(image, box, filled, np.ones_like(hole))
 
 
 def slivers(rest: Mask, body: Mask, width: float) -> Mask:

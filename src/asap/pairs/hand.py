@@ -14,7 +14,7 @@ from asap.pairs.degradations import Unsuitable
 from asap.pairs.warp import Field
 from asap.records import Image, Mask, Points, Region
 
-SMALLEST = 60.0
+SMALLEST = 32.0
 """Hand size in pixels below which an error does not read."""
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from asap.anatomy.keypoints import LIMBS, size_of
+from asap.anatomy.keypoints import HAND_BONES, LIMBS, size_of
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.hand import to_bone, to_line
 from asap.pairs.warp import Field, pixel_grid, rotation
@@ -23,8 +23,8 @@ SMALLEST = 40.0
 """Length of a limb's bone, in pixels, below which an error does not read."""
 LEAST_FREE = 0.8
 """Fraction of a limb's sides that must lie beside the body, not on it."""
-LARGEST_END = 0.2
-"""Largest area of a hand or foot, in squared lengths of the bone before it."""
+SMALLEST_END, LARGEST_END = 0.03, 0.22
+"""Smallest and largest area of a hand or foot, in squared lengths of the bone before it."""
 
 
 class Limb(NamedTuple):
@@ -32,6 +32,7 @@ class Limb(NamedTuple):
 
     joints: Points
     torso: float
+    arm: bool
 
     @property
     def lengths(self) -> tuple[float, float]:
@@ -48,7 +49,7 @@ def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int],
     torso = size_of("body", points)
     if not np.isfinite(torso) or torso < SMALLEST:
         raise Unsuitable("body too small or cut")
-    limbs = [Limb(points[list(chain)], torso) for chain in chains]
+    limbs = [Limb(points[list(chain)], torso, chain in ARMS) for chain in chains]
     limbs = [limb for limb in limbs if _usable(limb, image, region.mask)]
     if not limbs:
         raise Unsuitable("no limb in full view")
@@ -124,6 +125,49 @@ def limb_pixels(region: Region, limb: Limb, box: Box) -> Mask:
     own = line_distance([np.concatenate([limb.joints, hand[None]])], box)
     nearest = own < line_distance(other_bones(region, limb), box)
     return people(region, box) & nearest & (own < 0.3 * max(limb.lengths))
+
+
+def lower_pixels(region: Region, limb: Limb, box: Box) -> Mask:
+    """(h, w) of `limb_pixels` those of the lower bone and the hand or foot after it, smoothly outlined.
+
+    Raises:
+        Unsuitable: the person's mask holds other things at the hand or foot, such as a mat.
+    """
+    _, middle, end = limb.joints
+    grid, length = pixel_grid(box), limb.lengths[1]
+    upper = line_distance([limb.joints[:2]], box)
+    lower = line_distance([np.stack([middle, end + 0.6 * (end - middle)])], box)
+    piece = smoothed(limb_pixels(region, limb, box), 0.02 * length) & (lower <= upper)
+    along, across, _ = to_bone(grid, middle, end)
+    past, beside = along > 1, (along > 0.3) & (along < 0.95) & (np.abs(across) > 0.22 * length)
+    hand_or_foot = line_distance(end_lines(region, limb), box) < 0.14 * length
+    spilt = piece & past & ~hand_or_foot
+    if spilt.sum() > 0.2 * (piece & past).sum() or (piece & beside).sum() > 0.02 * length**2:
+        raise Unsuitable("the limb is not told from what it touches")
+    if (piece & past).sum() < SMALLEST_END * length**2:
+        raise Unsuitable("the hand or foot is not seen")
+    return np.asarray(piece & ~spilt)
+
+
+def end_lines(region: Region, limb: Limb) -> list[Points]:
+    """The lines (2, 2) of the hand or foot at the limb's end, as far as they are known, else a guess."""
+    points, end = np.asarray(region.keypoints, np.float64), limb.joints[2]
+    lines = [np.stack([end, end + 0.35 * (end - limb.joints[1])])]
+    for ankle, toes in ((15, (17, 18, 19)), (16, (20, 21, 22))):
+        if np.array_equal(points[ankle], end) and len(points) >= 23:
+            lines += [points[[ankle, toe]] for toe in toes] + [
+                points[list(toes[1:])],
+                points[[toes[0], toes[2]]],
+            ]
+    for hand in region.context.get("hands", ()):
+        if np.hypot(*(np.asarray(hand)[0] - end)) < 0.35 * limb.lengths[1]:
+            lines += [np.asarray(hand)[list(bone)] for bone in HAND_BONES]
+    return [line for line in lines if np.isfinite(line).all()]
+
+
+def smoothed(mask: Mask, sigma: float) -> Mask:
+    """(h, w) the mask with the steps of its outline rounded off."""
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(sigma, 0.8)) > 0.5)
 
 
 def check_end(piece: Mask, limb: Limb, box: Box) -> None:
