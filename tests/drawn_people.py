@@ -66,6 +66,26 @@ def drawn_face(unit: float = 60.0) -> tuple[Image, Region]:
     return image, Region("face", mask > 0, points, 1.0)
 
 
+def lively_face(unit: float = 60.0) -> tuple[Image, Region]:
+    """The drawn face with whites of the eyes, irises, and an open mouth with teeth."""
+    image, region = drawn_face(unit)
+    points = region.keypoints.copy()
+    for first, way in ((37, -1), (40, 1), (43, -1), (46, 1)):  # the lids: eyes wide open
+        points[first : first + 2, 1] += way * 0.05 * unit
+    points[[61, 62, 63], 1] -= 0.03 * unit
+    points[[65, 66, 67], 1] += 0.03 * unit
+    eyes = [points[36:42], points[42:48]]
+    irises = np.array([eye.mean(axis=0) for eye in eyes])
+    opened = np.zeros(image.shape[:2], np.uint8)
+    for eye, iris in zip(eyes, irises):
+        cv2.fillPoly(opened, [np.round(eye).astype(np.int32)], 1)
+        cv2.fillPoly(image, [np.round(eye).astype(np.int32)], (235, 230, 225))
+        disc = cv2.circle(np.zeros_like(opened), np.round(iris).astype(int), round(0.09 * unit), 1, -1)
+        image[(disc & opened) > 0] = (60, 40, 30)
+    cv2.fillPoly(image, [np.round(points[60:68]).astype(np.int32)], (240, 235, 220))
+    return image, Region("face", region.mask, points, 1.0, None, {"irises": irises})
+
+
 def face_points(unit: float) -> Points:
     """(68, 2) the points of that face around the middle of the eyes, in iBUG's order."""
     jaw = [(1.15 * np.cos(a), 1.75 * np.sin(a)) for a in np.linspace(np.pi, 0, 17)]

@@ -16,15 +16,15 @@ from hypothesis.extra import numpy as arrays
 from asap.lookup import choose
 from asap.pairs.degradations import DEGRADATIONS, Degradation, Unsuitable, first_possible
 from asap.records import Image, Region
-from drawn_people import drawn_body, drawn_face, drawn_hand
+from drawn_people import drawn_body, drawn_hand, lively_face
 
 DRAWN: dict[str, Callable[[], tuple[Image, Region]]] = {
     "hand": drawn_hand,
-    "face": drawn_face,
+    "face": lively_face,
     "body": drawn_body,
 }
 POINTS = {"hand": 21, "face": 68, "body": 23}
-REACH = {"hand": 0.4, "face": 0.2, "body": 0.6}
+REACH = {"hand": 0.4, "face": 0.3, "body": 0.6}
 """How far outside the keypoints' box an edit may reach, as a fraction of the box's longer side."""
 
 
