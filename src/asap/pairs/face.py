@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from asap.anatomy.keypoints import FACE_PARTS
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.warp import Bump, box_around, pixel_grid, rotation, sample
+from asap.pairs.warp import Bump, Field, box_around, pixel_grid, rotation, sample
 from asap.records import Image, Points, Region
 
 SMALLEST = 24.0
@@ -59,7 +60,7 @@ class Frame(NamedTuple):
         """Half-lengths of an ellipse in pixels, given in units of the eyes' distance."""
         return along * self.unit, across * self.unit
 
-    def local(self, points: Points, centre: Points) -> Points:
+    def local(self, points: Points | Field, centre: Points) -> Points:
         """`points` (..., 2) as (right, down) of `centre`, in units of the eyes' distance."""
         return np.asarray((points - centre) @ rotation(self.angle) / self.unit)
 
@@ -122,10 +123,12 @@ def tone(image: Image, face: Frame) -> Points:
     return np.asarray(np.median(np.concatenate(cheeks), axis=0))
 
 
-def not_skin(colours: Points, skin: Points) -> Points:
-    """(N,) bool: which Lab colours (N, 3) are darker or otherwise coloured than `skin` (3,)."""
+def not_skin(
+    colours: Points, skin: Points, darker: float = DARKER, coloured: float = COLOURED
+) -> NDArray[np.bool_]:
+    """(N,) which Lab colours (N, 3) are darker or otherwise coloured than `skin` (3,)."""
     apart = colours - skin
-    return np.asarray((apart[:, 0] < -DARKER) | (np.hypot(apart[:, 1], apart[:, 2]) > COLOURED))
+    return np.asarray((apart[:, 0] < -darker) | (np.hypot(apart[:, 1], apart[:, 2]) > coloured))
 
 
 def within(image: Image, place: Bump, inner: float = 0.0) -> Points:
