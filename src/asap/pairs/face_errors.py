@@ -12,7 +12,17 @@ import random
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.face import EYES, MOUTH, NOSE, Frame, check_no_glasses, face_frame, not_skin, patch
+from asap.pairs.face import (
+    EYES,
+    MOUTH,
+    NOSE,
+    Frame,
+    check_bare,
+    check_no_glasses,
+    face_frame,
+    not_skin,
+    patch,
+)
 from asap.pairs.warp import (
     Bump,
     apply_bumps,
@@ -26,6 +36,8 @@ from asap.pairs.warp import (
 )
 from asap.records import Image, Points, Region
 
+RIM = 0.75, 0.5
+"""Where the rim of a mouth's ellipse begins, and how much of it may be no skin: beard, hair, hands."""
 MELTED = 0.135
 """Root mean square of how far a melted face's points are moved, in eyes' distances."""
 MOST_HAIR = 0.2
@@ -79,19 +91,24 @@ def twist_mouth(image: Image, region: Region, rng: random.Random, *, strength: f
     """The mouth turned by about 32 degrees."""
     face = face_frame(image, region)
     turn = strength * _turn(rng, 28, 36)
-    return apply_bumps(image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=turn)])
+    bump = face.bump(MOUTH, (0.78, 0.62), 0.5)
+    check_bare(image, face, bump, *RIM)
+    return apply_bumps(image, [bump._replace(turn=turn)])
 
 
 def shift_mouth(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """The mouth a third of the eyes' distance to one side."""
     face = face_frame(image, region)
     shift = face.vector(strength * rng.uniform(0.28, 0.32) * rng.choice((-1, 1)), 0.0)
-    return apply_bumps(image, [face.bump(MOUTH, (0.94, 0.54), 0.36)._replace(shift=shift)])
+    bump = face.bump(MOUTH, (0.94, 0.54), 0.36)
+    check_bare(image, face, bump, *RIM)
+    return apply_bumps(image, [bump._replace(shift=shift)])
 
 
 def displace_nose(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """The nose to one side by a quarter of the eyes' distance, and turned."""
     face = face_frame(image, region)
+    check_no_glasses(image, face)
     side = strength * rng.choice((-1, 1))
     shift, turn = face.vector(side * rng.uniform(0.20, 0.24), 0.0), side * math.radians(rng.uniform(20, 28))
     return apply_bumps(image, [face.bump(NOSE, (0.62, 0.64), 0.28)._replace(shift=shift, turn=turn)])

@@ -47,7 +47,7 @@ def second_mouth(image: Image, region: Region, rng: random.Random) -> Image:
         raise Unsuitable("lips hard to see")
     chin = float(face.local(face.points[8], middle)[1])
     scale = rng.uniform(0.9, 1.0) * min(0.85, (chin - high - 0.16) / (2 * high))
-    if scale < 0.55:
+    if scale < 0.5:
         raise Unsuitable("no room on the chin")
     down = high * (1 + scale) + 0.09
     axes = face.axes(wide * scale + 0.09, high * scale + 0.09)

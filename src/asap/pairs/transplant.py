@@ -108,9 +108,10 @@ def membrane(values: Field, known: Mask) -> Field:
         return np.where(known[..., None], values, (values * weight[..., None]).sum((0, 1)) / weight.sum())
     half = (width + 1) // 2, (height + 1) // 2
     total = cv2.resize(values * weight[..., None], half, interpolation=cv2.INTER_AREA)
+    total = total.reshape(half[1], half[0], -1)  # OpenCV drops a single channel
     share = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
     rough = membrane(total / np.maximum(share, 1e-6)[..., None], share > 0)
-    surface = np.where(known[..., None], values, cv2.resize(rough, (width, height)))
+    surface = np.where(known[..., None], values, cv2.resize(rough, (width, height)).reshape(values.shape))
     for _ in range(RELAXATIONS):
-        surface = np.where(known[..., None], values, cv2.blur(surface, (3, 3)))
+        surface = np.where(known[..., None], values, cv2.blur(surface, (3, 3)).reshape(values.shape))
     return np.asarray(surface, np.float32)
