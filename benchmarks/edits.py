@@ -3,7 +3,7 @@
     python benchmarks/edits.py PHOTOS --degradations third_eye,long_neck --out SHEETS
 
 Every region of every photo in PHOTOS is tried with every degradation, by the gates of `asap build`. A sheet
-shows the photo and the pair's negative around what changed, numbered as they come. No photo is kept elsewhere.
+shows the photo and the pair's negative around what changed, numbered as they come; nothing else is kept.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ DRAWN: dict[str, Callable[[], tuple[Image, Region]]] = {
     "face": portrait,
     "body": drawn_body,
 }
-FAR = {"small_head": 1.8, "large_head": 2.0, "long_neck": 1.8, "large_ear": 0.5}
+FAR = {"small_head": 1.8, "large_head": 2.4, "long_neck": 2.4, "large_ear": 0.5}
 """The same for errors that move more than their part."""
 POINTS = {"hand": 21, "face": 68, "body": 23}
 REACH = {"hand": 0.4, "face": 0.3, "body": 0.6}

@@ -72,7 +72,7 @@ DEGRADATIONS: dict[str, Entry] = {
     "third_eye": Entry("face", "extra eye", "asap.pairs.eye_errors:third_eye"),
     "cheek_eye": Entry("face", "extra eye", "asap.pairs.eye_errors:cheek_eye"),
     "missing_eye": Entry("face", "missing eye", "asap.pairs.eye_errors:remove_eye"),
-    "upright_eye": Entry("face", "eye on end", "asap.pairs.eye_errors:upright_eye"),
+    "upright_eye": Entry("face", "upright eye", "asap.pairs.eye_errors:upright_eye"),
     "iris_shifted": Entry("face", "eyes looking apart", "asap.pairs.eye_errors:shift_iris"),
     "second_mouth": Entry("face", "extra mouth", "asap.pairs.mouth_errors:second_mouth"),
     "missing_mouth": Entry("face", "missing mouth", "asap.pairs.mouth_errors:remove_mouth"),

@@ -26,6 +26,8 @@ from asap.records import Image, Points, Region
 
 LEAST_LIPS = 0.3
 """Fraction of a mouth that must differ from skin for its copy to be seen."""
+NOSTRILS = (60.0, 160.0)
+"""Range of lightness (8 bits) around the nostrils of a nose whose copy is seen and carries no shadow's edge."""
 OPENING = (0.13, 0.30)
 """Height of an open mouth that shows teeth and little else, in eyes' distances."""
 
@@ -79,6 +81,9 @@ def remove_nose(image: Image, region: Region, rng: random.Random) -> Image:
 def double_nose(image: Image, region: Region, rng: random.Random) -> Image:
     """Two noses side by side."""
     face = face_frame(image, region)
+    tip = within(image, Bump(face.place(slice(31, 36)), face.axes(0.3, 0.16), face.angle))[:, 0]
+    if not NOSTRILS[0] < np.percentile(tip, 90) - np.percentile(tip, 5) < NOSTRILS[1]:
+        raise Unsuitable("nose hard to see, or in a hard shadow")
     middle, _, high = extent(face, face.points[NOSE])
     lip = float(face.local(face.points[51], face.points[33])[1])
     apart, axes = rng.uniform(0.27, 0.31), face.axes(0.38, high + min(0.14, 0.8 * lip))
