@@ -105,6 +105,20 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
     assert names == [".lock", "images", "kept.tmp"]
 
 
+def test_a_run_that_fails_at_once_leaves_nothing_behind(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        with store.exclusive(folder):
+            store.open_run(folder, "test", {"seed": 0})
+            raise UserError("no")
+
+    (tmp_path / "there").mkdir()
+    for name in ("new", "there"):
+        with pytest.raises(UserError, match="no"):
+            fail(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]  # it was not made for the run
+    assert [path.name for path in (tmp_path / "there").iterdir()] == [".lock"]
+
+
 def _stages(tmp_path: Path, pairs: Path) -> dict[str, Callable[[], Path]]:
     out = tmp_path / "out"
     (tmp_path / "photos").mkdir()

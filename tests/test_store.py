@@ -108,3 +108,11 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match="damaged"):
         store.read_config(tmp_path)
+
+
+def test_commands_come_after_those_that_made_what_they_read(tmp_path: Path) -> None:
+    assert store.commands_of(tmp_path) == []
+    store.open_run(tmp_path / "data", "figures", {}, {"command": "asap figures"})
+    before = {"before": store.commands_of(tmp_path / "data")}
+    store.open_run(tmp_path / "run", "train", {}, {"command": "asap train", **before})
+    assert store.commands_of(tmp_path / "run") == ["asap figures", "asap train"]

@@ -159,6 +159,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     if key in _HELD:
         yield
         return
+    made = not folder.exists()
     with _lock_file(folder) as file:
         if not _lock(file):
             raise UserError(
@@ -169,7 +170,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            _disown(key)
+            _disown(key, made)
             raise
         finally:
             _HELD.discard(key)
@@ -188,13 +189,15 @@ def _sweep(folder: Path) -> None:
             path.unlink()
 
 
-def _disown(folder: Path) -> None:
-    """Forget the settings that this process wrote below `folder` where nothing has come of them, so that a
-    run that failed at once does not keep its folder from the next one."""
+def _disown(folder: Path, made: bool) -> None:
+    """Forget the settings that this process wrote below `folder` where nothing has come of them, and the
+    folder itself where it was `made` for that, so that a run that failed at once leaves nothing behind."""
     found = {path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
     if found <= _MADE:
         for path in found:
             path.unlink()
+        if made and [path.name for path in folder.iterdir()] == [".lock"]:
+            shutil.rmtree(folder)
 
 
 def _lock_file(folder: Path) -> BinaryIO:
@@ -274,6 +277,14 @@ def _change(name: str, before: object, now: object) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def commands_of(folder: Path) -> list[str]:
+    """The command that made `folder`, after those that made what it was made from; empty where unknown."""
+    if not (folder / "config.json").is_file():
+        return []
+    made = read_config(folder)
+    return [*made.get("before", ()), *([made["command"]] if made.get("command") else [])]
 
 
 def read_config(folder: Path) -> Row:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_a_run_has_the_colour_of_its_model(tmp_path: Path) -> None:
     write_training(tmp_path, "asap")
     assert 'class="curve c2"' in drawn(tmp_path, "base", "sft", "asap")
     assert 'class="curve c1"' in drawn(tmp_path, "base")
+
+
+def test_a_sampling_that_is_not_even_is_told(tmp_path: Path) -> None:
+    run = training.read(str(write_training(tmp_path, "asap")))
+    assert "evenly" not in training.section([run], []).note
+    lagging = replace(run, made={**run.made, "identity": {**run.made["identity"], "sampling": "lagging"}})
+    assert "not shown evenly: asap by --sampling lagging" in training.section([lagging], []).note.replace(
+        run.name, "asap"
+    )
 
 
 def test_what_is_no_run_is_told(tmp_path: Path) -> None:

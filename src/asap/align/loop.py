@@ -35,11 +35,11 @@ def run(config: Config) -> None:
         UserError: data, model or folder that cannot work; a loss that is no longer finite.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the steps done are kept.
     """
-    accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
-    rows = latents.open_dataset(config.data)  # before the run's folder is taken by what cannot work
+    rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
+    accelerator = _accelerator(config)
+    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
     spelled = command.spell(config, "train")
     config = complete(config, backbone.name, backbone.native_size)
     # of several processes that train together, one has the folder for all
@@ -80,7 +80,8 @@ def _cached(
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["processes"] = accelerator.num_processes
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    store.open_run(config.out, "train", identity, {"command": spelled})
+    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
+    store.open_run(config.out, "train", identity, record)
     pairs = latents.prepare(
         backbone,
         config.data,

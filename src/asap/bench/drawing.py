@@ -22,6 +22,7 @@ from asap.records import Image, Prompt, Sample
 from asap.store import (
     Row,
     append_rows,
+    commands_of,
     content_id,
     file_id,
     open_run,
@@ -63,7 +64,11 @@ def run(config: Config, prompts: Sequence[Prompt]) -> None:
 
 def _claim(config: Config, identity: Row) -> None:
     """Open the run; with more images per prompt than it was made for, its command asks for them."""
-    record = {"seeds": config.seeds, "command": command.spell(config, "generate")}
+    record = {
+        "seeds": config.seeds,
+        "command": command.spell(config, "generate"),
+        "before": commands_of(config.prompts.parent),
+    }
     open_run(config.out, "generate", identity, record)
     found = read_config(config.out)
     if found.get("seeds", 0) < config.seeds:

@@ -34,8 +34,9 @@ def told(judge: object, calibration: Calibration) -> str:
     finds = _share(found.sensitivity, found.sensitivity_interval)
     passes = _share(found.specificity, found.specificity_interval)
     sentence = (
-        f"On {found.faulty + found.sound} {calibration.subject} of the embedded models that were labelled by "
-        f"eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct ones."
+        f"On {found.faulty + found.sound} {calibration.subject}, drawn by the embedded models and labelled "
+        f"by eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct "
+        "ones."
     )
     return sentence if calibration.alike else f"{sentence} {_unequal(calibration)}"
 

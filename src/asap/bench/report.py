@@ -144,7 +144,7 @@ def _part_mask(base: Method) -> PartMask | None:
 
 
 def _commands(configs: Iterable[Row]) -> list[str]:
-    return [str(config["command"]) for config in configs if config.get("command")]
+    return [str(line) for made in configs for line in (*made.get("before", ()), made.get("command")) if line]
 
 
 def repeat(
@@ -157,9 +157,8 @@ def repeat(
     settings = methods[0].judged.get("identity", {}).get("settings") or {}
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
     note = f"Judged with asap {versions}" + (f"; the judge's settings: {told}." if told else ".")
-    return Section(
-        "To repeat this", commands=[*lines, command.spell(config, "report", "judgements")], note=note
-    )
+    commands = dict.fromkeys([*lines, command.spell(config, "report", "judgements")])
+    return Section("To repeat this", commands=list(commands), note=note)
 
 
 def as_json(methods: Sequence[Method], found: Sequence[Outcome], others: Sequence[Judged] = ()) -> Row:

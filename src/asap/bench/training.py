@@ -62,12 +62,18 @@ def section(runs: Sequence[Run], models: Sequence[str]) -> Section:
         "fits such pictures better. A rise on good pictures means that the gap grows by ruining both."
     )
     width = max(_width(run.rows) for run in runs)
+    followed = [f"{run.name} by --sampling {how}" for run in runs if (how := _sampling(run)) != "uniform"]
     note = (
         (f"Each point is the mean over {width} steps. " if width > 1 else "")
+        + (f"Pairs were not shown evenly: {', '.join(followed)}. " if followed else "")
         + "The charts have scales of their own. ASAP measures the gap with the errors in the region counted "
         "1 + alpha times."
     )
     return Section("Training", text, [charts], note=note)
+
+
+def _sampling(run: Run) -> str:
+    return str(run.made.get("identity", {}).get("sampling", "uniform"))
 
 
 def _gap(run: Run, colour: int) -> Markup:

@@ -62,7 +62,8 @@ def run(config: Config) -> Path:
     """
     config = _checked(config)
     with store.exclusive(config.out):
-        store.open_run(config.out, "figures", {k: v for k, v in asdict(config).items() if k != "out"})
+        identity = {name: value for name, value in asdict(config).items() if name != "out"}
+        store.open_run(config.out, "figures", identity, {"command": command.spell(config, "figures")})
         _write_prompts(config)
         if not dataset.whole(config.out):
             _write_pairs(config)
