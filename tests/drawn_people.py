@@ -84,7 +84,7 @@ def lively_face(unit: float = 60.0) -> tuple[Image, Region]:
         image[(disc & opened) > 0] = (60, 40, 30)
     cv2.fillPoly(image, [np.round(points[60:68]).astype(np.int32)], (240, 235, 220))
     for nostril in points[[32, 34]].round().astype(int):
-        cv2.circle(image, nostril, max(1, round(0.04 * unit)), (90, 50, 40), -1)
+        cv2.circle(image, nostril, max(1, round(0.04 * unit)), (115, 70, 60), -1)
     return image, Region("face", region.mask, points, 1.0, None, {"irises": irises})
 
 

@@ -27,7 +27,7 @@ from asap.records import Image, Points, Region
 LEAST_LIPS = 0.3
 """Fraction of a mouth that must differ from skin for its copy to be seen."""
 NOSTRILS = (60.0, 160.0)
-"""Range of lightness (8 bits) around the nostrils of a nose whose copy is seen and carries no shadow's edge."""
+"""Range of lightness (8 bits) around the nostrils of a nose whose copy is seen, without a hard shadow."""
 OPENING = (0.13, 0.30)
 """Height of an open mouth that shows teeth and little else, in eyes' distances."""
 
