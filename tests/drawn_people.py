@@ -66,6 +66,53 @@ def drawn_face(unit: float = 60.0) -> tuple[Image, Region]:
     return image, Region("face", mask > 0, points, 1.0)
 
 
+def lively_face(unit: float = 60.0) -> tuple[Image, Region]:
+    """The drawn face with whites of the eyes, irises, and an open mouth with teeth."""
+    image, region = drawn_face(unit)
+    points = region.keypoints.copy()
+    for first, way in ((37, -1), (40, 1), (43, -1), (46, 1)):  # the lids: eyes wide open
+        points[first : first + 2, 1] += way * 0.05 * unit
+    points[[61, 62, 63], 1] -= 0.03 * unit
+    points[[65, 66, 67], 1] += 0.03 * unit
+    eyes = [points[36:42], points[42:48]]
+    irises = np.array([eye.mean(axis=0) for eye in eyes])
+    opened = np.zeros(image.shape[:2], np.uint8)
+    for eye, iris in zip(eyes, irises):
+        cv2.fillPoly(opened, [np.round(eye).astype(np.int32)], 1)
+        cv2.fillPoly(image, [np.round(eye).astype(np.int32)], (235, 230, 225))
+        disc = cv2.circle(np.zeros_like(opened), np.round(iris).astype(int), round(0.09 * unit), 1, -1)
+        image[(disc & opened) > 0] = (60, 40, 30)
+    cv2.fillPoly(image, [np.round(points[60:68]).astype(np.int32)], (240, 235, 220))
+    for nostril in points[[32, 34]].round().astype(int):
+        cv2.circle(image, nostril, max(1, round(0.04 * unit)), (115, 70, 60), -1)
+    return image, Region("face", region.mask, points, 1.0, None, {"irises": irises})
+
+
+def portrait(unit: float = 60.0) -> tuple[Image, Region]:
+    """The lively face with ears, on a neck and shoulders, and much room above."""
+    face, region = lively_face(unit)
+    side, shift = int(13 * unit), np.array([6.5 * unit, 6.3 * unit]).round() - (2.25 * unit, 1.95 * unit)
+    left, top = (int(v) for v in shift)
+    points = region.keypoints + np.array([left, top])
+    mask = np.zeros((side, side), np.uint8)
+    ears = [points[[1, 15][i]] + ((-0.1, 0.1)[i] * unit, 0) for i in (0, 1)]
+    for ear in ears:
+        axes = round(0.24 * unit), round(0.42 * unit)
+        cv2.ellipse(mask, tuple(int(v) for v in ear), axes, 0, 0, 360, 1, -1)
+    neck, chin = round(0.6 * unit), points[8].round().astype(int)
+    cv2.rectangle(mask, (chin[0] - neck, chin[1] - neck), (chin[0] + neck, side), 1, -1)
+    cloth = np.zeros_like(mask)
+    shoulders = (int(chin[0]), int(chin[1] + 3.4 * unit)), (round(3.4 * unit), round(2.3 * unit))
+    cv2.ellipse(cloth, *shoulders, 0, 0, 360, 1, -1)
+    image = paint(mask > 0)
+    image[cloth > 0] = CLOTH
+    whole = np.zeros((side, side), bool)
+    whole[top : top + len(face), left : left + len(face)] = region.mask
+    image[whole] = face[region.mask]
+    irises = region.context["irises"] + np.array([left, top])
+    return image, Region("face", whole, points, 1.0, None, {"irises": irises})
+
+
 def face_points(unit: float) -> Points:
     """(68, 2) the points of that face around the middle of the eyes, in iBUG's order."""
     jaw = [(1.15 * np.cos(a), 1.75 * np.sin(a)) for a in np.linspace(np.pi, 0, 17)]

@@ -8,94 +8,47 @@ from __future__ import annotations
 
 import math
 import random
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from asap.anatomy.keypoints import FACE_PARTS
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.warp import Bump, apply_bumps, apply_mirror, box_around, rotation
+from asap.pairs.face import (
+    EYES,
+    MOUTH,
+    NOSE,
+    Frame,
+    check_bare,
+    check_no_glasses,
+    face_frame,
+    not_skin,
+    patch,
+)
+from asap.pairs.warp import (
+    Bump,
+    apply_bumps,
+    apply_mirror,
+    box_around,
+    ellipse_weight,
+    paste,
+    pixel_grid,
+    rotation,
+    sample,
+)
 from asap.records import Image, Points, Region
 
-SMALLEST = 24.0
-"""Distance between the eyes, in pixels, below which an error does not read."""
-LEAST_DETAIL = 6.0
-"""Standard deviation of the Laplacian at 40 pixels between the eyes, in grey levels, of a face in focus."""
-LARGEST_TURN = 0.31
-"""Largest offset of the nose's tip from between the eyes, in eyes' distances: about 40 degrees of turning."""
-
+RIM = 0.75, 0.5
+"""Where the rim of a mouth's ellipse begins, and how much of it may be no skin: beard, hair, hands."""
+MELTED = 0.135
+"""Root mean square of how far a melted face's points are moved, in eyes' distances."""
 MOST_HAIR = 0.2
 """Fraction of the skin above a brow that may be hair before a lowered eye drags it along."""
-DARKER, COLOURED = 40.0, 18.0
-"""How much darker than the cheek, or different in colour (Lab, 8 bits), a pixel is that is not skin."""
-
-EYES = (FACE_PARTS["right_eye"], FACE_PARTS["left_eye"])  # from left to right in the image
-NOSE = slice(29, 36)
-MOUTH = FACE_PARTS["mouth"]
 
 
-class Frame(NamedTuple):
-    """The face's own axes: `unit` is the eyes' distance in pixels, `angle` that of the line through them."""
-
-    points: Points
-    unit: float
-    angle: float
-
-    def vector(self, right: float, down: float) -> tuple[float, float]:
-        """A vector of the face's frame, in units of the eyes' distance, as (dx, dy) in pixels."""
-        cos, sin = math.cos(self.angle), math.sin(self.angle)
-        return self.unit * (right * cos - down * sin), self.unit * (right * sin + down * cos)
-
-    def bump(self, part: slice, axes: tuple[float, float], plateau: float) -> Bump:
-        """A bump around the mean of `part`'s points; `axes` in units of the eyes' distance."""
-        return Bump(
-            self.points[part].mean(axis=0), (axes[0] * self.unit, axes[1] * self.unit), self.angle, plateau
-        )
-
-
-def face_frame(image: Image, region: Region) -> Frame:
-    """The frame of a face that is large and frontal enough.
-
-    Raises:
-        Unsuitable: points missing, outside the image or degenerate; a face small, turned, or behind a hand.
-    """
-    points = np.asarray(region.keypoints, np.float64)
-    if points.shape != (68, 2) or not np.isfinite(points).all():
-        raise Unsuitable("face points missing")
-    inner = points[17:]
-    if (inner < 0).any() or (inner >= (image.shape[1], image.shape[0])).any():
-        raise Unsuitable("face cut by the image's edge")
-    first, second = (points[eye].mean(axis=0) for eye in EYES)
-    across = second - first
-    unit = float(np.hypot(*across))
-    if unit < SMALLEST:
-        raise Unsuitable("face too small")
-    if detail(image, inner, unit) < LEAST_DETAIL:
-        raise Unsuitable("face out of focus")
-    offset = (points[30] - (first + second) / 2) @ across / unit**2
-    if abs(offset) > LARGEST_TURN:
-        raise Unsuitable("face turned away")
-    hull = cv2.convexHull(inner.astype(np.float32))
-    for hand in region.context.get("hands", ()):
-        if any(cv2.pointPolygonTest(hull, (float(x), float(y)), False) > 0 for x, y in hand):
-            raise Unsuitable("a hand before the face")
-    return Frame(points, unit, math.atan2(across[1], across[0]))
-
-
-def detail(image: Image, points: Points, unit: float) -> float:
-    """Standard deviation of the Laplacian of the face's grey levels, scaled to 40 pixels between the eyes."""
-    left, top, right, bottom = box_around(points, 0.0, image.shape)
-    grey = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    size = [max(3, round(n * 40 / unit)) for n in (right - left, bottom - top)]
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if unit > 40 else cv2.INTER_CUBIC)
-    return float(cv2.Laplacian(small, cv2.CV_32F).std())
-
-
-def lower_eye(image: Image, region: Region, rng: random.Random) -> Image:
+def lower_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One eye, with its brow, a quarter of the eyes' distance too low."""
     face = face_frame(image, region)
-    amount = rng.uniform(0.24, 0.30)
+    check_no_glasses(image, face)
+    amount = strength * rng.uniform(0.24, 0.30)
 
     def edit(eye: slice) -> Image:
         check_brow(image, face, eye)
@@ -114,65 +67,64 @@ def check_brow(image: Image, face: Frame, eye: slice) -> None:
     """
     centre = face.points[eye].mean(axis=0)
     above, cheek = (patch(image, face, centre, down) for down in ((-0.64, -0.48), (0.38, 0.56)))
-    apart = above - np.median(cheek, axis=0)
-    hair = (apart[:, 0] < -DARKER) | (np.hypot(apart[:, 1], apart[:, 2]) > COLOURED)
-    if hair.mean() > MOST_HAIR:
+    if not_skin(above, np.median(cheek, axis=0)).mean() > MOST_HAIR:
         raise Unsuitable("hair over the brow")
 
 
-def patch(image: Image, face: Frame, centre: Points, down: tuple[float, float]) -> Points:
-    """(N, 3) Lab colours on a grid, .7 eyes' distances wide, from `down[0]` to `down[1]` below `centre`."""
-    grid = [face.vector(x, y) for x in np.linspace(-0.35, 0.35, 15) for y in np.linspace(*down, 5)]
-    columns, rows = np.clip(
-        (centre + grid).round().astype(int), 0, (image.shape[1] - 1, image.shape[0] - 1)
-    ).T
-    colours = cv2.cvtColor(image[rows, columns][None], cv2.COLOR_RGB2LAB)[0]
-    return np.asarray(colours, np.float64)
-
-
-def enlarge_eye(image: Image, region: Region, rng: random.Random) -> Image:
+def enlarge_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One eye about 1.7 times as large."""
     face = face_frame(image, region)
+    check_no_glasses(image, face)
     bump = face.bump(rng.choice(EYES), (0.52, 0.52), 0.35)
-    return apply_bumps(image, [bump._replace(scale=rng.uniform(1.6, 1.75))])
+    return apply_bumps(image, [bump._replace(scale=1 + strength * rng.uniform(0.6, 0.75))])
 
 
-def tilt_eye(image: Image, region: Region, rng: random.Random) -> Image:
+def tilt_eye(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One eye turned by about 38 degrees."""
     face = face_frame(image, region)
+    check_no_glasses(image, face)
     bump = face.bump(rng.choice(EYES), (0.50, 0.56), 0.4)
-    return apply_bumps(image, [bump._replace(turn=_turn(rng, 34, 42))])
+    return apply_bumps(image, [bump._replace(turn=strength * _turn(rng, 34, 42))])
 
 
-def twist_mouth(image: Image, region: Region, rng: random.Random) -> Image:
+def twist_mouth(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """The mouth turned by about 32 degrees."""
     face = face_frame(image, region)
-    return apply_bumps(image, [face.bump(MOUTH, (0.78, 0.62), 0.5)._replace(turn=_turn(rng, 28, 36))])
+    turn = strength * _turn(rng, 28, 36)
+    bump = face.bump(MOUTH, (0.78, 0.62), 0.5)
+    check_bare(image, face, bump, *RIM)
+    return apply_bumps(image, [bump._replace(turn=turn)])
 
 
-def shift_mouth(image: Image, region: Region, rng: random.Random) -> Image:
+def shift_mouth(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """The mouth a third of the eyes' distance to one side."""
     face = face_frame(image, region)
-    shift = face.vector(rng.uniform(0.28, 0.32) * rng.choice((-1, 1)), 0.0)
-    return apply_bumps(image, [face.bump(MOUTH, (0.94, 0.54), 0.36)._replace(shift=shift)])
+    shift = face.vector(strength * rng.uniform(0.28, 0.32) * rng.choice((-1, 1)), 0.0)
+    bump = face.bump(MOUTH, (0.94, 0.54), 0.36)
+    check_bare(image, face, bump, *RIM)
+    return apply_bumps(image, [bump._replace(shift=shift)])
 
 
-def displace_nose(image: Image, region: Region, rng: random.Random) -> Image:
+def displace_nose(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """The nose to one side by a quarter of the eyes' distance, and turned."""
     face = face_frame(image, region)
-    side = rng.choice((-1, 1))
+    check_no_glasses(image, face)
+    side = strength * rng.choice((-1, 1))
     shift, turn = face.vector(side * rng.uniform(0.20, 0.24), 0.0), side * math.radians(rng.uniform(20, 28))
     return apply_bumps(image, [face.bump(NOSE, (0.62, 0.64), 0.28)._replace(shift=shift, turn=turn)])
 
 
-def unbalance_face(image: Image, region: Region, rng: random.Random) -> Image:
+def unbalance_face(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """One half of the face wrong: its eye low, tilted and large, and the mouth pulled down on that side."""
     face = face_frame(image, region)
-    amounts = (rng.uniform(0.18, 0.24), rng.uniform(14, 22), rng.uniform(1.25, 1.4), rng.uniform(20, 26))
+    check_no_glasses(image, face)
+    low, tilt, more, pull = (
+        strength * rng.uniform(*span) for span in ((0.18, 0.24), (14, 22), (0.25, 0.4), (20, 26))
+    )
 
     def edit(side: int) -> Image:
         check_brow(image, face, EYES[side])
-        return apply_bumps(image, unbalance(face, side, *amounts))
+        return apply_bumps(image, unbalance(face, side, low, tilt, 1 + more, pull))
 
     return first_possible(rng.sample((0, 1), 2), edit)
 
@@ -185,6 +137,32 @@ def unbalance(face: Frame, side: int, low: float, tilt: float, scale: float, pul
     )
     mouth = face.bump(MOUTH, (0.80, 0.60), 0.45)._replace(turn=outward * math.radians(pull))
     return [eye, mouth]
+
+
+def melt_face(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+    """The whole face run out of shape by smooth waves of chance, which fade towards its outline."""
+    face = face_frame(image, region)
+    middle = face.place(slice(17, 68))
+    bump = Bump(middle, face.axes(1.05, 1.3), face.angle, 0.5)
+    box = box_around(middle[None], max(bump.axes), image.shape)
+    grid = pixel_grid(box)
+    moved = strength * MELTED * face.unit * waves(face.local(grid, middle), rng)
+    weight = ellipse_weight(grid, bump)
+    source = grid + weight[..., None] * moved
+    return paste(image, box, sample(image, source.astype(np.float32)), weight > 0)
+
+
+def waves(points: Points, rng: random.Random, count: int = 8) -> Points:
+    """(..., 2) a smooth vector field at `points` (..., 2): the sum of `count` plane waves of chance.
+
+    Its root mean square is about 1; the waves are about as long as the points' unit.
+    """
+    field = np.zeros(points.shape)
+    for _ in range(count):
+        heading, way, phase = (rng.uniform(0, 2 * math.pi) for _ in range(3))
+        along = points @ (math.cos(heading), math.sin(heading)) * rng.uniform(3.3, 7.7)
+        field += np.sin(along + phase)[..., None] * (math.cos(way), math.sin(way))
+    return field * math.sqrt(2 / count)
 
 
 def flip_mouth(image: Image, region: Region, rng: random.Random) -> Image:
