@@ -14,6 +14,8 @@ from asap.lookup import choose
 FAMILIES = {
     "FluxPipeline": "asap.backbones.flux:Flux",
     "MiniPipeline": "asap.backbones.mini:Mini",
+    "StableDiffusion3Pipeline": "asap.backbones.sd3:SD3",
+    "StableDiffusionPipeline": "asap.backbones.sd:SD",
     "StableDiffusionXLPipeline": "asap.backbones.sdxl:SDXL",
 }
 WEIGHTS = Path(__file__).parent / "weights"
