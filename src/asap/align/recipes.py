@@ -30,10 +30,7 @@ class Recipe:
 LARGE = Recipe(1e-4, alpha=10.0, tau=0.01, beta=5000.0, rank=16, batch_size=1, mask_dilation=1)
 
 RECIPES = {
-    "flux": LARGE,
-    "sd": LARGE,
-    "sd3": LARGE,
-    "sdxl": LARGE,
+    **dict.fromkeys(("flux", "flux2", "qwen_image", "sd", "sd3", "sdxl", "z_image"), LARGE),
     # from experiments on the embedded figures: tau near 1.2 times the spread of the reference's own gap
     "mini": Recipe(1e-3, alpha=10.0, tau=0.1, beta=1000.0, rank=16, batch_size=16, mask_dilation=0),
 }

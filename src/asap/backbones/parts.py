@@ -52,13 +52,13 @@ class Pretrained:
         loaded.set_progress_bar_config(disable=True)
         return loaded.to(self.device)
 
-    def config_of(self, cls: Any, subfolder: str, *needed: str) -> dict[str, Any]:
-        """The configuration of the part in `subfolder`, read without its weights.
+    def config_of(self, cls: Any, subfolder: str | None = None, *needed: str) -> dict[str, Any]:
+        """The configuration of the part in `subfolder`, or of the pipeline, read without weights.
 
         Raises:
             UserError: it is missing or damaged, or lacks a `needed` entry.
         """
-        with readable_errors(self.source, subfolder):
+        with readable_errors(self.source, subfolder or "model_index.json"):
             config = cls.load_config(self.source, subfolder=subfolder, revision=self.revision)
             return {**{name: config[name] for name in needed}, **config}
 
@@ -126,7 +126,7 @@ def readable_errors(source: str, what: str) -> Iterator[None]:
     """Turn what loaders raise for missing or damaged files into one line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"cannot load {what} of {source}: {reason}") from None
 
