@@ -176,7 +176,7 @@ def flux2_parts(*, guidance_embeds: bool) -> dict[str, object]:
 
 
 def tiny_flux2(folder: Path) -> Path:
-    """With a tokenizer where FLUX.2 has a processor, which wants torchvision; both render a chat's template."""
+    """With a tokenizer in the place of FLUX.2's processor, which wants torchvision; both render chats."""
     torch.manual_seed(0)
     vision = {
         "model_type": "pixtral", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -1,10 +1,15 @@
-"""FLUX.2 and FLUX.2 klein: rectified flow transformers on 2x2-packed latents that are normalised by the running
-statistics of a batch norm, with three layers of a language model (Mistral 3, in klein Qwen 3)."""
+"""FLUX.2 and FLUX.2 klein: rectified flow transformers on 2x2-packed latents, with a language model's layers.
+
+Packed channels are normalised by the running statistics of a batch norm. The text is three layers of
+Mistral 3, in klein of Qwen 3.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.util import find_spec
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Pipeline, Flux2Transformer2DModel
@@ -33,6 +38,16 @@ class Flux2(Flow):
     vae_class = AutoencoderKLFlux2
 
     @property
+    def _told(self) -> dict[str, Any]:
+        processor = self.config_of(self.pipeline_class).get("tokenizer")
+        if processor == ["transformers", "PixtralProcessor"] and find_spec("torchvision") is None:
+            raise UserError(
+                f"the text encoder of {self.source} needs torchvision, which is not installed; "
+                "`pip install torchvision`"
+            )
+        return {}
+
+    @property
     def settings(self) -> dict[str, object]:
         return super().settings | {"guidance": TRAINING_GUIDANCE}
 
@@ -50,7 +65,7 @@ class Flux2(Flow):
         )
 
     def encode(self, images: Tensor) -> Tensor:
-        """The posterior's mean, (B, C, h, w) float32, each packed channel by its running mean and deviation."""
+        """The posterior's mean, (B, C, h, w) float32 by each packed channel's running statistics."""
         vae = self._vae
         with torch.no_grad():
             mean = vae.encode(images.to(vae.device, vae.dtype)).latent_dist.mean.float()

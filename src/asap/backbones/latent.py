@@ -46,17 +46,17 @@ class Latent(Pretrained):
     @cached_property
     def _text(self) -> Any:
         without = {self.denoiser_part: None, "vae": None}
-        return self.pipeline(self.pipeline_class, "the text encoders", **without, **self._unused_parts)
+        return self.pipeline(self.pipeline_class, "the text encoders", **without, **self._told)
 
     @cached_property
     def _pipeline(self) -> Any:
-        pipeline = self.pipeline(self.pipeline_class, "the pipeline", **self._unused_parts)
+        pipeline = self.pipeline(self.pipeline_class, "the pipeline", **self._told)
         pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
         return pipeline
 
     @property
-    def _unused_parts(self) -> dict[str, Any]:
-        """What the pipeline is loaded without, or told when it is made."""
+    def _told(self) -> dict[str, Any]:
+        """What the pipeline is told when it is loaded, besides where its parts are."""
         return {}
 
     def free_encoders(self) -> None:

@@ -126,7 +126,7 @@ def readable_errors(source: str, what: str) -> Iterator[None]:
     """Turn what loaders raise for missing or damaged files into one line."""
     try:
         yield
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, ImportError, SafetensorError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"cannot load {what} of {source}: {reason}") from None
 

@@ -1,4 +1,4 @@
-"""Qwen-Image: a rectified flow transformer on 2x2-packed latents of a video VAE, with Qwen2.5-VL's last layer."""
+"""Qwen-Image: a rectified flow transformer on 2x2-packed latents of a video VAE, with Qwen2.5-VL's text."""
 
 from __future__ import annotations
 
@@ -61,9 +61,7 @@ class QwenImage(Flow):
         lengths = condition["mask"].sum(dim=1)
         longest = int(lengths.max())  # what is padding to all need not be computed
         out = self.denoiser(
-            hidden_states=QwenImagePipeline._pack_latents(
-                z_t.to(self.dtype), batch, channels, height, width
-            ),
+            hidden_states=QwenImagePipeline._pack_latents(z_t.to(self.dtype), batch, channels, height, width),
             timestep=t.to(z_t.device, self.dtype),
             encoder_hidden_states=condition["embeddings"][:, :longest],
             encoder_hidden_states_mask=_unless_full(condition["mask"][:, :longest]),

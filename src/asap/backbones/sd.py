@@ -30,7 +30,7 @@ class SD(Diffusion):
         return int(config["sample_size"]) * self.latent_factor
 
     @property
-    def _unused_parts(self) -> dict[str, Any]:
+    def _told(self) -> dict[str, Any]:
         # a picture that the checker mistakes comes out black, and a judge would take that for an error
         return {"safety_checker": None, "requires_safety_checker": False}
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from asap.backbones import schedule
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import Flow
-from asap.errors import UserError
 from asap.records import Image
 
 
@@ -31,8 +30,6 @@ class SD3(Flow):
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
-        if self._text.text_encoder_3 is None:
-            raise UserError(f"{self.source} comes without text_encoder_3 (T5), so it cannot be aligned here")
         embeddings, _, pooled, _ = self._text.encode_prompt(
             list(prompts), None, None, do_classifier_free_guidance=False,
             max_sequence_length=_text_length(self._text),
@@ -70,5 +67,4 @@ class SD3(Flow):
 
 def _text_length(pipeline: Any) -> int:
     """Tokens of T5: the pipeline's own 256."""
-    tokenizer = pipeline.tokenizer_3
-    return 256 if tokenizer is None else min(256, int(tokenizer.model_max_length))
+    return min(256, int(pipeline.tokenizer_3.model_max_length))

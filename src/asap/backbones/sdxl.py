@@ -22,7 +22,7 @@ class SDXL(Diffusion):
     pipeline_class = StableDiffusionXLPipeline
 
     @property
-    def _unused_parts(self) -> dict[str, Any]:
+    def _told(self) -> dict[str, Any]:
         return {"add_watermarker": False}
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Z-Image: a rectified flow transformer on latents and text in one stream, with Qwen3's last layer but one."""
+"""Z-Image: a rectified flow transformer on latents and text in one stream, the text by Qwen3."""
 
 from __future__ import annotations
 
