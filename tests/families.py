@@ -43,12 +43,12 @@ def plain(folder: Path) -> Any:
     return pipeline
 
 
-def drawn(pipeline: Any, **settings: Any) -> NDArray[np.uint8]:
-    """`PROMPTS` drawn in two steps, 32 pixels a side, (2, 32, 32, 3)."""
+def drawn(pipeline: Any, width: int = 32, **settings: Any) -> NDArray[np.uint8]:
+    """`PROMPTS` drawn in two steps, (2, 32, width, 3)."""
     pictures = pipeline(
         prompt=list(PROMPTS),
         height=32,
-        width=32,
+        width=width,
         num_inference_steps=2,
         generator=[torch.Generator().manual_seed(seed) for seed in (1, 2)],
         output_type="np",

@@ -28,7 +28,7 @@ class Step(NamedTuple):
 
 
 def steps_of(pipeline: Any, **settings: Any) -> list[Step]:
-    """The steps of the pipeline drawing `PROMPTS`."""
+    """The steps of the pipeline drawing `PROMPTS` 32 pixels high and 48 wide."""
     steps, step = [], pipeline.scheduler.step
 
     def recorded(predicted: Tensor, time: Tensor, sample: Tensor, **kwargs: Any) -> Any:
@@ -37,19 +37,19 @@ def steps_of(pipeline: Any, **settings: Any) -> list[Step]:
         return result
 
     pipeline.scheduler.step = recorded
-    drawn(pipeline, **settings)
+    drawn(pipeline, width=48, **settings)
     return steps
 
 
 def on_grid(family: str, pipeline: Any, latents: Tensor) -> Tensor:
-    """The pipeline's latents of a picture of 32 pixels as (B, C, h, w), by its own functions."""
+    """The pipeline's latents of a picture of 32 x 48 pixels as (B, C, h, w), by its own functions."""
     if family == "qwen_image":
-        return pipeline._unpack_latents(latents, 32, 32, pipeline.vae_scale_factor)[:, :, 0]  # type: ignore[no-any-return]
+        return pipeline._unpack_latents(latents, 32, 48, pipeline.vae_scale_factor)[:, :, 0]  # type: ignore[no-any-return]
     if family in ("flux2", "klein"):
-        _, places = pipeline.prepare_latents(2, 4, 32, 32, latents.dtype, latents.device, None)
+        _, places = pipeline.prepare_latents(2, 4, 32, 48, latents.dtype, latents.device, None)
         return pipeline._unpatchify_latents(pipeline._unpack_latents_with_ids(latents, places))  # type: ignore[no-any-return]
     if family == "flux":
-        return pipeline._unpack_latents(latents, 32, 32, pipeline.vae_scale_factor)  # type: ignore[no-any-return]
+        return pipeline._unpack_latents(latents, 32, 48, pipeline.vae_scale_factor)  # type: ignore[no-any-return]
     return latents
 
 
