@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
 from tiny import tiny_flux, tiny_sdxl, write_pairs
+from tiny_families import MAKERS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,6 +26,13 @@ def flux(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_sdxl(tmp_path_factory.mktemp("sdxl"))
+
+
+@pytest.fixture(scope="session")
+def tiny_family(flux: Path, sdxl: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a family's tiny pipeline, made when first asked for."""
+    made = {"flux": flux, "sdxl": sdxl}
+    return cache(lambda name: made.get(name) or MAKERS[name](tmp_path_factory.mktemp(name)))
 
 
 @pytest.fixture(scope="session")

@@ -106,3 +106,10 @@ def test_the_labels_by_eye_are_counted_for_every_model() -> None:
     ]
     assert len({line.split("|")[1] for line in rates}) == len(rates) == 8
     assert cells(lines, "| asap, 300 steps - dpo, 300 steps")[2].count(" to ") == 1
+
+
+def test_every_family_s_lora_finds_its_layers_at_full_size() -> None:
+    lines = printed("families.py")
+    assert cells(lines, "| FLUX.1 ")[1:] == ["11.90", "342 of 504", "44.8"]
+    counts = [cells([line], "| ")[2].split(" of ") for line in lines if line.startswith("| ")][1:]
+    assert len(counts) == 7 and all(int(of) > int(found) > 100 for found, of in counts)

@@ -48,6 +48,13 @@ def clip_config(projection: int = 32) -> CLIPTextConfig:
     )  # fmt: skip
 
 
+def t5_config(width: int = 32) -> T5Config:
+    return T5Config(
+        vocab_size=64, d_model=width, d_ff=37, d_kv=8, num_layers=2, num_heads=4,
+        relative_attention_num_buckets=8,
+    )  # fmt: skip
+
+
 def vae(channels: int, **config: float) -> AutoencoderKL:
     return AutoencoderKL(
         block_out_channels=(8, 16), in_channels=3, out_channels=3, latent_channels=channels,
@@ -68,21 +75,12 @@ def flux_transformer(**config: object) -> FluxTransformer2DModel:
 
 def tiny_flux(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
-    t5 = T5Config(
-        vocab_size=64,
-        d_model=32,
-        d_ff=37,
-        d_kv=8,
-        num_layers=2,
-        num_heads=4,
-        relative_attention_num_buckets=8,
-    )
     FluxPipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(),
         vae=vae(4, shift_factor=0.1159, scaling_factor=0.3611).eval(),
         text_encoder=CLIPTextModel(clip_config()).eval(),
         tokenizer=clip_tokenizer(),
-        text_encoder_2=T5EncoderModel(t5).eval(),
+        text_encoder_2=T5EncoderModel(t5_config()).eval(),
         tokenizer_2=t5_tokenizer(),
         transformer=flux_transformer().eval(),
     ).save_pretrained(folder)

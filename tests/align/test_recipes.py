@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,9 +13,12 @@ from asap.align.recipes import BY_OBJECTIVE, RECIPES, Recipe, by_family, recipe_
 from asap.backbones.load import FAMILIES
 
 
-def test_families_with_one_value_are_told_together() -> None:
-    assert by_family("learning_rate") == "flux, sdxl: 0.0001; mini: 0.001"
-    assert by_family("rank") == "flux, sdxl, mini: 16"
+def test_the_usual_value_is_told_once_and_the_others_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert by_family("learning_rate") == "0.0001; mini: 0.001"
+    assert by_family("rank") == "16"
+    monkeypatch.setitem(RECIPES, "flux", replace(RECIPES["flux"], rank=4))
+    monkeypatch.setitem(RECIPES, "sdxl", replace(RECIPES["sdxl"], rank=4))
+    assert by_family("rank") == "16; flux, sdxl: 4"
 
 
 def test_an_objective_on_another_scale_has_settings_of_its_own() -> None:

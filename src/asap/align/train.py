@@ -35,7 +35,8 @@ class Config(command.Settings):
     untrained one it predicts good and faulty pictures. A winner_rise that grows is over-optimisation."""
 
     model: str
-    """`mini-hand`, `mini`, a local folder in diffusers' layout, or a hub id (FLUX.1 and SDXL)."""
+    """`mini-hand`, `mini`, a local folder in diffusers' layout, or a hub id: FLUX.1, FLUX.2,
+    Qwen-Image, SDXL, Stable Diffusion 1 to 3.5, Z-Image (docs/families.md)."""
     data: str
     """A HAP dataset: a folder made by `asap build` or `asap figures`, or a hub id."""
     out: Path

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel
+from diffusers import FluxPipeline, FluxTransformer2DModel
 from torch import Tensor
 
-from asap.backbones import lora, schedule
-from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import Pretrained, generators, posterior_mean, readable_errors, to_uint8
+from asap.backbones import schedule
+from asap.backbones.backbone import Condition
+from asap.backbones.flow import Flow
 from asap.records import Image
 
 TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
 
 
-class Flux(Pretrained):
-    """The `Backbone` of `FluxPipeline`. Time t is the flow's own, in (0, 1), 1 being pure noise."""
+class Flux(Flow):
+    """The `Backbone` of `FluxPipeline`."""
 
     name = "flux"
     native_size = 1024
+    pipeline_class = FluxPipeline
+    denoiser_class = FluxTransformer2DModel
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0"),
         *("add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
@@ -35,41 +36,12 @@ class Flux(Pretrained):
         return {"dtype": str(self.dtype), "guidance": TRAINING_GUIDANCE}
 
     @cached_property
-    def denoiser(self) -> Any:
-        return self.part(FluxTransformer2DModel, "transformer")
-
-    @cached_property
-    def _vae(self) -> Any:
-        return self.part(AutoencoderKL, "vae")
-
-    @cached_property
-    def _text(self) -> Any:
-        return self.pipeline(FluxPipeline, "the text encoders", transformer=None, vae=None)
-
-    @cached_property
-    def _pipeline(self) -> Any:
-        pipeline = self.pipeline(FluxPipeline, "the pipeline")
-        pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
-        return pipeline
-
-    @cached_property
     def _schnell(self) -> bool:
         """Whether this is FLUX.1-schnell: made for few steps and short texts."""
-        with readable_errors(self.source, "transformer"):
-            config = FluxTransformer2DModel.load_config(
-                self.source, subfolder="transformer", revision=self.revision
-            )
-        return not config.get("guidance_embeds", False)
+        return not self.config_of(self.denoiser_class, "transformer").get("guidance_embeds", False)
 
     def _text_length(self, pipeline: Any) -> int:
         return min(256 if self._schnell else 512, int(pipeline.tokenizer_2.model_max_length))
-
-    def free_encoders(self) -> None:
-        for part in ("_vae", "_text"):
-            self.__dict__.pop(part, None)
-
-    def encode(self, images: Tensor) -> Tensor:
-        return posterior_mean(self._vae, images)
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
@@ -77,17 +49,8 @@ class Flux(Pretrained):
         embeddings, pooled, _ = self._text.encode_prompt(list(prompts), None, max_sequence_length=length)
         return {"embeddings": embeddings, "pooled": pooled}
 
-    def framing(self, frames: Sequence[Frame]) -> Condition:
-        return {}
-
     def times(self, count: int, generator: torch.Generator) -> Tensor:
         return schedule.logit_normal_times(count, generator)
-
-    def noise(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        return schedule.flow_noise(z, eps, t)
-
-    def target(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-        return schedule.flow_target(z, eps)
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         batch, channels, height, width = z_t.shape
@@ -115,17 +78,6 @@ class Flux(Pretrained):
             return None
         return torch.full([batch], TRAINING_GUIDANCE, device=device)
 
-    def load_lora(self, folder: Path) -> None:
-        lora.load_into(self._pipeline, folder)
-
-    def save_lora(self, folder: Path) -> None:
-        with lora.published(folder) as inside:
-            FluxPipeline.save_lora_weights(
-                inside,
-                transformer_lora_layers=lora.adapter_state(self.denoiser),
-                transformer_lora_adapter_metadata=lora.adapter_metadata(self.denoiser),
-            )
-
     def generate(
         self,
         prompts: Sequence[str],
@@ -136,14 +88,6 @@ class Flux(Pretrained):
         size: int | None = None,
     ) -> list[Image]:
         steps, side = self.drawing(steps, size, default_steps=4 if self._schnell else 28)
-        images = self._pipeline(
-            list(prompts),
-            height=side,
-            width=side,
-            num_inference_steps=steps,
-            guidance_scale=3.5 if guidance is None else guidance,
-            generator=generators(seeds),
-            max_sequence_length=self._text_length(self._pipeline),
-            output_type="np",
-        ).images
-        return to_uint8(images)
+        length = self._text_length(self._pipeline)
+        scale = 3.5 if guidance is None else guidance
+        return self._draw(prompts, seeds, steps, side, guidance_scale=scale, max_sequence_length=length)

@@ -12,9 +12,15 @@ from asap.errors import UserError
 from asap.lookup import choose
 
 FAMILIES = {
+    "Flux2KleinPipeline": "asap.backbones.flux2:Flux2Klein",
+    "Flux2Pipeline": "asap.backbones.flux2:Flux2",
     "FluxPipeline": "asap.backbones.flux:Flux",
     "MiniPipeline": "asap.backbones.mini:Mini",
+    "QwenImagePipeline": "asap.backbones.qwen_image:QwenImage",
+    "StableDiffusion3Pipeline": "asap.backbones.sd3:SD3",
+    "StableDiffusionPipeline": "asap.backbones.sd:SD",
     "StableDiffusionXLPipeline": "asap.backbones.sdxl:SDXL",
+    "ZImagePipeline": "asap.backbones.z_image:ZImage",
 }
 WEIGHTS = Path(__file__).parent / "weights"
 EMBEDDED = {"mini-hand": WEIGHTS / "mini-hand", "mini": WEIGHTS / "mini"}

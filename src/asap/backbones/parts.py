@@ -52,16 +52,20 @@ class Pretrained:
         loaded.set_progress_bar_config(disable=True)
         return loaded.to(self.device)
 
-    @cached_property
-    def vae_config(self) -> dict[str, Any]:
-        """The configuration of the part `vae`, read without its weights.
+    def config_of(self, cls: Any, subfolder: str | None = None, *needed: str) -> dict[str, Any]:
+        """The configuration of the part in `subfolder`, or of the pipeline, read without weights.
 
         Raises:
-            UserError: it is missing or damaged.
+            UserError: it is missing or damaged, or lacks a `needed` entry.
         """
-        with readable_errors(self.source, "vae"):
-            config = AutoencoderKL.load_config(self.source, subfolder="vae", revision=self.revision)
-            return {"block_out_channels": config["block_out_channels"], **config}  # which has to be there
+        with readable_errors(self.source, subfolder or "model_index.json"):
+            config = cls.load_config(self.source, subfolder=subfolder, revision=self.revision)
+            return {**{name: config[name] for name in needed}, **config}
+
+    @cached_property
+    def vae_config(self) -> dict[str, Any]:
+        """The VAE's configuration; raises as `config_of`."""
+        return self.config_of(AutoencoderKL, "vae", "block_out_channels")
 
     @cached_property
     def latent_factor(self) -> int:

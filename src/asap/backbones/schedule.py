@@ -30,6 +30,17 @@ def logit_normal_times(count: int, generator: torch.Generator) -> Tensor:
     return torch.sigmoid(torch.randn(count, generator=generator))
 
 
+def uniform_times(count: int, generator: torch.Generator) -> Tensor:
+    """Times spread evenly over (0, 1], (count,)."""
+    return 1 - torch.rand(count, generator=generator)
+
+
+def shifted(t: Tensor, shift: float) -> Tensor:
+    """s t / (1 + (s - 1) t): times moved towards noise by s = `shift`, 1 and 0 kept (Esser et al. 2024,
+    eq. 23, with s for their sqrt(m / n))."""
+    return shift * t / (1 + (shift - 1) * t)
+
+
 def diffusion_noise(z: Tensor, eps: Tensor, alphas_cumprod: Tensor) -> Tensor:
     """z_t = sqrt(a) z + sqrt(1 - a) eps, a = `alphas_cumprod` (B,) at the samples' steps (DDPM, eq. 4)."""
     a = per_sample(alphas_cumprod, z)

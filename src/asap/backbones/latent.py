@@ -1,0 +1,111 @@
+"""What families share whose denoiser works on a VAE's latents: their parts, their LoRA, their drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from diffusers import AutoencoderKL
+from diffusers.utils import convert_state_dict_to_diffusers
+from torch import Tensor
+
+from asap.backbones import lora
+from asap.backbones.backbone import Condition, Frame
+from asap.backbones.parts import Pretrained, generators, posterior_mean, to_uint8
+from asap.records import Image
+
+
+class Latent(Pretrained):
+    """A family told by its classes of diffusers.
+
+    Attributes:
+        pipeline_class: what generates; its own functions encode text and pack latents.
+        denoiser_class: the network that predicts.
+        denoiser_part: its folder, "transformer" or "unet".
+        vae_class: the autoencoder.
+        vae_dtype: its type while encoding, where that is not the model's.
+    """
+
+    pipeline_class: ClassVar[Any]
+    denoiser_class: ClassVar[Any]
+    denoiser_part: ClassVar[str] = "transformer"
+    vae_class: ClassVar[Any] = AutoencoderKL
+    vae_dtype: ClassVar[torch.dtype | None] = None
+
+    @cached_property
+    def denoiser(self) -> Any:
+        return self.part(self.denoiser_class, self.denoiser_part)
+
+    @cached_property
+    def _vae(self) -> Any:
+        return self.part(self.vae_class, "vae", self.vae_dtype)
+
+    @cached_property
+    def _text(self) -> Any:
+        without = {self.denoiser_part: None, "vae": None}
+        return self.pipeline(self.pipeline_class, "the text encoders", **without, **self._told)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        pipeline = self.pipeline(self.pipeline_class, "the pipeline", **self._told)
+        pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
+        return pipeline
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        """What the pipeline is told when it is loaded, besides where its parts are."""
+        return {}
+
+    def free_encoders(self) -> None:
+        for part in ("_vae", "_text"):
+            self.__dict__.pop(part, None)
+
+    def encode(self, images: Tensor) -> Tensor:
+        return posterior_mean(self._vae, images)
+
+    def framing(self, frames: Sequence[Frame]) -> Condition:
+        return {}
+
+    def load_lora(self, folder: Path) -> None:
+        lora.load_into(self._pipeline, folder)
+
+    def save_lora(self, folder: Path) -> None:
+        layers = lora.adapter_state(self.denoiser)
+        if self.denoiser_part == "unet":
+            layers = convert_state_dict_to_diffusers(layers)
+        adapter = {
+            f"{self.denoiser_part}_lora_layers": layers,
+            f"{self.denoiser_part}_lora_adapter_metadata": lora.adapter_metadata(self.denoiser),
+        }
+        with lora.published(folder) as inside:
+            self.pipeline_class.save_lora_weights(inside, **adapter)
+
+    def _draw(
+        self, prompts: Sequence[str], seeds: Sequence[int], steps: int, side: int, **settings: Any
+    ) -> list[Image]:
+        """The pipeline's own images, `side` pixels a side, with its own `settings`."""
+        images = self._pipeline(
+            prompt=list(prompts),
+            height=side,
+            width=side,
+            num_inference_steps=steps,
+            generator=generators(seeds),
+            output_type="np",
+            **settings,
+        ).images
+        return to_uint8(images)
+
+
+def padded(embeddings: Sequence[Tensor], length: int) -> Condition:
+    """Embeddings of different lengths, (L_i, D), as one tensor (B, length, D) with zeros after their ends,
+    and the mask (B, length) bool that is true before them."""
+    width = embeddings[0].shape[-1]
+    table = embeddings[0].new_zeros(len(embeddings), length, width)
+    mask = torch.zeros(len(embeddings), length, dtype=torch.bool, device=table.device)
+    for i, embedding in enumerate(embeddings):
+        table[i, : len(embedding)] = embedding
+        mask[i, : len(embedding)] = True
+    return {"embeddings": table, "mask": mask}
