@@ -256,6 +256,7 @@ def test_a_transplant_is_lit_as_its_surroundings_and_erasing_leaves_them() -> No
 def test_errors_on_photos_stay_in_their_place_and_repeat() -> None:
     pytest.importorskip("mediapipe")
     from asap.anatomy.detect import find_regions
+
     from asap.pairs.photos import read_photo
 
     new = [name for name, entry in DEGRADATIONS.items() if "face_errors" not in entry.function]
