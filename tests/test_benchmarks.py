@@ -109,7 +109,7 @@ def test_the_labels_by_eye_are_counted_for_every_model() -> None:
 
 
 def test_every_family_s_lora_finds_its_layers_at_full_size() -> None:
-    lines = printed("families.py")
-    assert cells(lines, "| FLUX.1 ")[1:] == ["11.90", "342 of 504", "44.8"]
-    counts = [cells([line], "| ")[2].split(" of ") for line in lines if line.startswith("| ")][1:]
-    assert len(counts) == 7 and all(int(of) > int(found) > 100 for found, of in counts)
+    """The table is the one in docs/families.md."""
+    table = [line for line in printed("families.py") if line.startswith("|")]
+    assert len(table) == 2 + 7
+    assert "\n".join(table) in (BENCHMARKS.parent / "docs" / "families.md").read_text(encoding="utf-8")
