@@ -7,8 +7,8 @@ OpenCV may differ in the last bit of a float between processors and versions. Th
 hashed here; where it does, pictures differ from those of another machine by 1 in a few pixels, and nothing is
 wrong but the hash.
 
-Pixels are hashed after decoding, and rows without their measured numbers, so that no other version of PNG,
-parquet or SSIM matters. Recorded with Python 3.11, NumPy 2.4, OpenCV 5.0 on x86-64.
+Pixels are hashed after decoding, and rows without what was measured or tells where they come from, so that no
+other version of PNG, parquet or SSIM matters. Recorded with Python 3.11, NumPy 2.4, OpenCV 5.0 on x86-64.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
 from asap.figures.people.catalogue import POSES
 from asap.figures.people.render import render_people
-from asap.pairs import figures
+from asap.pairs import dataset, figures
 from asap.store import seed_of
 
 HANDS = {  # (pixels, look)
@@ -51,6 +51,7 @@ DATASETS = {  # (kind, look, biased)
     ("people", 1.0, True): "2c7016037a20df7b",
 }
 MEASURED = {"ssim_inside", "ssim_outside", "lpips_inside", "lpips_outside"}
+ORIGIN = {"parameters", *dataset.PROVENANCE, "version"}
 
 
 def digest(parts: Iterable[np.ndarray | str]) -> str:
@@ -89,6 +90,6 @@ def test_datasets_and_their_prompts(kind: str, look: float, biased: bool, tmp_pa
     for row in datasets.load_dataset(str(out), split="train"):
         pictures = ("chosen", "rejected", "mask")
         parts += [np.asarray(row[name]) for name in pictures]
-        parts.append(repr(sorted((k, v) for k, v in row.items() if k not in MEASURED | {*pictures})))
+        parts.append(repr(sorted((k, v) for k, v in row.items() if k not in MEASURED | {*pictures, *ORIGIN})))
     parts += [store.to_json(row) for row in store.read_rows(out / figures.PROMPTS)]
     assert digest(parts) == DATASETS[kind, look, biased]

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import datasets
 import fsspec
+import huggingface_hub
 import pytest
 
 import hap
@@ -288,7 +289,14 @@ def test_to_the_hub_private_and_without_stale_files(made, tmp_path):
         assert "me/hap: 4 pairs" in done.stdout
         assert hub.created[0]["type"] == "dataset" and hub.created[0]["visibility"] == "private"
         assert hub.files.pop("notes.md") == b"the user's own"
-        assert hub.files == {name: (tmp_path / "out" / name).read_bytes() for name in FILES}
+        card = huggingface_hub.DatasetCard(hub.files.pop("README.md").decode())
+        files = FILES - {"README.md"}
+        assert hub.files == {name: (tmp_path / "out" / name).read_bytes() for name in files}
+        (default,) = card.data.to_dict()["configs"]
+        assert default["data_files"] == [
+            {"split": "train", "path": "data/train-*.parquet"},
+            {"split": "test", "path": "data/test-*.parquet"},
+        ]
         assert f"Bearer {TOKEN}" in hub.tokens
 
 

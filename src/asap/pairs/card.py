@@ -73,16 +73,18 @@ splits. A photo that was once in a split stays there when photos are added.
 """
 
 
-def card(rows: Sequence[Row], title: str, notes: Sequence[str]) -> str:
+def card(rows: Sequence[Row], title: str, notes: Sequence[str], *, hub: bool = False) -> str:
     """README.md of a dataset with these `rows` (pictures not needed); the same rows give the same text.
 
     Args:
         rows: with a "split" each.
         title: the headline.
         notes: paragraphs on where the pairs come from.
+        hub: for the hub, where `configs` names the files of each split. In a folder `datasets` finds them by
+            their names, and with `configs` it would keep two folders of one name apart no more.
     """
     parts = [
-        f"---\n{_metadata(rows, title)}---\n\n{_INTRODUCTION.format(title=title)}" + "\n\n".join(notes),
+        f"---\n{_metadata(rows, title, hub)}---\n\n{_INTRODUCTION.format(title=title)}" + "\n\n".join(notes),
         f"## Pairs\n\n{_similarity_of_kinds(rows)}",
         f"## Operators\n\n{_counted(rows, 'operator', lambda row: row['degradation'])}",
         f"## Splits\n\n{_splits(rows)}{_SPLITS}",
@@ -102,7 +104,7 @@ def hub_license(text: str | None) -> str:
     return short if short in HUB_LICENSES else "other"
 
 
-def _metadata(rows: Sequence[Row], title: str) -> str:
+def _metadata(rows: Sequence[Row], title: str, hub: bool) -> str:
     """The YAML block that the hub reads."""
     licenses = sorted({hub_license(row.get("license")) for row in rows})
     size = next((name for most, name in _SIZES if len(rows) < most), "n>1M")
@@ -115,9 +117,10 @@ def _metadata(rows: Sequence[Row], title: str) -> str:
         "annotations_creators:\n- machine-generated\ntask_categories:\n- text-to-image",
         f"size_categories:\n- {size}",
         "tags:\n- preference\n- dpo\n- human-anatomy\n- image",
-        "configs:\n- config_name: default\n  data_files:",
-        *(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in splits),
     ]
+    if hub:
+        lines.append("configs:\n- config_name: default\n  data_files:")
+        lines += [f"  - split: {split}\n    path: data/{split}-*.parquet" for split in splits]
     return "\n".join(lines) + "\n"
 
 

@@ -122,6 +122,7 @@ def write(
     notes: Sequence[str] = (),
     splits: Mapping[str, str] | None = None,
     test_share: float = 0.0,
+    hub: bool = False,
 ) -> None:
     """Write `rows` (of `encode`) as the dataset in `folder`: shards, card, preview and contact sheet.
 
@@ -134,6 +135,7 @@ def write(
         notes: paragraphs for the card (where the pairs come from, with which settings).
         splits: "train" or "test" by a row's source; train for those it does not name.
         test_share: the share of photos that was asked for as test, for the record.
+        hub: whether the card is for the hub (`card.card`).
 
     Raises:
         UserError: no rows at all, or none to train on.
@@ -145,7 +147,7 @@ def write(
         if not _write_shards(staging / "data", rows, splits or {})[TRAIN]:
             held = "; all lie in the test split: take a smaller --test-share" if files(staging) else ""
             raise UserError(f"{folder}: no pairs to write{held}")
-        _describe(staging, title, notes, test_share)
+        _describe(staging, title, notes, test_share, hub)
     except UserError:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -153,12 +155,12 @@ def write(
     recover(folder)
 
 
-def _describe(folder: Path, title: str, notes: Sequence[str], test_share: float) -> None:
+def _describe(folder: Path, title: str, notes: Sequence[str], test_share: float, hub: bool) -> None:
     """Card, preview, contact sheet and record of the pairs in `folder`."""
     facts = [row | {"split": split} for split in SPLITS for row in read(folder, FACTS, split)]
     record = {"title": title, "notes": list(notes), "test_share": test_share}
     write_atomic(folder / ABOUT, to_json(record, indent=2) + "\n")
-    write_atomic(folder / "README.md", card(facts, title, notes))
+    write_atomic(folder / "README.md", card(facts, title, notes, hub=hub))
     write_atomic(folder / PREVIEW, preview(_rows_at(folder, chosen_for(facts))))
     shown = _rows_at(folder, spread(len(facts)))
     write_atomic(folder / CONTACT_SHEET, contact_sheet(shown, len(facts), title))

@@ -82,8 +82,11 @@ def check_finished(folder: Path) -> None:
         raise UserError(f"{folder} holds no finished dataset; make one by `asap build` or `asap figures`")
 
 
-def write_decided(source: Path, folder: Path) -> str:
-    """Write the pairs of the dataset `source` as people decided to the dataset `folder`; tells how many."""
+def write_decided(source: Path, folder: Path, *, hub: bool = False) -> str:
+    """Write the pairs of the dataset `source` as people decided to the dataset `folder`; tells how many.
+
+    `hub`: with a card for the hub.
+    """
     decided = decisions.read(source)
     known = dataset.about(source)
     where: dict[str, str] = {}
@@ -97,6 +100,7 @@ def write_decided(source: Path, folder: Path) -> str:
         notes=known["notes"],
         splits=where,
         test_share=known["test_share"],
+        hub=hub,
     )
     return counts(source, folder, decided)
 
@@ -138,7 +142,7 @@ def _send(config: Config, kind: str) -> str:
     staged = config.hap / STAGED
     shutil.rmtree(staged, ignore_errors=True)
     try:
-        counted = write_decided(config.hap, staged)
+        counted = write_decided(config.hap, staged, hub=kind == "hub")
         if kind == "hub":
             upload(staged, config.target, public=config.public)
         else:
