@@ -13,13 +13,13 @@ from asap.pool import gpu_names, in_processes
 
 def test_each_process_sees_a_gpu_of_its_own() -> None:
     asked = ["CUDA_VISIBLE_DEVICES"] * 40
-    seen = Counter(in_processes(os.environ.get, asked, 2, gpus=("3", "5")))
+    seen = Counter(in_processes(os.getenv, asked, 2, gpus=("3", "5")))
     assert sum(seen.values()) == 40 and set(seen) <= {"3", "5"}
 
 
 def test_without_gpus_what_processes_see_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
-    assert list(in_processes(os.environ.get, ["CUDA_VISIBLE_DEVICES"], 1)) == ["7"]
+    assert list(in_processes(os.getenv, ["CUDA_VISIBLE_DEVICES"], 1)) == ["7"]
 
 
 def test_a_machine_without_a_gpu_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

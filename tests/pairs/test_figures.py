@@ -61,7 +61,7 @@ def test_a_finished_dataset_is_not_drawn_again_and_an_unfinished_one_is(tmp_path
     assert table.read_bytes() == written and (folder / "contact_sheet.html").exists()
 
 
-@pytest.mark.parametrize(("kind", "size", "pairs"), [("hands", 24, 150), ("people", 64, 18)])
+@pytest.mark.parametrize(("kind", "size", "pairs"), [("hands", 24, 150), ("people", 192, 17)])
 def test_several_processes_draw_what_one_draws(kind: str, size: int, pairs: int, tmp_path: Path) -> None:
     one, two = (
         figures.Config(tmp_path / str(workers), pairs, size=size, kind=kind, workers=workers)  # type: ignore[arg-type]
