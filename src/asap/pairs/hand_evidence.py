@@ -17,7 +17,7 @@ from asap.pairs.finger_count import (
     leaning_length,
     skin_shift,
 )
-from asap.pairs.hand import Hand
+from asap.pairs.hand import Hand, faults
 from asap.records import Image, Region
 
 LEAST_DEPTH = 2.0
@@ -31,9 +31,9 @@ SMALLEST = 30.0
 
 
 def more_fingers(image: Image, negative: Image, region: Region) -> float | None:
-    """The fraction of the curves across four fingers that cross five or more in the negative."""
+    """The fraction of the curves across four fingers that cross five in the negative."""
     counts = _counts(image, negative, region)
-    return None if counts is None else float(np.mean(counts >= 5))
+    return None if counts is None else float(np.mean(counts == 5))
 
 
 def fewer_fingers(image: Image, negative: Image, region: Region) -> float | None:
@@ -104,9 +104,13 @@ def _hand(region: Region) -> Hand | None:
 
 
 def _counts(image: Image, negative: Image, region: Region) -> Profile | None:
-    """(K,) fingers that the curves cross in the negative, of those curves that cross four in the photo."""
+    """(K,) fingers that the curves cross in the negative, of those curves that cross four in the photo.
+
+    None where the four are not stretched, apart and unlike what lies between them: folded fingers, whose
+    points are guesses, are counted as four only by chance.
+    """
     hand = _hand(region)
-    if hand is None or not _inside(hand, image):
+    if hand is None or not _inside(hand, image) or any(faults(hand, image.shape)):
         return None
     reader = finger_reader(image, hand)
     four = count_fingers(image, hand, reader) == 4

@@ -7,6 +7,7 @@ turned the other way is lost. Each limb of the photo brings its own colours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
@@ -97,7 +98,7 @@ def _curved(change: Change) -> float:
     return float(min(max(middles), -min(middles)) / length)
 
 
-def _most(image: Image, negative: Image, region: Region, measure) -> float | None:  # type: ignore[no-untyped-def]
+def _most(image: Image, negative: Image, region: Region, measure: Callable[[Change], float]) -> float | None:
     """The largest of the measure over the limbs in full view whose colours can be told."""
     try:
         limbs = find_limbs(image, region, ARMS + LEGS)

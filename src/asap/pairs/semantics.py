@@ -33,7 +33,7 @@ class Check(NamedTuple):
 
 _HAND, _FACE, _LIMB = (f"asap.pairs.{name}_evidence" for name in ("hand", "face", "limb"))
 CHECKS: dict[str, Check] = {
-    "extra finger": Check(f"{_HAND}:more_fingers", 0.45, False),
+    "extra finger": Check(f"{_HAND}:more_fingers", 0.33, False),
     "missing finger": Check(f"{_HAND}:lost_finger", 0.1, False),
     "fused fingers": Check(f"{_HAND}:fewer_fingers", 0.33, False),
     "shortened finger": Check(f"{_HAND}:shorter_finger", 0.2, False),
