@@ -27,8 +27,8 @@ import psutil
 import tyro
 
 from asap.anatomy.detectors.mediapipe import find_regions
-from asap.pairs import dataset
 from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.hap import dataset
 from asap.pairs.photos import read_photo
 from asap.pairs.sources.find import find_photos
 from asap.pairs.worker import Rules, attempts

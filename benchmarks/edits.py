@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from asap.anatomy.detect import find_regions
 
+from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.gates import Gates
 from asap.pairs.photos import Unreadable, read_photo
 from asap.pairs.worker import Rules, attempt
 from asap.records import Box, Image, Pair, Region

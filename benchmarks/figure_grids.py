@@ -21,8 +21,8 @@ from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
 from asap.figures.people.catalogue import POSES
 from asap.figures.people.render import render_people
-from asap.pairs import hand_figures, people_figures
-from asap.pairs.contact import outlined
+from asap.pairs.drawn import hand_figures, people_figures
+from asap.pairs.hap.contact import outlined
 from asap.records import Image, Pair
 from asap.store import seed_of
 

@@ -25,7 +25,7 @@ from asap.bench.statistics import wilson
 from asap.figures.people.render import render_people
 from asap.figures.people.shading import Array
 from asap.figures.people.world import FRAMINGS, MiniScene
-from asap.pairs import mini_people
+from asap.pairs.drawn import mini_people
 from asap.store import seed_of
 
 SIZE = 64

@@ -22,10 +22,10 @@ from asap.anatomy.people_errors import PEOPLE_ERRORS, skeleton_of
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.anatomy.skeletons import Skeleton, transformed
 from asap.figures.people.render import render_people
+from asap.pairs.drawn.people_figures import drafts
 from asap.pairs.engines.pose_control import in_context, repainted, share_in_view
 from asap.pairs.engines.scene import Scene, drawn, scene_of, with_neighbours
 from asap.pairs.engines.window import window_around
-from asap.pairs.people_figures import drafts
 from asap.records import Image, Mask, Points, Region
 from asap.store import seed_of
 

@@ -30,11 +30,13 @@ from asap.figures.people.figure import Figure
 from asap.figures.people.looks import NUMBER
 from asap.figures.people.render import render_people
 from asap.lookup import choose
-from asap.pairs import people_figures, semantics, worker
+from asap.pairs import worker
+from asap.pairs.checks import semantics
 from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.drawn import people_figures
+from asap.pairs.edits.warp import Bump, apply_bumps
 from asap.pairs.photos import Unreadable, read_photo
 from asap.pairs.sources.find import find_photos
-from asap.pairs.warp import Bump, apply_bumps
 from asap.records import Image, Mask, Region
 from asap.store import seed_of
 

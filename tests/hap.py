@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from skimage import data
 
-from asap.pairs import dataset
-from asap.pairs.duplicates import perceptual_hash
-from asap.pairs.gates import similarity
+from asap.pairs.checks.gates import similarity
+from asap.pairs.hap import dataset
+from asap.pairs.hap.duplicates import perceptual_hash
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:160, 120:300]

@@ -12,10 +12,13 @@ from asap.errors import UserError
 
 STAGES: dict[str, tuple[str, str]] = {
     "build": ("asap.pairs.build", "photos of people -> preference pairs (a HAP dataset)"),
-    "caption": ("asap.pairs.caption", "photos without captions -> captions, by a vision-language model"),
-    "publish": ("asap.pairs.publish", "a HAP dataset -> the hub, object storage or a folder"),
-    "export": ("asap.pairs.exports", "a HAP dataset -> the forms of other trainers"),
-    "import": ("asap.pairs.imports", "preference pairs of others -> a HAP dataset"),
+    "caption": (
+        "asap.pairs.captions.caption",
+        "photos without captions -> captions, by a model that sees",
+    ),
+    "publish": ("asap.pairs.exchange.publish", "a HAP dataset -> the hub, object storage or a folder"),
+    "export": ("asap.pairs.exchange.exports", "a HAP dataset -> the forms of other trainers"),
+    "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),

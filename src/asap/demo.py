@@ -19,7 +19,8 @@ from asap.bench.gallery import Cell, GalleryRow, data_url
 from asap.bench.page import Section
 from asap.errors import UserError
 from asap.figures.parts import part_mask
-from asap.pairs import dataset, figures
+from asap.pairs import figures
+from asap.pairs.hap import dataset
 
 # Each takes its own settings of `align.recipes`: the best of four on other prompts (docs/laboratory.md).
 METHODS = ("sft", "dpo", "asap")

@@ -19,11 +19,12 @@ from skimage import data
 
 import hap
 from asap.errors import UserError
-from asap.pairs import build, dataset, degradations, ledger, splits, worker
+from asap.pairs import build, degradations, ledger, worker
 from asap.pairs.build import Config
+from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import Entry, Unsuitable
-from asap.pairs.gates import Gates
-from asap.pairs.terms import Terms
+from asap.pairs.hap import dataset, splits
+from asap.pairs.hap.terms import Terms
 from asap.records import Photo, Region
 from asap.store import read_rows
 

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image as Pillow
 
 from asap.errors import UserError
-from asap.pairs import build, dataset
+from asap.pairs import build
 from asap.pairs.build import Config
+from asap.pairs.hap import dataset
 from asap.store import read_config, read_rows
 from drawn_people import drawn_face
 

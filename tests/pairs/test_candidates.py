@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asap.errors import UserError
-from asap.pairs.candidates import Bracket, Candidate, best_candidate, takes_strength
+from asap.pairs.checks.candidates import Bracket, Candidate, best_candidate, takes_strength
 from asap.pairs.degradations import Unsuitable
 from asap.records import Image
 

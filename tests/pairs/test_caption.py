@@ -21,9 +21,9 @@ from skimage import data
 
 from asap import chat
 from asap.errors import UserError
-from asap.pairs import caption
-from asap.pairs.caption import Config
-from asap.pairs.captioners import PROBED, caption_of, tidy
+from asap.pairs.captions import caption
+from asap.pairs.captions.caption import Config
+from asap.pairs.captions.captioners import PROBED, caption_of, tidy
 from asap.pairs.sources.find import find_photos
 
 KEY = "sk-not-to-be-seen"

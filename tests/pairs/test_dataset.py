@@ -14,7 +14,8 @@ from skimage import data
 import hap
 from asap import __version__
 from asap.errors import UserError
-from asap.pairs import dataset, publish, shards
+from asap.pairs.exchange import publish
+from asap.pairs.hap import dataset, shards
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:200, 100:340]
@@ -164,7 +165,7 @@ def test_the_contact_sheet_shows_pairs_and_escapes_captions(tmp_path):
 
 
 def test_a_long_contact_sheet_samples_evenly_and_says_so(monkeypatch):
-    from asap.pairs.contact import contact_sheet, spread
+    from asap.pairs.hap.contact import contact_sheet, spread
 
     rows = [dataset.encode(pair(index)) for index in range(9)]
     page = contact_sheet([rows[index] for index in spread(9, shown=3)], 9, "HAP")
@@ -178,7 +179,7 @@ def test_a_long_contact_sheet_samples_evenly_and_says_so(monkeypatch):
 
 
 def test_crops_of_the_contact_sheet_stay_in_the_picture():
-    from asap.pairs.contact import around
+    from asap.pairs.hap.contact import around
 
     for box in ((0, 0, 10, 10), (190, 90, 200, 100), (0, 0, 200, 100), (90, 0, 100, 100)):
         left, top, right, bottom = around(box, 100, 200)
@@ -276,7 +277,7 @@ def test_licences_in_the_hubs_words(tmp_path, told, wanted):
 
 
 def test_the_preview_shows_a_pair_of_each_kind(tmp_path):
-    from asap.pairs.preview import GAP, HEADING, MARGIN, OUTLINE, SIDE, chosen_for
+    from asap.pairs.hap.preview import GAP, HEADING, MARGIN, OUTLINE, SIDE, chosen_for
 
     facts = [
         {"part": part, "error": error}

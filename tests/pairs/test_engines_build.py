@@ -10,9 +10,10 @@ from numpy.testing import assert_array_equal
 from skimage import data
 
 from asap.errors import UserError
-from asap.pairs import build, dataset
+from asap.pairs import build
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines
+from asap.pairs.hap import dataset
 from tiny_painters import tiny_sdxl_inpaint
 
 

@@ -12,13 +12,13 @@ from numpy.testing import assert_array_equal
 
 from asap.errors import UserError
 from asap.pairs import worker
+from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.engines import models
 from asap.pairs.engines.inpaint import inpaint
 from asap.pairs.engines.painter import Painter
 from asap.pairs.engines.pose_control import repose
 from asap.pairs.engines.settings import Engines, resolved
-from asap.pairs.gates import Gates
 from asap.records import Photo
 from drawn_people import drawn_body, drawn_face, drawn_hand
 from tiny_painters import tiny_fill, tiny_flux_controlnet, tiny_klein, tiny_sdxl_controlnet, tiny_sdxl_inpaint

@@ -16,9 +16,10 @@ from skimage import data
 
 import hap
 from asap.errors import UserError
-from asap.pairs import dataset, exports, imports
-from asap.pairs.foreign import Given
-from asap.pairs.imports import Refused, difference, pair_of
+from asap.pairs.exchange import exports, imports
+from asap.pairs.exchange.foreign import Given
+from asap.pairs.exchange.imports import Refused, difference, pair_of
+from asap.pairs.hap import dataset
 from asap.store import read_rows, to_json
 
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from asap.pairs import face_errors
 from asap.pairs.degradations import Degradation, Unsuitable
+from asap.pairs.edits.faces import face_errors
 from asap.records import Image, Points, Region
 from drawn_people import drawn_face
 

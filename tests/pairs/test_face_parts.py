@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from asap.lookup import choose
-from asap.pairs import eye_errors, face_errors, head_errors, mouth_errors
 from asap.pairs.degradations import DEGRADATIONS, Degradation, Unsuitable
+from asap.pairs.edits.faces import eye_errors, face_errors, head_errors, mouth_errors
 from asap.records import Image, Points, Region
 from drawn_people import BACKGROUND, SKIN, lively_face, portrait
 

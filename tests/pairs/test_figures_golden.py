@@ -27,7 +27,8 @@ from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
 from asap.figures.people.catalogue import POSES
 from asap.figures.people.render import render_people
-from asap.pairs import dataset, figures
+from asap.pairs import figures
+from asap.pairs.hap import dataset
 from asap.store import seed_of
 
 HANDS = {  # (pixels, look)

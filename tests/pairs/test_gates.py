@@ -4,7 +4,7 @@ from scipy.ndimage import binary_dilation
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from asap.pairs.gates import Gates, Target, fault, refusal, similarity, ssim_map
+from asap.pairs.checks.gates import Gates, Target, fault, refusal, similarity, ssim_map
 
 PHOTO = data.astronaut()[:300, 100:360]
 

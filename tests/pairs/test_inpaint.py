@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.inpaint import inpaint, level_sizes
+from asap.pairs.edits.inpaint import inpaint, level_sizes
 from asap.records import Image, Mask
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from asap.pairs.layers import Axis, displaced, mirrored, profile, turned, unshape
-from asap.pairs.warp import pixel_grid
+from asap.pairs.edits.layers import Axis, displaced, mirrored, profile, turned, unshape
+from asap.pairs.edits.warp import pixel_grid
 
 AXIS = Axis(np.array([20.0, 50.0]), np.array([120.0, 50.0]))
 

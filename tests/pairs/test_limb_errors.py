@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from asap.pairs import limb_errors
 from asap.pairs.degradations import Unsuitable
+from asap.pairs.edits.limbs import limb_errors
 from asap.records import Image, Mask, Region
 from drawn_people import BACKGROUND, drawn_body
 

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from asap.pairs import limb_shape_errors as errors
-from asap.pairs import trunk_errors
 from asap.pairs.degradations import Degradation, Unsuitable
+from asap.pairs.edits.limbs import limb_shape_errors as errors
+from asap.pairs.edits.limbs import trunk_errors
 from asap.records import Image, Mask, Region
 from drawn_people import drawn_body
 

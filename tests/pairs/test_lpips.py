@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from skimage import data
 
 from asap.errors import UserError
-from asap.pairs import lpips
+from asap.pairs.checks import lpips
 
 PORTRAIT = data.astronaut()[:192, 120:320]
 

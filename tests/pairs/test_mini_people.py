@@ -16,7 +16,9 @@ from asap.anatomy.people_errors import with_error
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS, NotPossible
 from asap.errors import UserError
 from asap.figures.people import scenes, world
-from asap.pairs import figures, gates, mini_people
+from asap.pairs import figures
+from asap.pairs.checks import gates
+from asap.pairs.drawn import mini_people
 
 POSES = list(world.FRAMINGS)
 

@@ -19,7 +19,8 @@ from asap.errors import UserError
 from asap.figures.people import scenes
 from asap.figures.people.catalogue import CATEGORIES
 from asap.figures.people.render import render_people
-from asap.pairs import figures, people_figures
+from asap.pairs import figures
+from asap.pairs.drawn import people_figures
 
 SMALL = {"kind": "people", "pairs": 12, "size": 128, "prompts": 10}
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from skimage import data
 
-from asap.pairs import dataset, worker
+from asap.pairs import worker
 from asap.pairs.degradations import DEGRADATIONS
+from asap.pairs.hap import dataset
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Photo
 from asap.store import read_rows

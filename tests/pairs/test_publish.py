@@ -21,8 +21,9 @@ import pytest
 
 import hap
 from asap.errors import UserError
-from asap.pairs import dataset, publish
-from asap.pairs.publish import Config, bare, kind_of
+from asap.pairs.exchange import publish
+from asap.pairs.exchange.publish import Config, bare, kind_of
+from asap.pairs.hap import dataset
 
 TOKEN = "hf_" + "x" * 34
 FILES = {

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from asap.lookup import choose
-from asap.pairs import face_evidence, semantics
+from asap.pairs.checks import face_evidence, semantics
+from asap.pairs.checks.face_evidence import Motion, largest
+from asap.pairs.checks.finger_count import finger_lengths, leaning_length
+from asap.pairs.checks.hand_evidence import lone_finger
+from asap.pairs.checks.semantics import CHECKS, absent, evidence
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.face_evidence import Motion, largest
-from asap.pairs.finger_count import finger_lengths, leaning_length
-from asap.pairs.hand import open_hand
-from asap.pairs.hand_evidence import lone_finger
-from asap.pairs.semantics import CHECKS, absent, evidence
-from asap.pairs.warp import Bump, apply_bumps
+from asap.pairs.edits.hands.hand import open_hand
+from asap.pairs.edits.warp import Bump, apply_bumps
 from asap.records import Image, Region
 from drawn_people import BACKGROUND, SKIN, drawn_body, drawn_face, drawn_hand
 

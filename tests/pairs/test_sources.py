@@ -18,7 +18,8 @@ from PIL import Image
 from skimage import data
 
 from asap.errors import UserError
-from asap.pairs import build, dataset
+from asap.pairs import build
+from asap.pairs.hap import dataset
 from asap.pairs.sources import storage, tables
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns

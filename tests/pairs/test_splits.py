@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from asap.pairs import duplicates, splits
-from asap.pairs.duplicates import CLOSE, groups, perceptual_hash
-from asap.pairs.splits import TEST, TRAIN, Shot, assign
+from asap.pairs.hap import duplicates, splits
+from asap.pairs.hap.duplicates import CLOSE, groups, perceptual_hash
+from asap.pairs.hap.splits import TEST, TRAIN, Shot, assign
 
 PHOTOS = {
     "astronaut": data.astronaut(),

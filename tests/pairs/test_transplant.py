@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from asap.pairs.transplant import Copy, erase, membrane, transplant
-from asap.pairs.warp import Bump
+from asap.pairs.edits.transplant import Copy, erase, membrane, transplant
+from asap.pairs.edits.warp import Bump
 
 
 def test_a_membrane_joins_its_rim_without_bumps() -> None:

@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.fill import fill, fill_parts
-from asap.pairs.warp import Bump, apply_bumps, box_around, coarse_grid, enlarge, pixel_grid, ramp, smoothstep
+from asap.pairs.edits.fill import fill, fill_parts
+from asap.pairs.edits.warp import (
+    Bump,
+    apply_bumps,
+    box_around,
+    coarse_grid,
+    enlarge,
+    pixel_grid,
+    ramp,
+    smoothstep,
+)
 
 
 def test_ramps_go_from_nothing_to_all_without_a_step() -> None:

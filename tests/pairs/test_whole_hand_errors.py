@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 
-from asap.pairs import whole_hand_errors as errors
 from asap.pairs.degradations import Degradation, Unsuitable
+from asap.pairs.edits.hands import whole_hand_errors as errors
 from asap.records import Image, Mask, Region
 from drawn_people import BACKGROUND, SKIN, drawn_hand
 

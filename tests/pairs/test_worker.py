@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asap.pairs import semantics, worker
+from asap.pairs import worker
+from asap.pairs.checks import semantics
+from asap.pairs.checks.gates import Gates, Target
 from asap.pairs.degradations import Entry, Unsuitable
-from asap.pairs.gates import Gates, Target
 from asap.records import Image, Pair, Region
 from asap.store import Row
 

@@ -23,12 +23,13 @@ from asap.anatomy.detectors import load as detectors
 from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
 from asap.lookup import choose
-from asap.pairs import ledger, summary, terms
+from asap.pairs import ledger, summary
+from asap.pairs.checks.gates import NUMBERS, Gates, Target
+from asap.pairs.checks.semantics import Use
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines, processes, resolved
-from asap.pairs.gates import NUMBERS, Gates, Target
+from asap.pairs.hap import terms
 from asap.pairs.photos import Skipped
-from asap.pairs.semantics import Use
 from asap.pairs.sources import storage
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns
@@ -240,7 +241,7 @@ def _check_places(config: Config) -> None:
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:
     if not paths:
         return ()
-    from asap.pairs import lpips  # torch, which is not needed otherwise
+    from asap.pairs.checks import lpips  # torch, which is not needed otherwise
 
     files = tuple(str(path) for path in paths)
     lpips.load(files)

@@ -15,7 +15,8 @@ from asap.errors import UserError
 from asap.figures import scenes as hand_scenes
 from asap.figures.people import scenes as people_scenes
 from asap.figures.people import world
-from asap.pairs import dataset, hand_figures, mini_people, people_figures
+from asap.pairs.drawn import hand_figures, mini_people, people_figures
+from asap.pairs.hap import dataset
 from asap.pool import in_processes
 from asap.records import Pair
 

@@ -16,10 +16,10 @@ from operator import itemgetter
 from pathlib import Path
 
 from asap.errors import UserError
-from asap.pairs import dataset, splits
-from asap.pairs import terms as decided
+from asap.pairs.hap import dataset, splits
+from asap.pairs.hap import terms as decided
+from asap.pairs.hap.terms import Plan, Terms
 from asap.pairs.photos import excluded
-from asap.pairs.terms import Plan, Terms
 from asap.pairs.worker import key_of
 from asap.records import Photo
 from asap.store import Row, read_rows, to_json

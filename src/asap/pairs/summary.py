@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asap.pairs import dataset
-from asap.pairs.card import mean
+from asap.pairs.checks.semantics import CHECKS, Use
+from asap.pairs.hap import dataset
+from asap.pairs.hap.card import mean
 from asap.pairs.photos import Skipped
-from asap.pairs.semantics import CHECKS, Use
 from asap.pairs.worker import Rules
 from asap.store import Row, read_rows, to_json, write_atomic
 

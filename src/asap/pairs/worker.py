@@ -14,16 +14,16 @@ from asap.anatomy.detectors.detector import Choice, Unusable
 from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
-from asap.pairs import dataset
-from asap.pairs.candidates import Candidate, Made, best_candidate
+from asap.pairs.checks.candidates import Candidate, Made, best_candidate
+from asap.pairs.checks.gates import Gates, Target, fault, similarity
+from asap.pairs.checks.semantics import Use, absent, evidence
 from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS, Entry
-from asap.pairs.duplicates import perceptual_hash
 from asap.pairs.engines.scene import with_neighbours
 from asap.pairs.engines.settings import Engines
-from asap.pairs.gates import Gates, Target, fault, similarity
+from asap.pairs.hap import dataset
+from asap.pairs.hap.duplicates import perceptual_hash
 from asap.pairs.photos import Unreadable, read_photo
-from asap.pairs.semantics import Use, absent, evidence
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
@@ -200,7 +200,7 @@ def measured(image: Image, region: Region, error: str, rules: Rules, edited: Ima
     metrics: dict[str, float | None] = {**similarity(image, negative, mask)}
     found = fault(metrics, mask, rules.gates)
     if found is None and rules.lpips:
-        from asap.pairs.lpips import perceptual  # torch, which is not needed otherwise
+        from asap.pairs.checks.lpips import perceptual  # torch, which is not needed otherwise
 
         metrics |= perceptual(rules.lpips, image, negative, mask)
         found = fault(metrics, mask, rules.gates)

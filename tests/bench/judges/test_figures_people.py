@@ -16,7 +16,7 @@ from asap.errors import UserError
 from asap.figures.people import scenes, world
 from asap.figures.people.render import render_people
 from asap.figures.people.world import MiniScene
-from asap.pairs import mini_people
+from asap.pairs.drawn import mini_people
 from asap.records import Sample
 from asap.store import seed_of
 

@@ -1,0 +1,1 @@
+"""Captions for photos that have none."""

@@ -1,0 +1,1 @@
+"""Pairs of drawn hands and people, whose truth is exact."""

@@ -1,0 +1,1 @@
+"""Anatomical errors put into photos by moving their own pixels; no model's weights."""

@@ -1,0 +1,1 @@
+"""Errors of eyes, noses, mouths and heads."""

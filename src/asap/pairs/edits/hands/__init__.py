@@ -1,0 +1,1 @@
+"""Errors of fingers and of whole hands."""

@@ -1,0 +1,1 @@
+"""Errors of arms, legs, feet and the trunk."""

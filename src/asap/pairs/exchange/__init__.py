@@ -1,0 +1,1 @@
+"""Datasets going out and coming in: publishing, and the forms of other trainers."""
