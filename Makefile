@@ -16,12 +16,13 @@ install: $(READY)
 
 # torch first and pinned: a looser request may pull gigabytes of CUDA. MediaPipe without its dependencies:
 # it pins numpy < 2 and brings an OpenCV that wants libGL, which a bare server lacks; it runs without both.
+# So does rtmlib, for the tests of DWPose.
 $(READY): pyproject.toml requirements/photos.txt Makefile
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet torch==2.13.0
 	$(PIP) install --quiet --editable ".[dev]"
 	$(PIP) install --quiet --requirement requirements/photos.txt
-	$(PIP) install --quiet --no-deps mediapipe==0.10.21
+	$(PIP) install --quiet --no-deps mediapipe==0.10.21 rtmlib==0.0.16
 	touch $(READY)
 
 demo: $(READY)

@@ -26,7 +26,7 @@ def contact_sheet(rows: Iterable[Row], total: int, title: str) -> str:
         total: how many pairs the dataset has.
         title: the page's headline.
     """
-    template = files("asap.pairs").joinpath("contact_sheet.html.j2").read_text(encoding="utf-8")
+    template = files("asap.pairs.hap").joinpath("contact_sheet.html.j2").read_text(encoding="utf-8")
     page = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string(template)
     pairs = [_entry(row) for row in rows]
     kinds = sorted({(pair["part"], pair["error"]) for pair in pairs})
