@@ -50,7 +50,7 @@ DETECTOR_HELP = f"What finds hands, faces and bodies (docs/anatomy.md), of {', '
 class Config:
     """Photos of people -> preference pairs. Run again, it continues, and adds photos that are new."""
 
-    photos: tyro.conf.Positional[str | Path]
+    photos: Annotated[tyro.conf.Positional[str | Path], tyro.conf.arg(metavar="SOURCE")]
     """Folder of JPEG, PNG and WebP photos; captions in .txt files beside them or in a metadata.jsonl. Or tar
     shards (WebDataset) or parquet files, by name, pattern ("shard-{000..009}.tar") or folder. All of these
     also on object storage ("s3://bucket/photos"). Or "hf:NAME", a dataset for `datasets`."""
