@@ -50,7 +50,7 @@ def several(image: Image, region: Region, rng: random.Random) -> Iterator[Image]
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("faint", "strong", "several")
     entries = {name: Entry("hand", f"{name} error", f"{__name__}:{name}") for name in names}
-    monkeypatch.setattr(worker, "DEGRADATIONS", entries)
+    monkeypatch.setattr("asap.pairs.rules.DEGRADATIONS", entries)
 
 
 def tried(name: str, **rules: object) -> tuple[Pair | None, str, Row]:
