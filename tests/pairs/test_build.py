@@ -271,7 +271,9 @@ def table(monkeypatch):
             ("fail", "failing", "fail"), ("nothing", "nothing", "nothing"),
         )
     }  # fmt: skip
-    monkeypatch.setattr(worker, "DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")})
+    monkeypatch.setattr(
+        "asap.pairs.rules.DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")}
+    )
     monkeypatch.setattr(degradations, "DEGRADATIONS", entries)
     return entries
 

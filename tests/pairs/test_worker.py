@@ -92,7 +92,9 @@ def test_a_pair_whose_error_is_not_seen_is_refused(monkeypatch: pytest.MonkeyPat
         assert facts["metrics"]["evidence"] == found
         assert passes or reason == "the error is not to be seen"
     monkeypatch.undo()
-    monkeypatch.setattr(worker, "DEGRADATIONS", {"several": Entry("hand", "x", f"{__name__}:several")})
+    monkeypatch.setattr(
+        "asap.pairs.rules.DEGRADATIONS", {"several": Entry("hand", "x", f"{__name__}:several")}
+    )
     asked: list[str] = []
     monkeypatch.setattr(worker, "evidence", lambda *arguments: asked.append(arguments[-1]))
     tried("several", checks="none")
