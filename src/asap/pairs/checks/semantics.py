@@ -31,7 +31,7 @@ class Check(NamedTuple):
     trusted: bool
 
 
-_HAND, _FACE, _LIMB = (f"asap.pairs.{name}_evidence" for name in ("hand", "face", "limb"))
+_HAND, _FACE, _LIMB = (f"asap.pairs.checks.{name}_evidence" for name in ("hand", "face", "limb"))
 CHECKS: dict[str, Check] = {
     "extra finger": Check(f"{_HAND}:more_fingers", 0.33, True),
     "missing finger": Check(f"{_HAND}:lost_finger", 0.1, True),
