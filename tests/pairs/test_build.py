@@ -274,6 +274,7 @@ def table(monkeypatch):
     monkeypatch.setattr(
         "asap.pairs.rules.DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")}
     )
+    monkeypatch.setattr(worker, "DEGRADATIONS", entries)
     monkeypatch.setattr(degradations, "DEGRADATIONS", entries)
     return entries
 
