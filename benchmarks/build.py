@@ -30,8 +30,9 @@ from asap.anatomy.detectors.mediapipe import find_regions
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.hap import dataset
 from asap.pairs.photos import read_photo
+from asap.pairs.rules import Rules
 from asap.pairs.sources.find import find_photos
-from asap.pairs.worker import Rules, attempts
+from asap.pairs.worker import attempts
 from asap.records import Photo
 from asap.store import Row
 

@@ -20,7 +20,8 @@ from asap.anatomy.detect import find_regions
 from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.photos import Unreadable, read_photo
-from asap.pairs.worker import Rules, attempt
+from asap.pairs.rules import Rules
+from asap.pairs.worker import attempt
 from asap.records import Box, Image, Pair, Region
 from asap.store import seed_of
 

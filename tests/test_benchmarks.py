@@ -88,7 +88,7 @@ def test_part_masks_are_measured_and_drawn(tmp_path: Path) -> None:
     lines = printed("part_masks.py", "--seeds", "1", "--size", "192", "--out", str(picture))
     for part in ("head", "torso", "arm", "hand", "leg", "foot"):
         covered, precise = (float(cell) for cell in cells(lines, f"| {part} |")[1:3])
-        assert covered > 0.8 and precise > 0.4
+        assert covered > 0.8 and precise > (0.3 if part == "foot" else 0.6)
     assert 10_000 < picture.stat().st_size < 300_000
 
 

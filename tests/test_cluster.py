@@ -98,7 +98,7 @@ def kill_one(work: Path, killed: list[int]) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "config.json")  # it names the folder
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

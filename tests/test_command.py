@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 import tyro
 
 from asap.command import Settings, parse, spell
+from asap.pairs import build
+from asap.pairs.engines.settings import Engines
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,10 @@ def test_the_help_fits_the_terminal_and_does_not_offer_none(
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 60 and "\n\n  And another paragraph." in shown
     assert "--lora PATH" in shown
+
+
+def test_groups_of_settings_are_spelled_by_their_own_flags() -> None:
+    config = build.Config("photos", Path("hap"), engines=Engines(inpaint="FOLDER", candidates=2))
+    spelled = spell(config, "build", "photos")
+    assert spelled == "asap build photos --out hap --inpaint FOLDER --candidates 2"
+    assert parse(build.Config, shlex.split(spelled)[2:], "build") == config

@@ -54,15 +54,23 @@ def spell(config: Any, stage: str, *positional: str) -> str:
     words = ["asap", stage]
     for name in positional:
         words += _words(getattr(config, name))
+    return shlex.join([*words, *_flags(config, positional)])
+
+
+def _flags(config: Any, skipped: Sequence[str] = ()) -> list[str]:
+    """Flags and values of the fields that are not at their default; groups of settings lend theirs."""
+    words = []
     for field in dataclasses.fields(config):
         value, flag = getattr(config, field.name), field.name.replace("_", "-")
-        if field.name in positional or value == field.default:
+        if field.name in skipped or value == field.default:
             continue
-        if isinstance(value, bool):
+        if dataclasses.is_dataclass(value):
+            words += _flags(value)
+        elif isinstance(value, bool):
             words.append(f"--{flag}" if value else f"--no-{flag}")
         else:
             words += [f"--{flag}", *_words(value)]
-    return shlex.join(words)
+    return words
 
 
 def _words(value: object) -> list[str]:

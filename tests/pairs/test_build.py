@@ -52,7 +52,7 @@ def write(path, pixels):
 
 
 def hashes(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "config.json")  # it names the folder
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
@@ -271,7 +271,10 @@ def table(monkeypatch):
             ("fail", "failing", "fail"), ("nothing", "nothing", "nothing"),
         )
     }  # fmt: skip
-    monkeypatch.setattr(worker, "DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")})
+    monkeypatch.setattr(
+        "asap.pairs.rules.DEGRADATIONS", {**entries, "face": Entry("face", "x", f"{__name__}:fail")}
+    )
+    monkeypatch.setattr(worker, "DEGRADATIONS", entries)
     monkeypatch.setattr(degradations, "DEGRADATIONS", entries)
     return entries
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from skimage import data
 
 from asap.errors import UserError
-from asap.pairs import build
+from asap.pairs import build, making
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines
 from asap.pairs.hap import dataset
@@ -33,7 +33,7 @@ def test_a_dataset_by_the_command_line(tmp_path):
     flags += ["--paint-size", "32", "--paint-steps", "2"]
     done = asap(photos, "--out", out, *flags)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "1 at once" in done.stdout and "face: distorted face" in done.stdout
+    assert "1  face: distorted face" in done.stdout
     (row,) = dataset.read(out)
     chosen, rejected, mask = (
         cv2.imdecode(np.frombuffer(row[name]["bytes"], np.uint8), cv2.IMREAD_COLOR)
@@ -57,7 +57,7 @@ def test_without_a_generator_the_settings_of_a_run_are_what_they_were(tmp_path, 
     told = []
     (tmp_path / "photos").mkdir()
     cv2.imwrite(str(tmp_path / "photos" / "grey.png"), np.full((90, 90, 3), 90, np.uint8))
-    monkeypatch.setattr(build, "open_run", lambda out, stage, identity: told.append(identity))
-    monkeypatch.setattr(build, "_build", lambda *_: None)
+    monkeypatch.setattr(build, "open_run", lambda out, stage, identity, extra: told.append(identity))
+    monkeypatch.setattr(making, "make", lambda *_: None)
     build.run(build.Config(tmp_path / "photos", tmp_path / "hap"))
     assert "engines" not in told[0] and set(told[0]["degradations"]) == set(DEGRADATIONS)

@@ -50,7 +50,7 @@ def test_neighbours_of_which_little_is_known_change_nothing_far_away(name, known
     part = DEGRADATIONS[name].part
     image, region = DRAWN[part]
     other = np.full((21, 2), np.nan)
-    other[:known] = 5.0, 5.0
+    other[:known] = -300.0, -300.0
     hands = {"hands": [other]} if part != "body" else {"hands": [other], "person": region.mask}
     alone = attempted(name, image, replace(region, context={**region.context, "hands": []}), 1)
     beside = attempted(name, image, replace(region, context={**region.context, **hands}), 1)

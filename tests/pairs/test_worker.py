@@ -50,7 +50,7 @@ def several(image: Image, region: Region, rng: random.Random) -> Iterator[Image]
 def table(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("faint", "strong", "several")
     entries = {name: Entry("hand", f"{name} error", f"{__name__}:{name}") for name in names}
-    monkeypatch.setattr(worker, "DEGRADATIONS", entries)
+    monkeypatch.setattr("asap.pairs.rules.DEGRADATIONS", entries)
 
 
 def tried(name: str, **rules: object) -> tuple[Pair | None, str, Row]:
@@ -92,7 +92,9 @@ def test_a_pair_whose_error_is_not_seen_is_refused(monkeypatch: pytest.MonkeyPat
         assert facts["metrics"]["evidence"] == found
         assert passes or reason == "the error is not to be seen"
     monkeypatch.undo()
-    monkeypatch.setattr(worker, "DEGRADATIONS", {"several": Entry("hand", "x", f"{__name__}:several")})
+    monkeypatch.setattr(
+        "asap.pairs.rules.DEGRADATIONS", {"several": Entry("hand", "x", f"{__name__}:several")}
+    )
     asked: list[str] = []
     monkeypatch.setattr(worker, "evidence", lambda *arguments: asked.append(arguments[-1]))
     tried("several", checks="none")

@@ -7,36 +7,28 @@ and the result depends on photos and settings alone.
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
-from asap import cluster, command, progress
+from asap import command
 from asap.anatomy.detectors import load as detectors
 from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
 from asap.lookup import choose
-from asap.pairs import ledger, summary
 from asap.pairs.checks.gates import NUMBERS, Gates, Target
 from asap.pairs.checks.semantics import Use
 from asap.pairs.degradations import DEGRADATIONS
-from asap.pairs.engines.settings import Engines, processes, resolved
-from asap.pairs.hap import terms
-from asap.pairs.photos import Skipped
+from asap.pairs.engines.settings import Engines, resolved
+from asap.pairs.rules import Rules, entries
 from asap.pairs.sources import storage
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns
-from asap.pairs.worker import Rules, entries, process
-from asap.pool import gpu_names, in_processes
-from asap.records import Photo
-from asap.store import Row, exclusive, file_id, open_run
+from asap.store import exclusive, file_id, open_run
 
 DEGRADATIONS_HELP = (
     f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
@@ -131,6 +123,8 @@ def run(config: Config) -> Path:
         UserError: no photos or none that gives a pair, no such degradation, a folder made with other
             settings, a detector that is not installed or lacks its files.
     """
+    from asap.pairs import making
+
     rules = _rules(config)
     exclude = (*config.exclude, *_inside(config.out, config.photos))
     columns = Columns(config.image_column, config.caption_column)
@@ -142,35 +136,9 @@ def run(config: Config) -> Path:
         del identity["engines"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
-        open_run(config.out, "build", identity)
-        _build(config, rules, exclude, photos, skipped)
+        open_run(config.out, "build", identity, {"command": command.spell(config, "build", "photos")})
+        making.make(config, rules, exclude, photos, skipped)
     return config.out
-
-
-def _build(
-    config: Config, rules: Rules, exclude: Sequence[str], photos: Sequence[Photo], skipped: Sequence[Skipped]
-) -> None:
-    out = config.out
-    ledger.recover(out)
-    wanted = terms.settle(out, config.license, config.test_share)
-    before = ledger.kept(out, photos, exclude, wanted.rejected)
-    if config.retry_failed:
-        failed = ledger.forget_failed(out, photos) & {photo.source for photo in photos}
-        before = {source: row for source, row in before.items() if source not in failed}
-    todo = [p for p in photos if p.source not in before and not ledger.is_done(out, p)]
-    new = ledger.fresh(out, photos)
-    missing = len(before.keys() - {photo.source for photo in photos})
-    if not todo and not new and not ledger.is_stale(out, before) and terms.met(out, wanted):
-        print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
-        return
-    speed = _make(config, rules, todo, len(photos))
-    new = ledger.fresh(out, photos)
-    accounts = {**before, **new}
-    print(summary.of_files(out, accounts, skipped, missing, speed))
-    apart = ledger.finish(out, before, new, "HAP: pairs from photos", summary.notes(rules, accounts), wanted)
-    print(summary.of_pairs(out))
-    if apart:
-        print(f"left out, for near duplicates of them lie in train and in test: {', '.join(apart)}")
 
 
 def _rules(config: Config) -> Rules:
@@ -255,34 +223,6 @@ def _inside(out: Path, source: str | Path) -> tuple[str, ...]:
         return ()
     here, there = out.resolve(), photos.resolve()
     return (f"{here.relative_to(there).as_posix()}/*",) if here.is_relative_to(there) else ()
-
-
-def _make(config: Config, rules: Rules, todo: Sequence[Photo], total: int) -> str:
-    """Make the pairs of the photos `todo`, in `HAP/.work`; returns how fast that went, in words."""
-    if not todo:
-        return ""
-    started, pairs = time.monotonic(), 0
-    with progress.bar(total=total, initial=total - len(todo), desc="build", unit="photo") as bar:
-        for account in _accounts(config, rules, todo):
-            pairs += account["pairs"]
-            speed = f"{pairs / (time.monotonic() - started):.2f} pairs/s"
-            bar.update()
-            bar.set_postfix_str(f"{pairs} pairs, {speed}", refresh=False)
-    seconds = time.monotonic() - started
-    return f"{len(todo)} photos in {seconds:.0f} s, {speed}"
-
-
-def _accounts(config: Config, rules: Rules, todo: Sequence[Photo]) -> Iterator[Row]:
-    """The account of each photo as soon as it is made, by the engine that was asked for."""
-    work = (config.out / ledger.WORK).resolve()
-    work.mkdir(parents=True, exist_ok=True)
-    job, mend = functools.partial(process, folder=work, rules=rules), "fewer --workers, or --exclude the file"
-    if config.engine == "ray":
-        gpus = config.gpus or float(rules.engines.on_gpu)
-        return cluster.on_cluster(job, todo, shared=work, workers=config.workers, gpus=gpus, mend=mend)
-    names = gpu_names() if config.gpus else ()
-    workers = config.workers or len(names) or processes(rules.engines, 0) or os.cpu_count() or 1
-    return in_processes(job, todo, workers, gpus=names, mend=mend)
 
 
 def main(argv: Sequence[str]) -> None:

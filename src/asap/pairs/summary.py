@@ -10,7 +10,7 @@ from asap.pairs.checks.semantics import CHECKS, Use
 from asap.pairs.hap import dataset
 from asap.pairs.hap.card import mean
 from asap.pairs.photos import Skipped
-from asap.pairs.worker import Rules
+from asap.pairs.rules import Rules
 from asap.store import Row, read_rows, to_json, write_atomic
 
 LISTED = 20

@@ -8,49 +8,26 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
-from asap.anatomy.detectors.detector import Choice, Unusable
+from asap.anatomy.detectors.detector import Unusable
 from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
 from asap.pairs.checks.candidates import Candidate, Made, best_candidate
-from asap.pairs.checks.gates import Gates, Target, fault, similarity
-from asap.pairs.checks.semantics import Use, absent, evidence
+from asap.pairs.checks.gates import fault, similarity
+from asap.pairs.checks.semantics import absent, evidence
 from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS, Entry
 from asap.pairs.engines.scene import with_neighbours
-from asap.pairs.engines.settings import Engines
 from asap.pairs.hap import dataset
 from asap.pairs.hap.duplicates import perceptual_hash
 from asap.pairs.photos import Unreadable, read_photo
+from asap.pairs.rules import Rules, entries
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
 EDITION = 2
 """Of the code that makes a photo's pairs. Raise it when other pairs come out: then all are made anew."""
-
-
-class Rules(NamedTuple):
-    """What decides the pairs of a photo, beside the photo itself; the fields of `build.Config`."""
-
-    size: int
-    degradations: tuple[str, ...]
-    per_region: int
-    per_photo: int
-    seed: int
-    gates: Gates = Gates()
-    lpips: tuple[str, ...] = ()
-    target: Target = Target()
-    tries: int = 4
-    checks: Use = "trusted"
-    detector: Choice = Choice()
-    engines: Engines = Engines()
-
-
-def entries(engines: Engines) -> Mapping[str, Entry]:
-    """The table of degradations with those of the run's generators."""
-    return {**DEGRADATIONS, **engines.entries()}
 
 
 def process(photo: Photo, folder: Path, rules: Rules) -> Row:

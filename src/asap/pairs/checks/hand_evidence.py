@@ -25,7 +25,9 @@ LEAST_DEPTH = 2.0
 LEAST_TOLD = 0.4
 """Fraction of the curves across the fingers that must show four of them in the photo."""
 LEAST_FEWER = 0.2
-"""Fraction of the curves on which a finger more or less counts as a sign."""
+"""Fraction of the curves that a finger must leave where it is cut."""
+LEAST_MORE = 0.6
+"""Fraction of the curves that cross one more finger in a fan of five."""
 SMALLEST = 30.0
 """Hand size in pixels below which fingers are not counted."""
 
@@ -121,9 +123,11 @@ def _counts(image: Image, negative: Image, region: Region) -> Profile | None:
 
 
 def _has_more(image: Image, negative: Image, region: Region) -> bool:
-    """Whether some curves cross five fingers: in a fan of five the old ones have left their lines as well."""
-    counts = _counts(image, negative, region)
-    return counts is not None and float(np.mean(counts >= 5)) >= LEAST_FEWER
+    """Whether most curves cross five fingers: in a fan of five the old ones have left their lines as well.
+
+    Some may: they reach past the fan, and may meet a finger that is bent outwards once more.
+    """
+    return (more_fingers(image, negative, region) or 0.0) >= LEAST_MORE
 
 
 def _may_lack_one(image: Image, negative: Image, region: Region) -> bool:

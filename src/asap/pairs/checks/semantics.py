@@ -31,22 +31,22 @@ class Check(NamedTuple):
     trusted: bool
 
 
-_HAND, _FACE, _LIMB = (f"asap.pairs.{name}_evidence" for name in ("hand", "face", "limb"))
+_HAND, _FACE, _LIMB = (f"asap.pairs.checks.{name}_evidence" for name in ("hand", "face", "limb"))
 CHECKS: dict[str, Check] = {
-    "extra finger": Check(f"{_HAND}:more_fingers", 0.33, False),
-    "missing finger": Check(f"{_HAND}:lost_finger", 0.1, False),
+    "extra finger": Check(f"{_HAND}:more_fingers", 0.33, True),
+    "missing finger": Check(f"{_HAND}:lost_finger", 0.1, True),
     "fused fingers": Check(f"{_HAND}:fewer_fingers", 0.33, False),
-    "shortened finger": Check(f"{_HAND}:shorter_finger", 0.2, False),
-    "stretched finger": Check(f"{_HAND}:longer_finger", 0.2, False),
-    "broken finger": Check(f"{_HAND}:turned_finger", 0.5, False),
-    "displaced eye": Check(f"{_FACE}:displaced_eye", 0.12, False),
-    "displaced mouth": Check(f"{_FACE}:displaced_mouth", 0.14, False),
-    "displaced nose": Check(f"{_FACE}:displaced_nose", 0.1, False),
-    "twisted mouth": Check(f"{_FACE}:twisted_mouth", 0.26, False),
-    "tilted eye": Check(f"{_FACE}:tilted_eye", 0.26, False),
-    "enlarged eye": Check(f"{_FACE}:enlarged_eye", 0.15, False),
-    "asymmetric face": Check(f"{_FACE}:unbalanced_face", 0.08, False),
-    "mouth upside down": Check(f"{_FACE}:mirrored_mouth", 0.05, False),
+    "shortened finger": Check(f"{_HAND}:shorter_finger", 0.2, True),
+    "stretched finger": Check(f"{_HAND}:longer_finger", 0.15, True),
+    "broken finger": Check(f"{_HAND}:turned_finger", 0.5, True),
+    "displaced eye": Check(f"{_FACE}:displaced_eye", 0.12, True),
+    "displaced mouth": Check(f"{_FACE}:displaced_mouth", 0.14, True),
+    "displaced nose": Check(f"{_FACE}:displaced_nose", 0.1, True),
+    "twisted mouth": Check(f"{_FACE}:twisted_mouth", 0.26, True),
+    "tilted eye": Check(f"{_FACE}:tilted_eye", 0.26, True),
+    "enlarged eye": Check(f"{_FACE}:enlarged_eye", 0.15, True),
+    "asymmetric face": Check(f"{_FACE}:unbalanced_face", 0.08, True),
+    "mouth upside down": Check(f"{_FACE}:mirrored_mouth", 0.02, True),
     "extra limb": Check(f"{_LIMB}:added_limb", 0.2, False),
     "missing limb": Check(f"{_LIMB}:lost_limb", 0.5, False),
     "broken bone": Check(f"{_LIMB}:broken_bone", 0.3, False),
