@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from asap.anatomy.detect import find_regions
 
+from asap.anatomy.detectors.mediapipe import find_regions
 from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.photos import Unreadable, read_photo

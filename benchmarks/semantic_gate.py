@@ -19,8 +19,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from asap.anatomy.detect import find_regions
 
+from asap.anatomy.detectors.mediapipe import find_regions
 from asap.anatomy.keypoints import size_of
 from asap.anatomy.people_errors import PEOPLE_ERRORS, skeleton_of, with_skeleton
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS

@@ -234,8 +234,7 @@ def test_a_warp_of_no_strength_changes_next_to_nothing(edit: Callable[..., Image
 @pytest.mark.skipif("ASAP_TEST_PHOTOS" not in os.environ, reason="ASAP_TEST_PHOTOS names no folder of photos")
 def test_errors_on_photos_stay_in_their_place_and_repeat() -> None:
     pytest.importorskip("mediapipe")
-    from asap.anatomy.detect import find_regions
-
+    from asap.anatomy.detectors.mediapipe import find_regions
     from asap.pairs.photos import read_photo
 
     new = [name for name, entry in DEGRADATIONS.items() if "face_errors" not in entry.function]
