@@ -116,3 +116,16 @@ def test_commands_come_after_those_that_made_what_they_read(tmp_path: Path) -> N
     before = {"before": store.commands_of(tmp_path / "data")}
     store.open_run(tmp_path / "run", "train", {}, {"command": "asap train", **before})
     assert store.commands_of(tmp_path / "run") == ["asap figures", "asap train"]
+
+
+def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> None:
+    store.check_alone(tmp_path / "new")
+    (tmp_path / ".lock").touch()
+    store.check_alone(tmp_path)
+    (tmp_path / "data").mkdir()
+    with pytest.raises(UserError, match=r"holds other files \('data'\); give --out a new"):
+        store.check_alone(tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    store.check_alone(tmp_path)
+    with pytest.raises(UserError, match="not of asap"):
+        store.open_run(tmp_path, "figures", {})

@@ -225,6 +225,19 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
+def check_alone(folder: Path) -> None:
+    """Refuse a folder that holds files which no run of `asap` put there, before anything is written to it.
+
+    Raises:
+        UserError: there are such files (hidden ones do not count).
+    """
+    if not folder.is_dir() or (folder / "config.json").exists():
+        return
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    if others:
+        raise UserError(f"{folder} holds other files ({_short(others[0])}); give --out a new or empty folder")
+
+
 def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) -> None:
     """Make the run folder `folder`, or resume it when what was asked for is the same as before.
 
@@ -248,7 +261,9 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
 
 
 def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:
-    if found.get("stage") != stage:
+    if "stage" not in found:
+        raise UserError(f"{folder} holds a config.json that is not of asap; give another --out")
+    if found["stage"] != stage:
         raise UserError(f"{folder} holds a run of `asap {found.get('stage')}`; give another --out")
     before, now = _flat(found.get("identity", {})), _flat(wanted)
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))

@@ -28,7 +28,7 @@ from asap.pairs.rules import Rules, entries
 from asap.pairs.sources import storage
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns
-from asap.store import exclusive, file_id, open_run
+from asap.store import check_alone, exclusive, file_id, open_run, read_config
 
 DEGRADATIONS_HELP = (
     f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
@@ -136,6 +136,7 @@ def run(config: Config) -> Path:
         del identity["engines"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
+        check_alone(config.out)
         open_run(config.out, "build", identity, {"command": command.spell(config, "build", "photos")})
         making.make(config, rules, exclude, photos, skipped)
     return config.out
@@ -204,6 +205,8 @@ def _check_places(config: Config) -> None:
     here = storage.local(str(config.photos))
     if here is not None and config.out.resolve() == here.resolve():
         raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
+    if here is not None and (here / "config.json").is_file() and (stage := read_config(here).get("stage")):
+        raise UserError(f"{here} was made by `asap {stage}`; give the folder that holds your photos")
 
 
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:

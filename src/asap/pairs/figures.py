@@ -73,6 +73,7 @@ def run(config: Config) -> Path:
     config = _checked(config)
     with store.exclusive(config.out):
         identity = {name: value for name, value in asdict(config).items() if name not in ("out", "workers")}
+        store.check_alone(config.out)
         store.open_run(config.out, "figures", identity, {"command": command.spell(config, "figures")})
         _write_prompts(config)
         if not dataset.whole(config.out):

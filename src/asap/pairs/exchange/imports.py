@@ -24,7 +24,17 @@ from asap.pairs.hap import dataset
 from asap.pairs.photos import LARGEST as MOST_PIXELS
 from asap.pairs.photos import Skipped
 from asap.records import Image, Mask, Pair
-from asap.store import Row, content_id, exclusive, folder_id, open_run, sampled_id, to_json, write_atomic
+from asap.store import (
+    Row,
+    check_alone,
+    content_id,
+    exclusive,
+    folder_id,
+    open_run,
+    sampled_id,
+    to_json,
+    write_atomic,
+)
 
 READERS: dict[str, Callable[[Path], Iterator[Given | Skipped]]] = {
     "pick-a-pic": pick_a_pic,
@@ -69,6 +79,7 @@ def run(config: Config) -> Path:
         raise UserError(f"{config.pairs}: no such file or folder")
     with exclusive(config.out):
         identity = {"format": config.format, "pairs": _id(config.pairs), "license": config.license}
+        check_alone(config.out)
         open_run(config.out, "import", identity)
         if dataset.whole(config.out):
             print(f"{config.out}: nothing to do")
