@@ -199,10 +199,10 @@ def of_photos(tally: Tally, folder: Path) -> None:
                 if entry.part != region.part or entry.error not in semantics.CHECKS:
                     continue
                 function = choose({name: entry.function}, name, "degradation")
-                facts = {"degradation": name, "seed": seed_of(SEED, photo.id, index, name)}
+                seed = seed_of(SEED, photo.id, index, name)
                 rules = worker.Rules(1024, (name,), 1, 1, SEED, checks="none")
                 judge = worker.judge_of(image, region, entry.error, rules)
-                best = worker.best_candidate(function, (image, region), facts["seed"], judge)
+                best = worker.best_candidate(function, (image, region), seed, judge)
                 if not best.refused and best.made is not None:
                     note(tally, "photo true", entry.error, image, best.made.negative, region)
                     made = True
@@ -216,7 +216,7 @@ def table(tally: Tally, kinds: list[str], true: str) -> str:
     """Rows: error, found of known, unknown, false alarms by kind of null, precision at equal numbers."""
     lines = [f"| error | found | unknown | {' | '.join(kinds)} | recall | precision |"]
     lines.append("|---|---:|---:|" + "---:|" * (len(kinds) + 2))
-    for error in semantics.CHECKS:
+    for error in (name for name in semantics.CHECKS if any(key[0] == name for key in tally)):
         shown, missed, unknown = (tally[error, true, told] for told in ("shown", "not shown", "unknown"))
         cells, false, nulls = [], 0, 0
         for kind in kinds:

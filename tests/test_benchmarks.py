@@ -83,6 +83,14 @@ def test_every_grid_is_drawn_and_shown(tmp_path: Path) -> None:
     assert [name for name in kept if f"](figures/{name})" not in shown.read_text(encoding="utf-8")] == []
 
 
+def test_the_semantic_gate_is_right_on_a_drawn_hand_of_each_error() -> None:
+    lines = printed("semantic_gate.py", "--pairs", "1", "--parts", "hand")
+    found = {cells([line], "|")[0]: cells([line], "|")[1:3] for line in lines if line.startswith("| ")}
+    for error in ("missing finger", "shortened finger", "broken finger"):
+        assert found[error] in (["1/1", "0"], ["0/0", "1"])  # seen, or not to be told
+    assert len(found) == 7  # the heading, and six errors with a check
+
+
 def test_every_script_and_record_is_listed() -> None:
     text = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
     files = {f.name for f in BENCHMARKS.iterdir() if f.suffix in (".py", ".md")} - {"README.md"}
