@@ -46,17 +46,17 @@ LEAST_SEEN = 0.45
 """Fraction of an added limb that the body must not hide."""
 
 
-def curve_forearm(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def curve_forearm(image: Image, region: Region, rng: random.Random) -> Image:
     """One forearm curved like a noodle, by a turn of its middle; what lies behind it stays straight."""
     limbs = find_limbs(image, region, ARMS)
-    turn = math.radians(min(strength * rng.uniform(50, 58), 62)) * rng.choice((-1, 1))
+    turn = math.radians(rng.uniform(50, 58)) * rng.choice((-1, 1))
     return first_possible(rng.sample(limbs, len(limbs)), lambda limb: curl(image, region, limb, turn))
 
 
-def break_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
+def break_limb(image: Image, region: Region, rng: random.Random) -> Image:
     """One forearm or shin broken at its middle and bent where no joint is."""
     limbs = find_limbs(image, region, ARMS + LEGS)
-    turn = math.radians(min(strength * rng.uniform(54, 62), 80)) * rng.choice((-1, 1))
+    turn = math.radians(rng.uniform(54, 62)) * rng.choice((-1, 1))
     return first_possible(
         rng.sample(limbs, len(limbs)), lambda limb: bend_at_middle(image, region, limb, turn)
     )
