@@ -193,6 +193,10 @@ def test_bad_requests_give_one_line(built, photos, tmp_path):
         "not one pair": Config(photos, tmp_path / "x", degradations=FACES, exclude=("*.png",), workers=1),
         "--workers": Config(photos, tmp_path / "x", workers=-3),
         "one of its own": Config(photos, photos),
+        "--target 0.5 3 1 0": Config(photos, tmp_path / "x", target=(0.5, 3.0, 1.0, 0.0)),
+        "--bands": Config(photos, tmp_path / "x", bands=(0.2, 0.0, 0.1, 0.1)),
+        "--tries": Config(photos, tmp_path / "x", tries=0),
+        "made with other|other settings": Config(photos, built, degradations=FACES, checks="none"),
     }
     for words, config in bad.items():
         with pytest.raises(UserError, match=words) as caught:

@@ -88,6 +88,15 @@ def test_of_several_pictures_the_nearest_that_passes_is_kept() -> None:
     assert best_candidate(several, (), 0, wanted(115, 195)).refused == "too much"  # 200: the nearest
 
 
+def test_what_passes_goes_before_what_is_nearer_but_refused() -> None:
+    def judge(image: Image) -> Candidate:
+        level = float(image[0, 0, 0])
+        return Candidate("not seen" if level < 50 else "", 0, level, metrics={"level": level})
+
+    best = best_candidate(lambda rng: [grey(10), grey(200), grey(90)], (), 0, judge)
+    assert not best.refused and best.metrics == {"level": 90}
+
+
 def test_what_raises_at_one_strength_is_tried_at_others() -> None:
     def narrow(strength: float) -> Image:
         if strength >= 1:

@@ -13,7 +13,7 @@ from asap.lookup import choose
 from asap.pairs.checks import face_evidence, semantics
 from asap.pairs.checks.face_evidence import Motion, largest
 from asap.pairs.checks.finger_count import finger_lengths, leaning_length
-from asap.pairs.checks.hand_evidence import lone_finger
+from asap.pairs.checks.hand_evidence import _has_more, lone_finger
 from asap.pairs.checks.semantics import CHECKS, absent, evidence
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.edits.hands.hand import open_hand
@@ -147,6 +147,11 @@ def test_fingers_are_followed_to_their_tips() -> None:
     lengths = finger_lengths(cut, hand, image)
     assert lengths[1] < 0.6 and (np.delete(lengths, 1) > 0.8).all()
     assert leaning_length(image, hand, 1, image) == 0
+
+
+def test_a_fan_of_five_is_told_from_a_finger_bent_outwards() -> None:
+    assert _has_more(*made("extra_finger"))
+    assert not _has_more(*made("broken_finger"))
 
 
 def test_one_finger_that_lost_its_length_is_told_from_a_moved_hand() -> None:

@@ -76,6 +76,7 @@ def test_an_edit_that_is_hardly_seen_is_made_stronger() -> None:
     assert "hardly visible" in reason and facts["metrics"]["strength"] == 1
     pair, _, _ = tried("faint", target=Target(ssim_inside=0.8, bands=(0.2, 0.2, 0.5, 0.2)))
     assert pair is not None and pair.metrics["strength"] > 1
+    assert pair.parameters == {"strength": pair.metrics["strength"]}
     assert pair.metrics["ssim_inside"] < facts["metrics"]["ssim_inside"]
 
 

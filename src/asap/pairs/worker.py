@@ -26,6 +26,8 @@ from asap.pairs.rules import Rules, entries
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
+CHOSEN = ("strength", "evidence")
+"""What the choice of the best candidate adds to a pair's parameters."""
 EDITION = 2
 """Of the code that makes a photo's pairs. Raise it when other pairs come out: then all are made anew."""
 
@@ -159,7 +161,9 @@ def attempt(image: Image, region: Region, facts: Row, rules: Rules) -> tuple[Pai
     facts["box"] = best.made.box
     if best.refused:
         return None, best.refused
-    return Pair(**facts, chosen=image, rejected=best.made.negative, mask=best.made.mask), ""
+    told = {name: best.metrics[name] for name in CHOSEN if best.metrics.get(name) is not None}
+    negative, mask, _ = best.made
+    return Pair(**facts, chosen=image, rejected=negative, mask=mask, parameters=told), ""
 
 
 def judge_of(image: Image, region: Region, error: str, rules: Rules) -> Callable[[Image], Candidate]:
