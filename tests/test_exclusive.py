@@ -89,7 +89,7 @@ def test_a_run_that_fails_at_once_leaves_the_folder_to_other_settings(tmp_path: 
 
 def test_settings_of_another_process_are_never_removed(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"hidden_size": 3}')
-    with pytest.raises(UserError, match="holds a run of"), store.exclusive(tmp_path):
+    with pytest.raises(UserError, match="not of asap"), store.exclusive(tmp_path):
         store.open_run(tmp_path, "train", {})
     assert (tmp_path / "config.json").exists()
 

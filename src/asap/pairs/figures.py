@@ -70,11 +70,11 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings that cannot be, or a folder made with others.
     """
-    config = _checked(config)
+    spelled, config = command.spell(config, "figures"), _checked(config)
     with store.exclusive(config.out):
         identity = {name: value for name, value in asdict(config).items() if name not in ("out", "workers")}
         store.check_alone(config.out)
-        store.open_run(config.out, "figures", identity, {"command": command.spell(config, "figures")})
+        store.open_run(config.out, "figures", identity, {"command": spelled})
         _write_prompts(config)
         if not dataset.whole(config.out):
             _write_pairs(config)
