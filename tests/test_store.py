@@ -119,13 +119,15 @@ def test_commands_come_after_those_that_made_what_they_read(tmp_path: Path) -> N
 
 
 def test_a_folder_with_files_of_others_is_left_alone(tmp_path: Path) -> None:
-    store.check_alone(tmp_path / "new")
-    (tmp_path / ".lock").touch()
-    store.check_alone(tmp_path)
-    (tmp_path / "data").mkdir()
+    store.open_run(tmp_path / "new", "figures", {})
+    mine = tmp_path / "mine"
+    (mine / "data").mkdir(parents=True)
+    (mine / ".lock").touch()
     with pytest.raises(UserError, match=r"holds other files \('data'\); give --out a new"):
-        store.check_alone(tmp_path)
+        store.open_run(mine, "figures", {})
+    assert sorted(path.name for path in mine.iterdir()) == [".lock", "data"]
+    (mine / "data").rmdir()
+    store.open_run(mine, "figures", {})  # what is hidden does not count
     (tmp_path / "config.json").write_text("{}")
-    store.check_alone(tmp_path)
     with pytest.raises(UserError, match="not of asap"):
         store.open_run(tmp_path, "figures", {})

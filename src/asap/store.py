@@ -196,6 +196,9 @@ def _disown(folder: Path, made: bool) -> None:
     if found <= _MADE:
         for path in found:
             path.unlink()
+        for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            if not any(path.iterdir()):
+                path.rmdir()
         if made and [path.name for path in folder.iterdir()] == [".lock"]:
             shutil.rmtree(folder)
 
@@ -225,19 +228,6 @@ def _lock(file: BinaryIO) -> bool:
     return True
 
 
-def check_alone(folder: Path) -> None:
-    """Refuse a folder that holds files which no run of `asap` put there, before anything is written to it.
-
-    Raises:
-        UserError: there are such files (hidden ones do not count).
-    """
-    if not folder.is_dir() or (folder / "config.json").exists():
-        return
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    if others:
-        raise UserError(f"{folder} holds other files ({_short(others[0])}); give --out a new or empty folder")
-
-
 def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) -> None:
     """Make the run folder `folder`, or resume it when what was asked for is the same as before.
 
@@ -246,7 +236,8 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
     this, and do their work, inside `exclusive`.
 
     Raises:
-        UserError: the folder belongs to another stage or other settings, or is a file.
+        UserError: the folder belongs to another stage or other settings, holds files that no run put
+            there (hidden ones do not count), or is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give --out a folder")
@@ -255,9 +246,18 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
     if path.exists():
         _check_same(folder, stage, identity, read_config(folder))
         return
+    _check_alone(folder)
     record = {"stage": stage, "version": __version__, "identity": identity, **(extra or {})}
     write_atomic(path, to_json(record, indent=2) + "\n")
     _MADE.add(path.resolve())
+
+
+def _check_alone(folder: Path) -> None:
+    visible = folder.glob("[!.]*") if folder.is_dir() else ()
+    if (other := min(visible, default=None)) is not None:
+        raise UserError(
+            f"{folder} holds other files ({_short(other.name)}); give --out a new or empty folder"
+        )
 
 
 def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:

@@ -11,6 +11,8 @@ from torch import Tensor
 from asap.backbones import schedule
 from asap.backbones.latent import Latent
 
+TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
+
 
 class Flow(Latent):
     """A `Latent` that predicts the velocity of the straight path.
@@ -41,3 +43,9 @@ class Flow(Latent):
 
     def target(self, z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
         return schedule.flow_target(z, eps)
+
+    def _guidance(self, batch: int, device: torch.device) -> Tensor | None:
+        """The guidance embedding's input, (B,), where the denoiser was distilled to have one."""
+        if not self.denoiser.config.guidance_embeds:
+            return None
+        return torch.full([batch], TRAINING_GUIDANCE, device=device)

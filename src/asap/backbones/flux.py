@@ -12,10 +12,8 @@ from torch import Tensor
 
 from asap.backbones import schedule
 from asap.backbones.backbone import Condition
-from asap.backbones.flow import Flow
+from asap.backbones.flow import TRAINING_GUIDANCE, Flow
 from asap.records import Image
-
-TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as in diffusers' own trainers
 
 
 class Flux(Flow):
@@ -72,11 +70,6 @@ class Flux(Flow):
         # with a factor of 1 the helper's height and width are those of the latents themselves
         unpacked: Tensor = FluxPipeline._unpack_latents(out, height, width, 1)
         return unpacked
-
-    def _guidance(self, batch: int, device: torch.device) -> Tensor | None:
-        if not self.denoiser.config.guidance_embeds:
-            return None
-        return torch.full([batch], TRAINING_GUIDANCE, device=device)
 
     def generate(
         self,

@@ -16,11 +16,10 @@ from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Pipeline, Flu
 from torch import Tensor
 
 from asap.backbones.backbone import Condition
-from asap.backbones.flow import Flow
+from asap.backbones.flow import TRAINING_GUIDANCE, Flow
 from asap.errors import UserError
 from asap.records import Image
 
-TRAINING_GUIDANCE = 1.0  # the distilled guidance embedding while training, as for FLUX.1
 TEXT_LENGTH = 512  # tokens, the pipelines' own; padding is part of what the network sees
 
 
@@ -98,11 +97,6 @@ class Flux2(Flow):
         unpacked = out.transpose(1, 2).reshape(patches.shape)
         velocity: Tensor = Flux2Pipeline._unpatchify_latents(unpacked)
         return velocity
-
-    def _guidance(self, batch: int, device: torch.device) -> Tensor | None:
-        if not self.denoiser.config.guidance_embeds:
-            return None
-        return torch.full([batch], TRAINING_GUIDANCE, device=device)
 
     def generate(
         self,

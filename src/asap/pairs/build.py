@@ -28,7 +28,7 @@ from asap.pairs.rules import Rules, entries
 from asap.pairs.sources import storage
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns
-from asap.store import check_alone, exclusive, file_id, open_run, read_config
+from asap.store import exclusive, file_id, open_run, read_config
 
 DEGRADATIONS_HELP = (
     f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
@@ -136,7 +136,6 @@ def run(config: Config) -> Path:
         del identity["engines"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
-        check_alone(config.out)
         open_run(config.out, "build", identity, {"command": command.spell(config, "build", "photos")})
         making.make(config, rules, exclude, photos, skipped)
     return config.out

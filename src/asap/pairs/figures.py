@@ -73,7 +73,6 @@ def run(config: Config) -> Path:
     spelled, config = command.spell(config, "figures"), _checked(config)
     with store.exclusive(config.out):
         identity = {name: value for name, value in asdict(config).items() if name not in ("out", "workers")}
-        store.check_alone(config.out)
         store.open_run(config.out, "figures", identity, {"command": spelled})
         _write_prompts(config)
         if not dataset.whole(config.out):

@@ -23,7 +23,7 @@ from asap import command
 from asap.errors import UserError
 from asap.pairs.exchange.publish import check_finished, rows
 from asap.pairs.hap import dataset, decisions, shards
-from asap.store import Row, check_alone, exclusive, open_run, to_json, write_atomic
+from asap.store import Row, exclusive, open_run, to_json, write_atomic
 
 FACTS_FILE = "pairs.jsonl"
 FOLDERS = ("chosen", "rejected", "mask")
@@ -62,7 +62,6 @@ def run(config: Config) -> Path:
     """
     check_finished(config.hap)
     with exclusive(config.hap), exclusive(config.out):
-        check_alone(config.out)
         open_run(config.out, "export", {"format": config.format, "split": config.split})
         staged = config.out / STAGED
         shutil.rmtree(staged, ignore_errors=True)

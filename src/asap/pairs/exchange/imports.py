@@ -26,7 +26,6 @@ from asap.pairs.photos import Skipped
 from asap.records import Image, Mask, Pair
 from asap.store import (
     Row,
-    check_alone,
     content_id,
     exclusive,
     folder_id,
@@ -79,7 +78,6 @@ def run(config: Config) -> Path:
         raise UserError(f"{config.pairs}: no such file or folder")
     with exclusive(config.out):
         identity = {"format": config.format, "pairs": _id(config.pairs), "license": config.license}
-        check_alone(config.out)
         open_run(config.out, "import", identity)
         if dataset.whole(config.out):
             print(f"{config.out}: nothing to do")
