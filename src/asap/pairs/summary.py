@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asap.pairs.checks.semantics import CHECKS, Use
+from asap.pairs.checks.semantics import CHECKS, Use, asks
 from asap.pairs.hap import dataset
 from asap.pairs.hap.card import mean
 from asap.pairs.photos import Skipped
@@ -69,11 +69,20 @@ def of_pairs(folder: Path) -> str:
 
 def looked_for(use: Use) -> str:
     """Which errors were looked for in the negatives, as a sentence."""
-    names = [name for name, check in CHECKS.items() if use == "all" or (use == "trusted" and check.trusted)]
+    names = [name for name, check in CHECKS.items() if asks(check, use)]
     if not names:
         return "Whether the error named is to be seen was not checked."
     listed = ", ".join(names)
     return f"Looked for in the negative, where that can be told, and refused if not to be seen: {listed}."
+
+
+def asked_of(model: str) -> str:
+    """What a model was asked, as a sentence."""
+    return (
+        f"Of all others, and where these could not tell, the vision-language model {model} was asked whether "
+        "the error is to be seen; pairs of which it said no were refused. Its word is a pair's parameter "
+        "`witness`: 1 for yes, 0.5 for unclear."
+    )
 
 
 def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
@@ -89,6 +98,7 @@ def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
         f"edit, at up to {rules.tries} strengths, the one nearest to an SSIM of {target.ssim_inside:g} "
         f"inside and {target.ssim_outside:g} outside{near} is kept.",
         looked_for(rules.checks),
+        *([asked_of(rules.witness.service.model_name)] if rules.witness else []),
         "In the folder where it was made, `photos.jsonl` tells what became of each photo, `skipped.jsonl` "
         "which files gave no pair and why, `rejected.jsonl` which attempts were rejected and why. "
         "`contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",

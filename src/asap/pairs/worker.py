@@ -13,6 +13,7 @@ from asap.anatomy.detectors.detector import Unusable
 from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
+from asap.pairs.checks import witness
 from asap.pairs.checks.candidates import Candidate, Made, best_candidate
 from asap.pairs.checks.gates import fault, similarity
 from asap.pairs.checks.semantics import absent, evidence
@@ -26,7 +27,7 @@ from asap.pairs.rules import Rules, entries
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
-CHOSEN = ("strength", "evidence")
+CHOSEN = ("strength", "evidence", "witness")
 """What the choice of the best candidate adds to a pair's parameters."""
 EDITION = 2
 """Of the code that makes a photo's pairs. Raise it when other pairs come out: then all are made anew."""
@@ -188,6 +189,10 @@ def measured(image: Image, region: Region, error: str, rules: Rules, edited: Ima
     if found is None:
         metrics["evidence"] = evidence(error, image, negative, region, rules.checks)
         found = absent(metrics["evidence"])
+        if metrics["evidence"] is None and rules.witness:
+            word = witness.sees(error, image, negative, region, rules.witness)
+            metrics["witness"] = witness.SCORES[word]
+            found = witness.unseen(word)
     reason, way = found or ("", rules.target.way(metrics))
     return Candidate(reason, way, rules.target.distance(metrics), made, metrics)
 
