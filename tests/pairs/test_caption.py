@@ -214,7 +214,7 @@ def test_keys_and_addresses_that_are_wrong_end_it_in_one_line(photos, monkeypatc
 def test_a_refused_connection_is_told_at_once_with_the_url(photos, monkeypatch):
     monkeypatch.setattr(chat, "FIRST_WAIT", 0.5)
     before, start = (photos / "metadata.jsonl").read_bytes(), time.monotonic()
-    with pytest.raises(UserError, match="nobody answers at http://127.0.0.1:9/v1 .*--endpoint") as raised:
+    with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1 .*--endpoint") as raised:
         caption.run(Config(photos, "http://127.0.0.1:9/v1", "tiny-vlm"))
     assert time.monotonic() - start < 5 and "\n" not in str(raised.value)
     assert (photos / "metadata.jsonl").read_bytes() == before + b"\n"

@@ -258,7 +258,7 @@ def test_a_model_that_cannot_serve_is_told_before_the_work(tmp_path: Path, reply
 
 def test_nobody_there_is_told_within_seconds(tmp_path: Path) -> None:
     start = time.monotonic()
-    with pytest.raises(UserError, match="nobody answers at http://127.0.0.1:9/v1"):
+    with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1"):
         witness.greet(Asked(Service("http://127.0.0.1:9/v1", "x"), str(tmp_path)))
     assert time.monotonic() - start < 5
 
