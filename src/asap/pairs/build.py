@@ -133,6 +133,10 @@ def run(config: Config) -> Path:
     exclude = (*config.exclude, *_inside(config.out, config.photos))
     columns = Columns(config.image_column, config.caption_column)
     photos, skipped = find_photos(config.photos, exclude, columns=columns, split=config.split)
+    unknown = detectors.unknown_photos(rules.detector, photos)
+    if unknown:
+        told = ", ".join(photo.source for photo in unknown[:3])
+        print(f"no keypoints for {len(unknown)} of {len(photos)} photos, such as {told}")
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
         identity = {**rules._asdict(), "gates": rules.gates._asdict(), "target": rules.target._asdict()}

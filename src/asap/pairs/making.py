@@ -45,7 +45,8 @@ def make(
     new = ledger.fresh(out, photos)
     missing = len(before.keys() - {photo.source for photo in photos})
     if not todo and not new and not ledger.is_stale(out, before) and terms.met(out, wanted):
-        print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
+        print(f"{out}: nothing to do; {summary.holds(before, missing)}")
+        print(f"{summary.of_terms(out)}\nLook at them: {out / summary.SHEET}")
         return
     if rules.witness and todo:
         witness.greet(rules.witness)
