@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
+from asap.pairs.edits.fill import soft_edge
 from asap.pairs.edits.hands.hand import beyond, to_bone
 from asap.pairs.edits.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import (
@@ -22,8 +23,13 @@ from asap.pairs.edits.limbs.limb import (
     lower_pixels,
     people,
 )
-from asap.pairs.edits.warp import Field, box_around, paste, pixel_grid
+from asap.pairs.edits.warp import Field, box_around, paste, pixel_grid, smoothstep
 from asap.records import Box, Image, Mask, Region
+
+ROUND = 0.85
+"""How far a stump's end bulges, in half its breadth."""
+SHADE = 0.3
+"""How much darker its rim is, where it turns away."""
 
 
 def swell_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
@@ -71,14 +77,24 @@ def cut_limb(image: Image, region: Region, rng: random.Random) -> Image:
 
 
 def end_limb(image: Image, region: Region, limb: Limb, keep: float) -> Image:
-    """A copy of `image` with the limb's lower bone cut at the fraction `keep` of its length."""
+    """A copy of `image` with the limb's lower bone in a stump that ends soon after `keep` of its length."""
     axis = Axis(limb.joints[1], limb.joints[2])
     box = box_around(limb.joints[1:], 1.1 * axis.length, image.shape)
-    along, across, _ = to_bone(pixel_grid(box), axis.start, axis.end)
-    beyond_cut = along > keep - 1.5 * (across / axis.length) ** 2
+    grid = pixel_grid(box)
+    along, across, _ = to_bone(grid, axis.start, axis.end)
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
-        return np.zeros((*piece.shape, 4), np.float32), piece & beyond_cut
+        ring = across[piece & (np.abs(along - keep) < 0.03)]
+        if not ring.size:
+            raise Unsuitable("the limb is not told from what it touches")
+        low, high = ring.min(), ring.max()
+        half = max(float(high - low) / 2, 1.0)
+        x, y = (across - (low + high) / 2) / half, (along - keep) * axis.length / (ROUND * half)
+        away = np.where(y > 0, np.hypot(x, y), 0.0)
+        layer = carried(image, box, piece, grid)
+        layer[..., :3] *= 1 - SHADE * (smoothstep(away, 0.2, 1.0) * np.clip(y, 0, 1))[..., None]
+        layer[..., 3] *= soft_edge(away < 1, 1.0)
+        return layer, piece & (away >= 1)
 
     return edit_limb(image, region, limb, box, edit)
 
