@@ -19,13 +19,13 @@ from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import autocast, draw, pair_errors, update
 from asap.align.train import Config, complete
-from asap.backbones import load, lora
+from asap.backbones import compiled, load, lora
 from asap.backbones.backbone import Backbone
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
 # settings that may change between the parts of one run: they do not decide what a step computes
-FREE = {"out", "steps", "checkpoint_every", "tracker", "gradient_checkpointing"}
+FREE = {"out", "steps", "checkpoint_every", "tracker", "gradient_checkpointing", "offload", "compile"}
 
 
 def run(config: Config) -> None:
@@ -39,7 +39,8 @@ def run(config: Config) -> None:
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
     accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
+    stored = {"quantize": config.quantize, "offload": config.offload}
+    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
     spelled = command.spell(config, "train")
     config = complete(config, backbone.name, backbone.native_size)
     # of several processes that train together, one has the folder for all
@@ -50,7 +51,7 @@ def run(config: Config) -> None:
 
 def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
     pairs = _cached(config, backbone, accelerator, spelled)
-    parameters = _add_lora(config, backbone)
+    parameters = _add_lora(config, backbone, accelerator)
     optimizer = torch.optim.AdamW(
         parameters.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
     )
@@ -59,7 +60,8 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
     _drop_log_from(config.out / LOG, start)
-    loop(config, backbone, pairs, sampler, parameters, optimizer, accelerator, start)
+    with compiled.readable_failure():
+        loop(config, backbone, pairs, sampler, parameters, optimizer, accelerator, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         backbone.save_lora(config.out)
@@ -95,7 +97,7 @@ def _cached(
     return pairs
 
 
-def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
+def _add_lora(config: Config, backbone: Backbone, accelerator: Accelerator) -> dict[str, nn.Parameter]:
     if config.gradient_checkpointing:
         backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
     lora.add_lora(
@@ -104,7 +106,10 @@ def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
         rank=config.rank or 1,
         alpha=config.lora_alpha or 1,
         seed=store.seed_of(config.seed, "lora"),
+        device=accelerator.device,
     )
+    if config.compile:
+        compiled.compile_blocks(backbone.denoiser)
     return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
 
 

@@ -84,6 +84,13 @@ class Config(command.Settings):
     """Type of the frozen model; the LoRA stays float32."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    quantize: Literal["none", "int8", "fp8", "nf4"] = "none"
+    """Store the frozen denoiser's linear layers in 8 bits (int8, fp8: needs torchao) or 4 (nf4: needs
+    bitsandbytes and a GPU). The reference is quantised too; the LoRA is not, and fits the whole model."""
+    offload: bool = False
+    """Keep the weights of the denoiser's blocks on the CPU; each crosses over when it is used. Slow."""
+    compile: bool = False
+    """Compile the denoiser's blocks with torch (needs a C++ compiler, on a GPU Triton)."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from asap import store
 from asap.backbones import hub
@@ -27,10 +28,11 @@ EMBEDDED = {"mini-hand": WEIGHTS / "mini-hand", "mini": WEIGHTS / "mini"}
 """Name -> folder: drawn hands of 24 pixels, and drawn people of 64 (`asap figures --kind mini-people`)."""
 
 
-def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone:
+def load(model: str, *, device: str = "cpu", dtype: str = "float32", **stored: Any) -> Backbone:
     """The backbone of `model`: an embedded one (`EMBEDDED`), a folder in diffusers' layout, or a hub id.
 
-    The family is read from `_class_name` in the pipeline's own `model_index.json`.
+    The family is read from `_class_name` in the pipeline's own `model_index.json`. `stored` says how the
+    denoiser is stored: `quantize` and `offload` of `parts.Pretrained`.
 
     Raises:
         UserError: no such folder or hub id, or a family without a backbone.
@@ -43,7 +45,7 @@ def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone
     # of the hub, all parts come from the commit whose index is in the cache
     revision = None if source.is_dir() else index.parent.name
     make = choose(FAMILIES, family, "backbone")
-    backbone: Backbone = make(str(source), device=device, dtype=dtype, revision=revision)
+    backbone: Backbone = make(str(source), device=device, dtype=dtype, revision=revision, **stored)
     return backbone
 
 
