@@ -13,7 +13,7 @@ from asap.backbones import quantized
 
 
 def stored_bytes(network: nn.Module) -> int:
-    """Bytes of the parameters and buffers of `network` as they are stored, scales of quantised ones included."""
+    """Bytes of the parameters and buffers of `network` as they are stored, with their scales."""
     return sum(_bytes(tensor) for tensor in (*network.parameters(), *network.buffers()))
 
 

@@ -35,8 +35,20 @@ def same(a: Path, b: Path, tolerance: float) -> None:
         torch.testing.assert_close(got[name], tensor, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("family", ["flux", "sdxl", "sd3", "qwen_image", "z_image", "klein"])
-@pytest.mark.parametrize("kind", ["int8", "fp8", "nf4"])
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        *(
+            ("int8", "flux"),
+            ("int8", "sdxl"),
+            ("fp8", "flux"),
+            ("fp8", "sdxl"),
+            ("nf4", "flux"),
+            ("nf4", "sdxl"),
+        ),
+        *(("int8", "sd3"), ("fp8", "z_image"), ("nf4", "qwen_image"), ("int8", "klein")),
+    ],
+)
 def test_quantised_bases_train_loras_for_the_whole_model(
     kind: str,
     family: str,
@@ -82,8 +94,7 @@ def test_offloading_goes_with_eight_bits(flux: Path, pairs: Path, tmp_path: Path
     same(whole, train.run(config(flux, pairs, tmp_path / "off", quantize="int8", offload=True)), 1e-5)
 
 
-@pytest.mark.parametrize("family", ["flux", "sdxl", "sd3"])
-@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize(("family", "checkpointing"), [("flux", False), ("sdxl", True)])
 def test_compiled_it_trains_the_same(
     family: str,
     checkpointing: bool,
@@ -95,12 +106,12 @@ def test_compiled_it_trains_the_same(
     """With the tracer and its backward pass; code is made of it in the next test."""
     model, real, calls = tiny_family(family), compiled.compile_blocks, []
     monkeypatch.setattr(compiled, "compile_blocks", lambda n: (calls.append(n), real(n, "aot_eager")))
-    settings = config(model, pairs, tmp_path / "plain", gradient_checkpointing=checkpointing)
+    settings = config(model, pairs, tmp_path / "plain", steps=2, gradient_checkpointing=checkpointing)
     whole = train.run(settings)
     torch._dynamo.reset()
-    traced = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    torch._dynamo.utils.counters.clear()
     same(whole, train.run(replace(settings, out=tmp_path / "compiled", compile=True)), 1e-4)
-    assert calls and torch._dynamo.utils.counters["stats"]["unique_graphs"] > traced
+    assert calls and torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
 
 
 def test_compiled_to_code_it_trains_the_same(pairs: Path, flux: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from asap.errors import UserError
 
 
 def compile_blocks(network: nn.Module, backend: str = "inductor") -> None:
-    """Compile the blocks of `network` in place, each at its first call. Their LoRA has to be on them before."""
+    """Compile the blocks of `network` in place, each at its first call, their LoRA being on them."""
     for block in frozen.blocks(network):
         block.compile(backend=backend)
 

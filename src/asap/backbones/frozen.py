@@ -20,7 +20,7 @@ class FrozenLinear(nn.Linear):
     """x W^T + b without a gradient of W or b. W may be quantised by torchao, or on another device."""
 
     def forward(self, x: Tensor) -> Tensor:
-        product: Tensor = _Product.apply(x, self.weight, self.bias)
+        product: Tensor = _Product.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return product
 
 
@@ -66,21 +66,18 @@ def offload(network: nn.Module, device: str) -> None:
     `enable_group_offload` is for drawing: it takes a block's weights away after the forward pass, when the
     backward pass still needs them, and a LoRA's parameters with them, of which the optimiser holds moments.)
     """
-    waiting = {id(layer) for block in blocks(network) for layer in block.modules() if _is_frozen(layer)}
+    inside = (layer for block in blocks(network) for layer in block.modules())
+    waiting = {id(layer) for layer in inside if type(layer) is FrozenLinear}
     for module in network.modules():
         place(module, device, but=("weight",) if id(module) in waiting else ())
-        if id(module) in waiting and torch.device(device).type == "cuda":
+        if isinstance(module, nn.Linear) and id(module) in waiting and torch.device(device).type == "cuda":
             module.weight = nn.Parameter(module.weight.pin_memory(), requires_grad=False)
 
 
 def place(module: nn.Module, device: torch.device | str, *, but: Collection[str] = ()) -> None:
-    """Put the parameters and buffers of `module` itself (not of its children) on `device`, `but` some names."""
+    """Put the parameters and buffers that are `module`'s own on `device`, all `but` some."""
     for name, parameter in module.named_parameters(recurse=False):
         if name not in but:
             setattr(module, name, nn.Parameter(parameter.to(device), requires_grad=parameter.requires_grad))
     for name, buffer in module.named_buffers(recurse=False):
         setattr(module, name, buffer.to(device))
-
-
-def _is_frozen(layer: nn.Module) -> bool:
-    return type(layer) is FrozenLinear

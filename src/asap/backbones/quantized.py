@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -55,6 +56,6 @@ def _bitsandbytes(dtype: torch.dtype) -> BitsAndBytesConfig:
 
 
 def _torchao(kind: str) -> TorchAoConfig:
-    from torchao.quantization import Float8WeightOnlyConfig, Int8WeightOnlyConfig
-
-    return TorchAoConfig(Int8WeightOnlyConfig() if kind == "int8" else Float8WeightOnlyConfig())
+    quantization: Any = import_module("torchao.quantization")
+    name = {"int8": "Int8WeightOnlyConfig", "fp8": "Float8WeightOnlyConfig"}[kind]
+    return TorchAoConfig(getattr(quantization, name)())
