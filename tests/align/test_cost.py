@@ -15,7 +15,7 @@ import operations
 
 @pytest.mark.parametrize(("family", "most"), [("sdxl", 28.5), ("flux", 330.0)])
 def test_operations_of_a_pair_and_step_at_1024_pixels(family: str, most: float) -> None:
-    """10^12 floating-point operations with the reference's errors cached, without activation checkpointing."""
+    """10^12 operations, the reference's errors cached, activations kept."""
     backbone, batch, *_ = getattr(operations, family)()
     named = operations.with_lora(backbone)
     learner, micro = operations.learner(backbone, named, "asap"), operations.micro(batch)
