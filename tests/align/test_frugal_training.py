@@ -78,6 +78,19 @@ def test_quantised_bases_train_loras_for_the_whole_model(
     assert sorted(p.double().norm().item() for p in loaded.values()) == pytest.approx(known)
 
 
+def test_the_references_errors_are_kept_apart_by_what_is_quantised(
+    flux: Path, pairs: Path, tmp_path: Path
+) -> None:
+    skip_unless_installed("int8")
+    shared = {"reference": "cached", "draws": 1, "cache": tmp_path / "cache", "steps": 1}
+    rows = []
+    for kind in ("none", "int8"):
+        out = train.run(config(flux, pairs, tmp_path / kind, quantize=kind, **shared))
+        rows += read_rows(out / loop.LOG)
+    assert len(list((tmp_path / "cache").glob("reference-*"))) == 2
+    assert [row["delta_mean"] for row in rows] == pytest.approx([0, 0], abs=1e-6)
+
+
 @pytest.mark.parametrize("family", ["flux", "sdxl"])
 def test_offloading_changes_nothing(
     family: str, tiny_family: Callable[[str], Path], pairs: Path, tmp_path: Path
