@@ -1,6 +1,6 @@
 """How much memory a step of `asap train` takes at full size, by count.
 
-    python benchmarks/memory.py [--model sdxl|flux]
+    python benchmarks/memory.py
 
 The networks of `operations.py` are built under torch's fake tensors, which have shapes and no numbers; every
 block of memory that the training step's own code asks for is counted from its making to its end.
@@ -10,39 +10,38 @@ from __future__ import annotations
 
 import argparse
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from operations import FLUX_DEV, LATENT, SDXL_UNET, with_lora
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
-from asap.align import objectives
+import operations
+from asap.align import gradient
 from asap.align.latents import Batch
-from asap.align.step import pair_errors
-from asap.backbones.backbone import Backbone, Condition
-from asap.backbones.flux import Flux
-from asap.backbones.sdxl import SDXL
 
 GIB = 2**30
-# bits a weight: torchao's codes (and 32 for the scale of each row, counted apart), and bitsandbytes' codes with
-# 8 for each 64 of them and 32 for each 256 of those
+# bits a weight: torchao's codes (the scale of each row is counted apart); bitsandbytes' codes, and 8 bits
+# for each 64 of them, and 32 for each 256 of those
 BITS = {"bf16": 16.0, "int8": 8.0, "fp8": 8.0, "nf4": 4 + 8 / 64 + 32 / (64 * 256)}
 
 
 class Ledger(TorchDispatchMode):
-    """Counts the bytes of all tensors made inside, until they are gone; `peak` is the most at one time."""
+    """Counts the bytes of all tensors made inside, until they are gone; `peak` is the most at one time.
 
-    def __init__(self) -> None:
+    What was made `before` is not counted, nor are views of it.
+    """
+
+    def __init__(self, before: Iterable[Tensor] = ()) -> None:
         super().__init__()
         self.now = self.peak = 0
-        self.known: set[int] = set()
+        self.known = {tensor.untyped_storage()._cdata for tensor in before}
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = function(*args, **(kwargs or {}))
@@ -86,27 +85,39 @@ class Base:
         return 0 if kind == "bf16" else 2 * self.largest
 
 
+MODELS = {"SDXL": operations.sdxl, "FLUX.1-dev": operations.flux}
+WAYS: dict[str, gradient.Way] = {"joint": gradient.joint, "split": gradient.split}
+
+
 def run(models: Sequence[str]) -> None:
     """Print the tables of `benchmarks/memory.md`."""
-    print("| model | frozen, bf16 | int8 or fp8 | nf4 | step, GiB | with checkpointing, GiB |")
-    print("|---|---:|---:|---:|---:|---:|")
-    counted = {}
+    bases, steps = {}, {}
     for name in models:
-        with FakeTensorMode():
-            base = count(MODELS[name]()[0].denoiser)
-            steps = [peak(*MODELS[name](), checkpointing=c) for c in (False, True)]
-        counted[name] = base, steps
-        sizes = [base.stored(kind) / GIB for kind in ("bf16", "int8", "nf4")]
-        print(row(name, *sizes, *(s / GIB for s in steps)))
-    print("\n| model | base | sum, GiB | with checkpointing, GiB |\n|---|---|---:|---:|")
-    for name, (base, steps) in counted.items():
+        bases[name] = count(MODELS[name]()[0].denoiser)
+        for checkpointing in (False, True):
+            for way, function in WAYS.items():
+                steps[name, way, checkpointing] = peak(name, function, checkpointing=checkpointing)
+    print("| frozen denoiser, GiB | bf16 | int8 or fp8 | nf4 | its largest layer, bf16 |")
+    print("|---|---:|---:|---:|---:|")
+    for name, base in bases.items():
+        stored = [base.stored(kind) for kind in ("bf16", "int8", "nf4")]
+        print(row(name, *stored, base.transient("int8")))
+    print("\n| step, GiB | joint | split | joint, checkpointing | split, checkpointing |")
+    print("|---|---:|---:|---:|---:|")
+    for name in models:
+        print(row(name, *(steps[name, way, c] for c in (False, True) for way in WAYS)))
+    print("\n| both, GiB | joint | split | joint, checkpointing | split, checkpointing |")
+    print("|---|---:|---:|---:|---:|")
+    for name, base in bases.items():
         for kind in BITS:
             fixed = base.stored(kind) + base.transient(kind)
-            print(row(f"{name} | {kind}", *((fixed + step) / GIB for step in steps)))
+            sums = [fixed + steps[name, way, c] for c in (False, True) for way in WAYS]
+            print(row(f"{name}, {kind}", *sums))
 
 
-def row(name: str, *values: float) -> str:
-    return f"| {name} | {' | '.join(f'{value:.1f}' for value in values)} |"
+def row(name: str, *sizes: float) -> str:
+    """A row of sizes given in bytes."""
+    return f"| {name} | {' | '.join(f'{size / GIB:.2f}' for size in sizes)} |"
 
 
 def count(network: nn.Module) -> Base:
@@ -121,31 +132,42 @@ def count(network: nn.Module) -> Base:
     )
 
 
-def peak(backbone: Backbone, batch: Batch, *, checkpointing: bool) -> int:
+def peak(name: str, way: gradient.Way, *, checkpointing: bool) -> int:
     """Bytes at the highest point of the second step, beyond the frozen parameters.
 
     LoRA, gradients, AdamW's moments, activations and all that comes and goes are in it.
     """
+    backbone, batch, *_ = MODELS[name]()
+    named = operations.with_lora(backbone)
     if checkpointing:
         backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    with Ledger() as ledger, as_on_cuda():
-        parameters = with_lora(backbone)
-        optimizer = torch.optim.AdamW(parameters.values(), lr=1e-4)
-        for _ in range(2):
-            ledger.peak = ledger.now
-            step(backbone, batch, optimizer)
+    with FakeTensorMode(allow_non_fake_inputs=True), as_on_cuda():
+        fake(backbone.denoiser, trained=False)
+        with Ledger(backbone.denoiser.parameters()) as ledger:
+            fake(backbone.denoiser, trained=True)
+            named = {n: p for n, p in backbone.denoiser.named_parameters() if p.requires_grad}
+            optimizer = torch.optim.AdamW(named.values(), lr=1e-4, foreach=True)
+            for _ in range(2):
+                ledger.peak = ledger.now
+                optimizer.zero_grad()
+                way(operations.learner(backbone, named, "asap"), micro(batch))
+                optimizer.step()
     return ledger.peak
 
 
-def step(backbone: Backbone, batch: Batch, optimizer: torch.optim.Optimizer) -> None:
-    """What the loop does in a step under asap, batch size 1."""
-    objective = objectives.bind("asap", alpha=10.0, tau=0.01, beta=5000.0)
-    t, eps = torch.ones(1), torch.zeros_like(batch.winner)
-    with torch.autocast("cpu", torch.bfloat16):
-        errors = pair_errors(backbone, batch, t, eps)
-    optimizer.zero_grad()
-    objective(errors).mean().backward()
-    optimizer.step()
+def fake(network: nn.Module, *, trained: bool) -> None:
+    """Put fake tensors of the CPU in the place of those parameters on the meta device that are trained, or
+    that are not."""
+    for module in network.modules():
+        for name, p in module.named_parameters(recurse=False):
+            if p.requires_grad == trained:
+                made = torch.empty(p.shape, dtype=p.dtype)
+                setattr(module, name, nn.Parameter(made, requires_grad=trained))
+
+
+def micro(batch: Batch) -> gradient.Micro:
+    """`operations.micro` of `batch`, with fake tensors of the CPU in the place of the meta device's."""
+    return tree_map_only(Tensor, lambda x: torch.empty(x.shape, dtype=x.dtype), operations.micro(batch))
 
 
 @contextmanager
@@ -158,8 +180,8 @@ def as_on_cuda() -> Iterator[None]:
         def call(*args: Any, **settings: Any) -> Tensor:
             if not torch.is_autocast_enabled("cpu"):
                 return function(*args, **settings)
-            wide = [a.float() if isinstance(a, Tensor) else a for a in args]
-            return function(*wide, **{k: v.float() if isinstance(v, Tensor) else v for k, v in settings.items()})
+            args, settings = tree_map_only(Tensor, Tensor.float, (args, settings))
+            return function(*args, **settings)
 
         return call
 
@@ -171,50 +193,6 @@ def as_on_cuda() -> Iterator[None]:
         for name, function in real.items():
             setattr(functional, name, function)
 
-
-def sdxl() -> tuple[Backbone, Batch]:
-    """SDXL's network in bfloat16 and one cached pair, without numbers."""
-    from diffusers import DDPMScheduler, UNet2DConditionModel
-
-    backbone = SDXL("", dtype="bfloat16")
-    backbone.denoiser = frozen(UNet2DConditionModel, SDXL_UNET)
-    backbone._scheduler = DDPMScheduler()
-    condition = {
-        "embeddings": torch.zeros(1, 77, 2048, dtype=torch.bfloat16),
-        "pooled": torch.zeros(1, 1280, dtype=torch.bfloat16),
-        "time_ids": torch.zeros(1, 6),
-    }
-    return backbone, pair(4, condition)
-
-
-def flux() -> tuple[Backbone, Batch]:
-    """The same of FLUX.1-dev."""
-    from diffusers import FluxTransformer2DModel
-
-    backbone = Flux("", dtype="bfloat16")
-    backbone.denoiser = frozen(FluxTransformer2DModel, FLUX_DEV)
-    condition = {
-        "embeddings": torch.zeros(1, 512, 4096, dtype=torch.bfloat16),
-        "pooled": torch.zeros(1, 768, dtype=torch.bfloat16),
-    }
-    return backbone, pair(16, condition)
-
-
-def frozen(make: Callable[..., nn.Module], config: dict[str, Any]) -> nn.Module:
-    """A frozen network in bfloat16, made so: a fake parameter cannot be cast in its place."""
-    torch.set_default_dtype(torch.bfloat16)
-    try:
-        return make(**config).eval().requires_grad_(False)
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-def pair(channels: int, condition: Condition) -> Batch:
-    latent = torch.zeros(1, channels, LATENT, LATENT)
-    return Batch(latent, latent.clone(), latent[:, 0], condition)
-
-
-MODELS = {"sdxl": sdxl, "flux": flux}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
