@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from asap.align import gradient, latents, loop, objectives, train
+from asap.align.cut import Cut
 from asap.align.draws import Shown, draw
 from asap.align.forward import reference_errors
 from asap.align.gradient import Learner, Micro, Thrifty, joint, split
@@ -56,7 +57,7 @@ def gradients(learner: Learner, way: gradient.Way, micros: list[Micro]) -> list[
 
 @pytest.fixture
 def cached(flux: Path, pairs: Path, tmp_path: Path) -> latents.CachedPairs:
-    return latents.prepare(load(str(flux)), str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    return latents.prepare(load(str(flux)), str(pairs), tmp_path, Cut(32, 1))
 
 
 @pytest.mark.parametrize("objective", NAMES)
@@ -116,7 +117,7 @@ def test_split_keeps_half_the_activations(
 ) -> None:
     model: Path = request.getfixturevalue(family)
     learner = moved(model, "asap")
-    data = latents.prepare(learner.backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(learner.backbone, str(pairs), tmp_path, Cut(32, 1))
     micro = micro_of(learner, data, 0)
     micro = micro._replace(reference=reference_errors(learner.backbone, micro.batch, micro.t, micro.eps))
     whole, parts = (saved_bytes(lambda way=way: way(learner, micro), learner) for way in (joint, split))

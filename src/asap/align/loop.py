@@ -15,6 +15,7 @@ from torch import nn
 
 from asap import command, progress, store
 from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
+from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
@@ -115,9 +116,8 @@ def _cached(
             backbone,
             config.data,
             folder,
-            resolution=config.resolution or backbone.native_size,
-            mask_dilation=config.mask_dilation or 0,
-            share=_share(accelerator),
+            Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect),
+            _share(accelerator),
         )
         accelerator.wait_for_everyone()
     backbone.free_encoders()

@@ -77,6 +77,9 @@ class Config(command.Settings):
     """How far the region is grown on the latent grid, in positions."""
     resolution: int | None = None
     """Pixels a side; the model's own when left open."""
+    aspect: Literal["square", "native"] = "square"
+    """square cuts a square around the region. native keeps each picture's aspect ratio, with as many pixels
+    as the square; pictures of one size go through the model together."""
     warmup: int = 0
     """Steps over which the learning rate rises from zero."""
     weight_decay: float = 0.0
