@@ -16,7 +16,7 @@ from torch import nn
 from asap import command, progress, store
 from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
 from asap.align.cut import Cut
-from asap.align.gradient import Learner, Thrifty, Way, joint, split
+from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
@@ -90,6 +90,8 @@ def work_of(
 def _way(config: Config) -> Way:
     if config.skip_settled:
         return Thrifty(config.seed)
+    if config.guard_winner:
+        return guarded
     return split if config.backward == "split" else joint
 
 
