@@ -137,14 +137,7 @@ def test_factors_are_those_of_the_loss(objective: str) -> None:
     rise = (bound(objective)(of_maps(*moved_w, weight)) - bound(objective)(of_maps(*maps, weight))) / step
     share = bound(objective).weigh(objectives.reduced(torch.ones(4, 3, 3), weight), weight.mean((1, 2)))
     torch.testing.assert_close(winner * share, rise, rtol=1e-4, atol=1e-4)
-    assert bool((loser <= 0).all()) or objective in (
-        "asap",
-        "bounded",
-        "anchored",
-        "area",
-        "relative",
-        "mapo",
-    )
+    assert bool((loser <= 0).all()) or objective not in ("dpo", "local_dpo", "one_sided")
 
 
 def test_thrifty_is_the_joint_gradient_on_average(flux: Path, cached: latents.CachedPairs) -> None:
@@ -173,7 +166,7 @@ def test_thrifty_is_the_joint_gradient_on_average(flux: Path, cached: latents.Ca
             2.0,
             4.0,
             0.5,
-        ),  # the loser's rise would raise the winner by 4 and its own pull lowers it by 2
+        ),  # the loser's part would raise the winner by 4, its own lowers it by 2
         (1.0, -1.0, 2.0, 1.0, 1.0),  # it lowers it all the same
         (1.0, -1.0, 2.0, -4.0, 1.0),  # both pull one way
         (-1.0, 1.0, 2.0, -4.0, 1.0),  # beyond the margin
@@ -191,7 +184,7 @@ def test_the_loser_s_share_keeps_the_winner_from_rising(
 def test_a_guarded_step_does_not_raise_the_winner_s_error(
     flux: Path, cached: latents.CachedPairs, objective: str
 ) -> None:
-    """A small step along each gradient, float32: the plain one raises the winner's L_M, the guarded does not."""
+    """Along its gradient the winner's L_M does not rise to first order, where along the plain one it does."""
     shares = []
     for seed in range(4):
         learner = moved(flux, objective, seed=seed)
@@ -207,7 +200,7 @@ def test_a_guarded_step_does_not_raise_the_winner_s_error(
             assert slopes[0] > 0 and abs(slopes[1]) <= 1e-3 * size
         else:
             assert slopes[0] == pytest.approx(slopes[1], rel=1e-3)
-    assert all(0 < share <= 1 for share in shares)
+    assert all(0 < share <= 1 for share in shares) and min(shares) < 1
 
 
 def slope_of_winner(learner: Learner, micro: Micro, step: list[Tensor]) -> float:
