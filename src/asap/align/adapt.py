@@ -1,10 +1,11 @@
-"""The denoiser made ready for training: its LoRA, recomputed activations, compiled blocks."""
+"""The denoiser made ready for training: its LoRA, recomputed activations, blocks compiled or spread."""
 
 from __future__ import annotations
 
 from torch import nn
 
 from asap import store
+from asap.align import shards
 from asap.align.train import Config
 from asap.backbones import compiled, lora
 from asap.backbones.backbone import Backbone
@@ -22,6 +23,9 @@ def adapted(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
         seed=store.seed_of(config.seed, "lora"),
         device=backbone.device,
     )
+    named = {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
     if config.compile:
         compiled.compile_blocks(backbone.denoiser)
-    return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
+    if shards.asked():
+        shards.shard(backbone.denoiser)
+    return named

@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from asap import command, progress, store
-from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
+from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling, shards
 from asap.align.adapt import adapted
 from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
@@ -45,8 +45,9 @@ def run(config: Config) -> None:
     rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
+    shards.check(config)
     accelerator = _accelerator(config)
-    stored = {"quantize": config.quantize, "offload": config.offload}
+    stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
     spelled = command.spell(config, "train")
     config = complete(config, backbone.name, backbone.native_size)

@@ -24,7 +24,8 @@ class Pretrained:
     """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only.
 
     Of the denoiser alone, `quantize` ("int8", "fp8", "nf4") stores the linear layers' weights in fewer bits,
-    and `offload` keeps those of its blocks on the CPU (`frozen.offload`).
+    `offload` keeps those of its blocks on the CPU (`frozen.offload`), and `spread` leaves all of it there:
+    FSDP takes it to the device of each process.
 
     Raises:
         UserError: no such dtype, a device that is not there, or a kind of weights that cannot be had here.
@@ -42,13 +43,14 @@ class Pretrained:
         revision: str | None = None,
         quantize: str = "none",
         offload: bool = False,
+        spread: bool = False,
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"no type {dtype!r} of numbers; known: {', '.join(DTYPES)}")
         self.source, self.dtype, self.revision = source, DTYPES[dtype], revision
         self.device = check_device(device)
         quantized.check(quantize, device, offload=offload)
-        self.quantize, self.offload = quantize, offload
+        self.quantize, self.offload, self.spread = quantize, offload, spread
 
     def part(self, cls: Any, subfolder: str, dtype: torch.dtype | None = None) -> Any:
         """The part in `subfolder`, in `dtype` where that differs from the model's.
@@ -65,7 +67,7 @@ class Pretrained:
         Raises:
             UserError: as `part`.
         """
-        device = "cpu" if self.offload else self.device
+        device = "cpu" if self.offload or self.spread else self.device
         form = quantized.form(self.quantize, self.dtype, device)
         loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=self.dtype, **form)
         loaded = loaded.to(device).eval().requires_grad_(False)
