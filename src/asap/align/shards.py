@@ -20,8 +20,11 @@ ENGINES = {"DeepSpeed": "ACCELERATE_USE_DEEPSPEED", "Megatron-LM": "ACCELERATE_U
 
 
 def asked() -> bool:
-    """Whether the launcher asked for FSDP. (On CPUs Accelerate itself forgets that it did.)"""
-    return bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
+    """Whether the launcher asked for FSDP over more than one process.
+
+    Told by the environment: of CPUs Accelerate's own state says nothing of it.
+    """
+    return bool(parse_flag_from_env("ACCELERATE_USE_FSDP")) and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def check(config: Config) -> None:
