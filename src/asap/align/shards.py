@@ -28,7 +28,7 @@ def asked() -> bool:
 
 
 def check(config: Config) -> None:
-    """Whether the run can be launched as it was.
+    """Whether the run can be launched as it was; sees to it that every process reads its models whole.
 
     Raises:
         UserError: an engine, or a setting under FSDP, with which it cannot.
@@ -46,6 +46,9 @@ def check(config: Config) -> None:
     for flag, given in _apart(config).items():
         if given:
             raise UserError(f"{flag} does not go with FSDP; leave it out, or launch without --use_fsdp")
+    # the launcher's default, under which transformers may read text encoders in the first process alone, for
+    # FSDP to fill the others' (5.24 does not); here each process encodes its share of the captions
+    os.environ["FSDP_CPU_RAM_EFFICIENT_LOADING"] = "false"
 
 
 def _apart(config: Config) -> dict[str, bool]:
