@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ Row = dict[str, float]
 
 
 def rows(steps: int = 400, seed: int = 0, batch: int = 1, **of_step: Callable[[int], float]) -> list[Row]:
-    """A healthy run: the gap goes to the margin, with the noise of `batch` pairs; `of_step` adds to columns."""
+    """A healthy run: the gap goes to the margin, with noise as of `batch` pairs. `of_step` adds to columns."""
     rng = np.random.default_rng(seed)
     found = []
     for step in range(steps):
@@ -101,7 +102,7 @@ def test_the_rate_is_halved_a_few_times_and_then_it_stops() -> None:
     found = list(verdicts(watch, rows(2000, winner_rise=collapse)))
     acts = [(step, verdict.action) for step, verdict in found if verdict.action != "warn"]
     assert [action for _, action in acts] == ["lower"] * MOST + ["stop"]
-    assert all(b - a >= QUIET for (a, _), (b, _) in zip(acts, acts[1:]))
+    assert all(b - a >= QUIET for (a, _), (b, _) in pairwise(acts))
     assert watch.scale == 0.5**MOST and not watch.calm
     assert f"halved {MOST} times" in found[-1][1].text
 
