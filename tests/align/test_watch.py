@@ -17,7 +17,7 @@ Row = dict[str, float]
 
 
 def rows(steps: int = 400, seed: int = 0, batch: int = 1, **of_step: Callable[[int], float]) -> list[Row]:
-    """A healthy run: the gap goes to the margin, with noise as of `batch` pairs. `of_step` adds to columns."""
+    """A healthy run: the gap goes to the margin, with noise as of `batch` pairs; `of_step` adds to it."""
     rng = np.random.default_rng(seed)
     found = []
     for step in range(steps):
@@ -68,6 +68,14 @@ def test_over_optimisation_is_warned_of_first_and_is_trouble_later(batch: int) -
     assert trouble.action == "warn" and not later, "once each within the quiet time"
     step, verdict = watched(rows(batch=batch, winner_rise=collapse), "stop")[-1]
     assert (step, verdict.action) == (second, "stop")
+
+
+def test_rises_with_heavy_tails_are_seen_as_soon_as_there_are_enough() -> None:
+    """As at an absurd learning rate with one pair a step: the deviation is three times the mean."""
+    rng = np.random.default_rng(0)
+    tails = rng.lognormal(1.0, 1.7, 100)
+    step, verdict = watched(rows(100, winner_rise=lambda step: tails[step]), "stop")[-1]
+    assert step < 20 and verdict.action == "stop"
 
 
 def test_no_rise_no_warning_however_the_loser_fares() -> None:

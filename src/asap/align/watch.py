@@ -28,6 +28,7 @@ COLUMNS = ("winner_rise", "winner_base", "delta_p10", "delta_p90", "grad_norm")
 LENGTH = 128  # rows that are remembered
 RECENT, FEWEST = 50, 10  # rows over which the winner's rise is averaged; fewer are no evidence
 NOW, PAST = 15, 50  # rows that are compared with at least so many before them
+LARGEST = 3.0  # times the untrained model's error: what one step counts for at most, however bad it was
 SURE = 3.0  # standard errors by which the winner's rise must be above zero
 RISE = (0.1, 0.3)  # shares of the untrained model's error: worth a warning, trouble
 GRADIENTS = (10.0, 30.0)  # times what it was
@@ -132,10 +133,11 @@ History = Mapping[str, Sequence[float]]
 
 def over_optimised(history: History, _margin: float | None) -> Finding:
     """The recent mean of the winner's rise against the untrained model's error on the same pictures."""
-    rises = history["winner_rise"][-RECENT:]
     base = fmean(history["winner_base"][-RECENT:])
-    if len(rises) < FEWEST or not base > 0:
+    if not base > 0 or len(history["winner_rise"]) < FEWEST:
         return NOTHING
+    most = LARGEST * base
+    rises = [min(max(rise, -most), most) for rise in history["winner_rise"][-RECENT:]]
     mean, error = fmean(rises), stdev(rises) / math.sqrt(len(rises))
     level = _level(mean / base, RISE) if mean > SURE * error else WELL
     return Finding(
