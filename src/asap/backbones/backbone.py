@@ -38,6 +38,7 @@ class Backbone(Protocol):
         name: the family ("flux").
         source: the folder or hub id it came from.
         revision: the hub's commit; None for a folder.
+        device: where the denoiser is.
         latent_factor: pixels per latent position.
         native_size: the pixels a side that the model was made for.
         size_multiple: pixels a side of an image are a multiple of it.
@@ -48,6 +49,7 @@ class Backbone(Protocol):
     name: str
     source: str
     revision: str | None
+    device: str
     latent_factor: int
     native_size: int
     size_multiple: int
