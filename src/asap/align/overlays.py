@@ -179,7 +179,7 @@ def outlined(picture: Image, mask: NDArray[np.bool_]) -> Image:
 
 def _enlarged(mask: NDArray[np.bool_], picture: Image) -> NDArray[np.bool_]:
     size = (picture.shape[1], picture.shape[0])
-    return cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return np.asarray(cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)) > 0
 
 
 def _heat(change: NDArray[np.float32]) -> Image:
