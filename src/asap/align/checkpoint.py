@@ -60,6 +60,19 @@ def read(
     return step
 
 
+def peek(path: Path, name: str) -> tuple[int, Tensor]:
+    """The finished steps of the checkpoint `path`, and the tensor `name` of its state.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(file.metadata()["step"]), file.get_tensor(f"state/{name}")
+    except (SafetensorError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it to start over") from None
+
+
 def _restore(
     tensors: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:

@@ -38,6 +38,7 @@ QUIET = 200  # steps before a warning is given again, and before the rate is low
 MOST = 3  # times that the rate is halved
 
 WELL, DOUBTFUL, TROUBLE = 0, 1, 2
+LEVEL = "watch_level"  # the name of the last row's level in the state
 
 
 class Finding(NamedTuple):
@@ -84,8 +85,8 @@ class Watch:
 
     def state(self) -> Mapping[str, Tensor]:
         """What a checkpoint keeps; whoever writes into these tensors restores the watch."""
-        own = {"rows": self._rows, "counts": self._counts, "said": self._said, "level": self._level}
-        return {f"watch_{name}": tensor for name, tensor in own.items()}
+        own = {"watch_rows": self._rows, "watch_counts": self._counts, "watch_said": self._said}
+        return own | {LEVEL: self._level}
 
     def look(self, step: int, row: Mapping[str, float]) -> Verdict | None:
         """What the row of `step` gives reason for; None where there is nothing to say."""
