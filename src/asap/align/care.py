@@ -7,13 +7,14 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 from tqdm import tqdm
 
 from asap import store
-from asap.align import checkpoint, watch
+from asap.align import checkpoint
 from asap.align.average import Average
 from asap.align.objectives import LOGISTIC, UNPAIRED
 from asap.align.step import NotFiniteError, Work
@@ -22,7 +23,8 @@ from asap.align.watch import Watch
 from asap.errors import UserError
 
 CHECKPOINT = "checkpoint.safetensors"
-GOOD = "good.safetensors"
+GOOD, CANDIDATE = "good.safetensors", "candidate.safetensors"
+CONFIRMED = 25  # steps
 LOG = "log.jsonl"
 RAW = "last"  # folder of the LoRA that was not averaged
 MEND = "lower --learning-rate, with another --out"
@@ -31,8 +33,9 @@ MEND = "lower --learning-rate, with another --out"
 class Care:
     """The run's log and checkpoints, and what decides whether it goes on.
 
-    The checkpoint is the last one. Where the watch has seen trouble since an earlier one, that one is kept
-    beside it, as `GOOD`, until all is well again; a run that is stopped goes back to it.
+    The checkpoint is the last one. Beside it, `GOOD` is the last one after which all was well for at least
+    `CONFIRMED` steps, as trouble is seen some steps after it began; a run that is stopped goes back to it.
+    `CANDIDATE` waits for that. Both are mostly second names of the same file.
     """
 
     def __init__(self, work: Work, state: Mapping[str, Tensor]) -> None:
@@ -55,15 +58,18 @@ class Care:
         start = checkpoint.read(path, learner.named, self._work.optimizer, self._state)
         if self._main:
             _drop_from(self._out / LOG, start)
+            for kept in (self._out / GOOD, self._out / CANDIDATE):
+                if kept.exists() and checkpoint.step_of(kept) > start:  # somebody deleted the checkpoint
+                    kept.unlink()
         return start
 
     @contextmanager
-    def guarding(self) -> Iterator[None]:
-        """Inside, a step that is not finite ends the run, back at its last good checkpoint."""
+    def guarding(self, step: int) -> Iterator[None]:
+        """Inside, `step`, where it is not finite, ends the run, back at its last good checkpoint."""
         try:
             yield
         except NotFiniteError as reason:
-            raise self._abandon(str(reason)) from None
+            raise self._abandon(step, str(reason)) from None
 
     def after(self, step: int, row: store.Row) -> store.Row:
         """Take note of a finished step; returns its row for the log, with a `warning` where there is one.
@@ -80,40 +86,44 @@ class Care:
                 tqdm.write(f"asap: step {step}: {verdict.text}", file=sys.stderr)
         self._rows.append(row)
         if verdict and verdict.action == "stop":
-            raise self._abandon(f"step {step}: {verdict.text}; {MEND}")
+            raise self._abandon(step, f"step {step}: {verdict.text}; {MEND}")
         return row
 
     def save(self, step: int) -> None:
         """Write log and checkpoint of `step` finished steps."""
         if self._main:
-            path, good = self._out / CHECKPOINT, self._out / GOOD
-            if not self._watch.calm and path.exists() and not good.exists():
-                _copy(path, good)
-            self._append()
+            store.append_rows(self._out / LOG, self._rows)
+            self._confirm(step)
+            path = self._out / CHECKPOINT
             checkpoint.write(path, step, self._work.learner.named, self._work.optimizer, self._state)
-            if self._watch.calm:
-                good.unlink(missing_ok=True)
+            if self._watch.calm and not (self._out / CANDIDATE).exists():
+                _name(path, self._out / CANDIDATE)
         self._rows.clear()
 
-    def _append(self) -> None:
-        store.append_rows(self._out / LOG, self._rows)
+    def _confirm(self, step: int) -> None:
+        """The candidate becomes the good one if all was well for a while after it, or else is given up."""
+        candidate, ill = self._out / CANDIDATE, self._watch.ill_since
+        if not candidate.exists():
+            return
+        if (step if ill is None else ill) - checkpoint.step_of(candidate) >= CONFIRMED:
+            candidate.replace(self._out / GOOD)
+        elif ill is not None:
+            candidate.unlink()
 
-    def _abandon(self, reason: str) -> UserError:
+    def _abandon(self, step: int, reason: str) -> UserError:
         """Go back to the last good checkpoint; what is to be raised."""
-        if self._main:
-            self._append()
-            if (self._out / GOOD).exists():
-                (self._out / GOOD).replace(self._out / CHECKPOINT)
-        return UserError(f"{reason} ({self._kept()})")
-
-    def _kept(self) -> str:
-        path = self._out / CHECKPOINT
-        if not path.exists():
-            return "there is no checkpoint yet"
-        step, level = checkpoint.peek(path, watch.LEVEL)
-        if level > watch.WELL:
-            return f"the last checkpoint, of step {step}, was in trouble already"
-        return f"the last good checkpoint, of step {step}, is kept; --steps {step} here publishes it"
+        if not self._main:
+            return UserError(reason)
+        store.append_rows(self._out / LOG, self._rows)
+        self._confirm(step)
+        (self._out / CANDIDATE).unlink(missing_ok=True)
+        if not (self._out / GOOD).exists():
+            return UserError(f"{reason} (there is no checkpoint that is known to be good)")
+        _name(self._out / GOOD, self._out / CHECKPOINT)
+        kept = checkpoint.step_of(self._out / CHECKPOINT)
+        return UserError(
+            f"{reason} (the last good checkpoint, of step {kept}, is kept; --steps {kept} here publishes it)"
+        )
 
     def publish(self) -> None:
         """Write the LoRA: the average where there is one, with the last parameters in the folder `RAW`."""
@@ -135,17 +145,18 @@ def margin(config: Config) -> float | None:
     return 2 / config.beta if config.objective in LOGISTIC and config.beta else config.tau
 
 
-def _copy(source: Any, target: Any) -> None:
-    """A second name for the file, which is replaced and never written to; a copy where that cannot be."""
+def _name(source: Path, target: Path) -> None:
+    """`target`, a second name for the file, which is never written to; a copy where that cannot be."""
+    temporary = target.with_name(f".{target.name}.tmp")
     try:
-        os.link(source, target)
+        os.link(source, temporary)
     except OSError:
-        temporary = target.with_name(f".{target.name}.tmp")
         shutil.copyfile(source, temporary)
-        temporary.replace(target)
+    temporary.replace(target)
+    temporary.unlink(missing_ok=True)  # where both were the same file, nothing is replaced
 
 
-def _drop_from(path: Any, step: int) -> None:
+def _drop_from(path: Path, step: int) -> None:
     """Forget the logged steps that the checkpoint does not have: they will be done again."""
     rows = list(store.read_rows(path))
     kept = [row for row in rows if row["step"] < step]

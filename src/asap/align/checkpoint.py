@@ -60,15 +60,15 @@ def read(
     return step
 
 
-def peek(path: Path, name: str) -> tuple[int, Tensor]:
-    """The finished steps of the checkpoint `path`, and the tensor `name` of its state.
+def step_of(path: Path) -> int:
+    """The finished steps of the checkpoint `path`.
 
     Raises:
         UserError: it is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return int(file.metadata()["step"]), file.get_tensor(f"state/{name}")
+            return int(file.metadata()["step"])
     except (SafetensorError, KeyError, TypeError, OSError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it to start over") from None
 

@@ -213,7 +213,7 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
-            with care.guarding():
+            with care.guarding(step):
                 outcome, row = take(work, shown, step, care.scale)
             sampler.learn(shown.pairs, outcome.errors)
             care.after(step, row | _logged(shown.shown))

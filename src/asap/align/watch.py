@@ -26,11 +26,12 @@ OnTrouble = Literal["warn", "lower", "stop"]
 
 COLUMNS = ("winner_rise", "winner_base", "delta_p10", "delta_p90", "grad_norm")
 LENGTH = 128  # rows that are remembered
-RECENT, FEWEST = 50, 10  # rows over which the winner's rise is averaged; fewer are no evidence
+FEWEST = 10  # rows; fewer are no evidence
 NOW, PAST = 15, 50  # rows that are compared with at least so many before them
 LARGEST = 3.0  # times the untrained model's error: what one step counts for at most, however bad it was
 SURE = 3.0  # standard errors by which the winner's rise must be above zero
-RISE = (0.1, 0.3)  # shares of the untrained model's error: worth a warning, trouble
+# shares of the untrained model's error, as means over so many rows: worth a warning, trouble
+RISES = {50: (0.1, 0.3), FEWEST: (1.0, 1.0)}
 GRADIENTS = (10.0, 30.0)  # times what it was
 SPREAD = (4.0, 10.0)
 MARGINS = 4.0  # a spread of so many margins is wide
@@ -38,7 +39,6 @@ QUIET = 200  # steps before a warning is given again, and before the rate is low
 MOST = 3  # times that the rate is halved
 
 WELL, DOUBTFUL, TROUBLE = 0, 1, 2
-LEVEL = "watch_level"  # the name of the last row's level in the state
 
 
 class Finding(NamedTuple):
@@ -72,11 +72,17 @@ class Watch:
         self._counts = torch.zeros(3, dtype=torch.int64)  # rows remembered, halvings, first step to act again
         self._said = torch.full((len(SIGNS), 2), -1, dtype=torch.int64)  # of each sign: level and step
         self._level = torch.zeros(1, dtype=torch.int64)
+        self._ill = torch.full((1,), -1, dtype=torch.int64)  # the step since which it is not well
 
     @property
     def calm(self) -> bool:
-        """Whether the last row showed no sign of trouble, so that a checkpoint of it is a good one."""
+        """Whether the last row showed no sign of trouble."""
         return int(self._level) == WELL
+
+    @property
+    def ill_since(self) -> int | None:
+        """The step since which rows have shown signs of trouble; None where the last showed none."""
+        return None if self.calm else int(self._ill)
 
     @property
     def scale(self) -> float:
@@ -85,8 +91,8 @@ class Watch:
 
     def state(self) -> Mapping[str, Tensor]:
         """What a checkpoint keeps; whoever writes into these tensors restores the watch."""
-        own = {"watch_rows": self._rows, "watch_counts": self._counts, "watch_said": self._said}
-        return own | {LEVEL: self._level}
+        own = {"rows": self._rows, "counts": self._counts, "said": self._said, "ill": self._ill}
+        return {f"watch_{name}": t for name, t in (own | {"level": self._level}).items()}
 
     def look(self, step: int, row: Mapping[str, float]) -> Verdict | None:
         """What the row of `step` gives reason for; None where there is nothing to say."""
@@ -95,7 +101,10 @@ class Watch:
         past = self._rows[LENGTH - int(self._counts[0]) :].T.tolist()
         history = dict(zip(COLUMNS, past))
         findings = [sign(history, self._margin) for sign in SIGNS]
-        self._level.fill_(max(finding.level for finding in findings))
+        level = max(finding.level for finding in findings)
+        if self.calm and level > WELL:
+            self._ill.fill_(step)
+        self._level.fill_(level)
         number = max(range(len(findings)), key=lambda i: findings[i].level)
         if findings[number].level == TROUBLE and self._on_trouble != "warn":
             return self._act(step, findings[number])
@@ -133,16 +142,20 @@ History = Mapping[str, Sequence[float]]
 
 
 def over_optimised(history: History, _margin: float | None) -> Finding:
-    """The recent mean of the winner's rise against the untrained model's error on the same pictures."""
-    base = fmean(history["winner_base"][-RECENT:])
+    """The recent means of the winner's rise against the untrained model's error on the same pictures."""
+    found = [_risen(history, count, limits) for count, limits in RISES.items()]
+    return max(found, key=lambda finding: finding.level)
+
+
+def _risen(history: History, count: int, limits: tuple[float, float]) -> Finding:
+    base = fmean(history["winner_base"][-count:])
     if not base > 0 or len(history["winner_rise"]) < FEWEST:
         return NOTHING
     most = LARGEST * base
-    rises = [min(max(rise, -most), most) for rise in history["winner_rise"][-RECENT:]]
+    rises = [min(max(rise, -most), most) for rise in history["winner_rise"][-count:]]
     mean, error = fmean(rises), stdev(rises) / math.sqrt(len(rises))
-    level = _level(mean / base, RISE) if mean > SURE * error else WELL
     return Finding(
-        level,
+        _level(mean / base, limits) if mean > SURE * error else WELL,
         f"good pictures are predicted {mean / base:.0%} worse than by the untrained model (mean of "
         f"{len(rises)} steps), which is over-optimisation",
     )
