@@ -100,6 +100,9 @@ class Files(care.Care):
         self._work = SimpleNamespace(learner=SimpleNamespace(named={}), optimizer=None)  # type: ignore[assignment]
         self._watch = self  # type: ignore[assignment]
 
+    def write_card(self) -> None:
+        """Of no run."""
+
     @property
     def calm(self) -> bool:
         return self.ill is None

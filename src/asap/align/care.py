@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asap import store
-from asap.align import checkpoint
+from asap.align import card, checkpoint
 from asap.align.average import Average
 from asap.align.objectives import LOGISTIC, UNPAIRED
 from asap.align.step import NotFiniteError, Work
@@ -95,10 +95,17 @@ class Care:
             store.append_rows(self._out / LOG, self._rows)
             self._confirm(step)
             path = self._out / CHECKPOINT
+            self.write_card()
             checkpoint.write(path, step, self._work.learner.named, self._work.optimizer, self._state)
             if self._watch.calm and not (self._out / CANDIDATE).exists():
                 _name(path, self._out / CANDIDATE)
         self._rows.clear()
+
+    def write_card(self) -> None:
+        """The card of the run as far as its log goes."""
+        config = self._work.config
+        bounded = config.objective not in (*UNPAIRED, *LOGISTIC)
+        card.write(self._out, list(store.read_rows(self._out / LOG)), config.tau if bounded else None)
 
     def _confirm(self, step: int) -> None:
         """The candidate becomes the good one if all was well for a while after it, or else is given up."""
