@@ -21,6 +21,11 @@ IDENTITY = {
 MADE = {"identity": IDENTITY, "command": "asap train --model owner/base", "before": ["asap build photos"]}
 
 
+def read(text: str) -> Any:
+    """What the hub's library makes of the card."""
+    return ModelCard(text).data
+
+
 def rows(steps: int = 120, **changes: Any) -> list[dict[str, Any]]:
     rng = np.random.default_rng(0)
     names = ("loss", "delta_mean", "delta_p10", "delta_p90", "winner_rise", "loser_rise", "grad_norm")
@@ -29,13 +34,13 @@ def rows(steps: int = 120, **changes: Any) -> list[dict[str, Any]]:
 
 
 def test_the_hub_reads_its_metadata() -> None:
-    data = ModelCard(card.card(MADE, rows())).data
+    data = read(card.card(MADE, rows()))
     assert data.base_model == "owner/base" and data.datasets == ["owner/pairs"]
     assert data.library_name == "diffusers" and data.pipeline_tag == "text-to-image"
     assert {"lora", "asap", "text-to-image"} <= set(data.tags) and data.license is None
     local = {**MADE, "identity": {**IDENTITY, "model": "/home/me/models/flux", "data": "hap"}}
     text = card.card(local, rows())
-    found = ModelCard(text).data
+    found = read(text)
     assert found.base_model is None and found.datasets is None and "/home/me" not in text
 
 
@@ -93,6 +98,6 @@ def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path:
     )  # fmt: skip
     out = train.run(settings)
     text = (out / CARD).read_text()
-    assert "for 3 steps" in text and ModelCard(text).data.library_name == "diffusers"
+    assert "for 3 steps" in text and read(text).library_name == "diffusers"
     assert Image.open(out / CURVES).size[0] > 1000
     assert "step" in (out / loop.LOG).read_text()

@@ -96,7 +96,8 @@ class Files(care.Care):
     """A run's files alone: what is in them is the step, and `ill` is since when the watch sees trouble."""
 
     def __init__(self, out: Path) -> None:
-        self._out, self._main, self._rows, self._state, self.ill = out, True, [], {}, None
+        self._out, self._main, self._rows, self._state = out, True, [], {}
+        self.ill: int | None = None
         self._work = SimpleNamespace(learner=SimpleNamespace(named={}), optimizer=None)  # type: ignore[assignment]
         self._watch = self  # type: ignore[assignment]
 
