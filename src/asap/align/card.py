@@ -36,8 +36,8 @@ OBJECTIVES = {
 }
 _HEAD = """# LoRA on {base} against anatomical errors
 
-Trained on {data} with {objective} for {steps} steps by [ASAP](https://arxiv.org/abs/2605.25759), on pairs of a
-good picture and the same picture with one anatomical error inside a known region. Rank {rank}, alpha {alpha:g}.
+Trained on {data} with {objective} for {steps} steps by [ASAP](https://arxiv.org/abs/2605.25759), on pairs of
+a good picture and the same picture with one anatomical error in a known region. Rank {rank}, alpha {alpha:g}.
 """
 _PLAIN = """## Use
 
@@ -62,8 +62,8 @@ _TRAINING = """## Training
 
 ![loss, preference gap, rises of the error, gradient norm](curves.png)
 
-The preference gap says how far the model has come to prefer the good picture of a pair beyond the untrained one.
-A rise of the error on good pictures means that the gap grows by ruining both.
+The preference gap says how far the model has come to prefer the good picture of a pair beyond the untrained
+one. A rise of the error on good pictures means that the gap grows by ruining both.
 """
 _SAMPLES = """## Samples
 
@@ -137,9 +137,7 @@ def _use(identity: Mapping[str, Any]) -> str:
     averaged = ""
     if identity.get("ema"):
         decay = f"{identity['ema']:g}"
-        averaged = (
-            f"\nThe weights are a moving average (decay {decay}); those of the last step are in `last`.\n"
-        )
+        averaged = f"\nThe weights are a moving average (decay {decay}); the last step's are in `last`.\n"
     if model in EMBEDDED:
         return _EMBEDDED.format(model=model) + averaged
     return _PLAIN.format(model=json.dumps(_short(model))) + averaged

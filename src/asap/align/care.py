@@ -146,9 +146,11 @@ class Care:
 
 
 def margin(config: Config) -> float | None:
-    """The gap that the objective drives pairs to: tau; for DPO 2 / beta, where its sigmoid has its scale."""
+    """The gap that the objective drives pairs to, tau, or on which its sigmoid has its scale, as 2 / beta."""
     if config.objective in UNPAIRED:
         return None
+    if config.objective == "mapo":
+        return 1.0
     return 2 / config.beta if config.objective in LOGISTIC and config.beta else config.tau
 
 

@@ -137,7 +137,7 @@ def _axes(pen: ImageDraw.ImageDraw, frame: _Frame, panel: Panel) -> None:
     for value in frame.xs:
         place = frame.at(value, frame.ys[0])
         pen.text((place[0], place[1] + 12 * FINE), f"{value:g}", fill=SOFT, font=_font(12), anchor="mm")
-    left = x + FINE * LEFT
+    left: float = x + FINE * LEFT
     for line in panel.lines:
         pen.rounded_rectangle((left, y + 40 * FINE, left + 14 * FINE, y + 44 * FINE), 2 * FINE, line.colour)
         pen.text((left + 20 * FINE, y + 42 * FINE), line.name, fill=SOFT, font=_font(12), anchor="lm")

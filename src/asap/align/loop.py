@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
 from asap.align.care import Care
 from asap.align.cut import Cut
-from asap.align.gradient import Learner, Thrifty, Way, joint, split
+from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
@@ -92,6 +91,8 @@ def work_of(
 def _way(config: Config) -> Way:
     if config.skip_settled:
         return Thrifty(config.seed)
+    if config.guard_winner:
+        return guarded
     return split if config.backward == "split" else joint
 
 
@@ -123,23 +124,9 @@ def _cached(
         )
         accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _show_masks(config, backbone, pairs)
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
     backbone.free_encoders()
     return pairs
-
-
-def _show_masks(config: Config, backbone: Backbone, pairs: latents.CachedPairs) -> None:
-    """The page of masks, once, with a word where some of them are misaligned."""
-    path = config.out / overlays.PAGE
-    if not config.overlays or path.exists():
-        return
-    misaligned = overlays.write(path, backbone, pairs, config.data, config.overlays)
-    if misaligned:
-        print(
-            f"asap: {len(misaligned)} masks do not lie where their pictures differ (pairs "
-            f"{', '.join(map(str, misaligned[:5]))}); look at {path}, and stop this run if it is so",
-            file=sys.stderr,
-        )
 
 
 @contextmanager

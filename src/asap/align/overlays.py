@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -87,6 +88,21 @@ class Shown:
     prompt: str
     placement: Placement
     pictures: Sequence[tuple[str, str]]
+
+
+def show(out: Path, backbone: Backbone, pairs: latents.CachedPairs, data: str, count: int) -> None:
+    """Write the page into `out` unless it is there or `count` is 0; a word on stderr where masks are
+    misaligned."""
+    path = out / PAGE
+    if not count or path.exists():
+        return
+    misaligned = write(path, backbone, pairs, data, count)
+    if misaligned:
+        print(
+            f"asap: {len(misaligned)} masks do not lie where their pictures differ (pairs "
+            f"{', '.join(map(str, misaligned[:5]))}); look at {path}, and stop this run if it is so",
+            file=sys.stderr,
+        )
 
 
 def write(path: Path, backbone: Backbone, pairs: latents.CachedPairs, data: str, count: int) -> list[int]:
