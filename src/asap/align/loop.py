@@ -13,8 +13,11 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from asap import command, progress, store
-from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling, shards
+from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling, shards
 from asap.align.adapt import adapted
+from asap.align.care import CHECKPOINT as CHECKPOINT
+from asap.align.care import LOG as LOG
+from asap.align.care import Care
 from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
@@ -24,12 +27,10 @@ from asap.align.train import Config, complete
 from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
-    *("out", "cache", "steps", "checkpoint_every", "tracker"),
+    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
     *("offload", "compile"),
 }
@@ -62,15 +63,15 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    start = checkpoint.read(config.out / CHECKPOINT, work.learner.named, work.optimizer, sampler.state())
+    care = Care(work, sampler.state())
+    start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    _drop_log_from(config.out / LOG, start)
     with compiled.readable_failure():
-        loop(work, sampler, start)
+        loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        backbone.save_lora(config.out)
+        care.publish()
     accelerator.end_training()
 
 
@@ -126,6 +127,8 @@ def _cached(
             _share(accelerator),
         )
         accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
     backbone.free_encoders()
     return pairs
 
@@ -179,24 +182,24 @@ def _bound(config: Config) -> dict[str, float]:
     return {"alpha": config.alpha or 0.0, "tau": config.tau or 0.0, "beta": config.beta or 0.0}
 
 
-def loop(work: Work, sampler: Sampler, start: int) -> None:
+def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     """Steps `start` to the run's last: what to show, gradients, the optimiser's step, log, checkpoint."""
     config, accelerator = work.config, work.accelerator
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
-    rows: list[store.Row] = []
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
-            outcome, row = take(work, shown, step)
+            with care.guarding(step):
+                outcome, row = take(work, shown, step, care.scale)
             sampler.learn(shown.pairs, outcome.errors)
-            rows.append(row | _logged(shown.shown))
+            care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                _save(work, step + 1, rows, sampler)
+                care.save(step + 1)
             if stopped and step + 1 < config.steps:
                 raise KeyboardInterrupt(f"stopped after {step + 1} of {config.steps} steps")
 
@@ -222,19 +225,3 @@ def _scalars(row: store.Row, shown: Mapping[str, float]) -> dict[str, float]:
 def _in_bar(row: store.Row) -> dict[str, str]:
     names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
     return {short: f"{row[name]:.3g}" for name, short in names.items()}
-
-
-def _save(work: Work, step: int, rows: list[store.Row], sampler: Sampler) -> None:
-    if work.accelerator.is_main_process:
-        out = work.config.out
-        store.append_rows(out / LOG, rows)
-        checkpoint.write(out / CHECKPOINT, step, work.learner.named, work.optimizer, sampler.state())
-    rows.clear()
-
-
-def _drop_log_from(path: Path, step: int) -> None:
-    """Forget the logged steps that the checkpoint does not have: they will be done again."""
-    rows = list(store.read_rows(path))
-    kept = [row for row in rows if row["step"] < step]
-    if len(kept) < len(rows):
-        store.write_atomic(path, "".join(store.to_json(row) + "\n" for row in kept))
