@@ -56,7 +56,7 @@ export const showFilters = async (pairs, before, count) => {
     const down = make("input", { type: "checkbox", checked: filter.descending, onchange: () => { filter.descending = down.checked; } });
     find("fields").replaceChildren(
       choice(filter, "state", "Show", Object.entries(STATES), changed), ...kinds,
-      choice(filter, "metric", "Number", metrics, changed),
+      choice(filter, "metric", "Metric", metrics, changed),
       make("span", { className: "two" }, bound(filter, "least", "from", changed), bound(filter, "most", "to", changed)),
       choice(filter, "order", "Sort by", Object.entries(ORDERS), () => {}),
       make("label", { className: "check" }, down, " highest first"),

@@ -65,16 +65,16 @@ export class Panes {
     this.draw();
   }
 
-  clamp() {
-    const { width, height } = this.shot.chosen;
-    const edge = (at, extent, whole) => (extent >= whole ? whole / 2 : Math.min(Math.max(at, extent / 2), whole - extent / 2));
-    this.view.x = edge(this.view.x, this.view.wide, width);
-    this.view.y = edge(this.view.y, this.view.high, height);
+  // the nearest centre to `at` that leaves no room beside the picture where `extent` of it is visible
+  centre(at, extent, whole) {
+    return extent >= whole ? whole / 2 : Math.min(Math.max(at, extent / 2), whole - extent / 2);
   }
 
   draw() {
     if (!this.shot) return;
-    this.clamp();
+    const { width, height } = this.shot.chosen;
+    this.view.x = this.centre(this.view.x, this.view.wide, width);
+    this.view.y = this.centre(this.view.y, this.view.high, height);
     for (const pane of this.panes) if (pane.canvas.clientWidth) this.paint(pane);
   }
 
@@ -84,7 +84,9 @@ export class Panes {
     const context = canvas.getContext("2d"), scale = this.scale(canvas) * ratio;
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, width, height);
-    context.setTransform(scale, 0, 0, scale, width / 2 - this.view.x * scale, height / 2 - this.view.y * scale);
+    const x = this.centre(this.view.x, width / scale, this.shot.chosen.width);
+    const y = this.centre(this.view.y, height / scale, this.shot.chosen.height);
+    context.setTransform(scale, 0, 0, scale, width / 2 - x * scale, height / 2 - y * scale);
     context.imageSmoothingEnabled = scale < BLOCKY;
     context.imageSmoothingQuality = "high";
     this.layers(context, name);
