@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from asap.errors import UserError
 from asap.pairs.hap import decisions
 from asap.review import agreement
 from asap.review.gallery import Gallery
@@ -52,8 +54,15 @@ def application(folder: Path, gallery: Gallery, journal: Journal) -> Starlette:
             Route("/api/decisions", page.decide, methods=["POST"]),
             Route("/api/agreement", page.agreement),
             Route("/pictures/{version}/{pair}/{name}.png", page.picture),
-        ]
+        ],
+        exception_handlers={UserError: _troubled},
     )
+
+
+def _troubled(request: Request, error: Exception) -> Response:
+    """A full disk, or a damaged file: told where the server runs; the page keeps what it could not send."""
+    print(f"asap: {error}", file=sys.stderr, flush=True)
+    return Response("the server cannot read or write its files", 503)
 
 
 class Page:
