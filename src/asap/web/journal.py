@@ -78,7 +78,7 @@ class Journal:
         with _told(path):
             self._base = sqlite3.connect(path, timeout=WAIT, isolation_level=None, check_same_thread=False)
             _check_edition(path, self._base)
-            self._base.execute("PRAGMA journal_mode = TRUNCATE")
+            self._base.execute("PRAGMA journal_mode = DELETE")
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {EDITION}; COMMIT;")
 

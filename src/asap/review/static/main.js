@@ -1,6 +1,6 @@
 // The page: what is shown, what a key does.
 
-import { ANY, KINDS, METRICS, Pairs, STATES, UNFILTERED, chosen } from "./data.js";
+import { KINDS, METRICS, Pairs, STATES, UNFILTERED, chosen } from "./data.js";
 import { Decisions, Outbox } from "./decisions.js";
 import { bind } from "./keys.js";
 import { askName, chooseError, showAgreement, showFilters, showHelp } from "./panels.js";
@@ -218,12 +218,15 @@ class Review {
 
   async filters() {
     const count = (filter) => chosen(this.pairs, this.decisions, this.me, filter).queue.length;
-    this.filter = await showFilters(this.pairs, this.filter, count);
-    this.refilter(this.pair);
+    const filter = await showFilters(this.pairs, this.filter, count);
+    if (filter) { this.filter = filter; this.refilter(this.pair); }
   }
 
   async agreement() {
-    if (await showAgreement()) { this.filter = { ...UNFILTERED, state: "disputed", order: "disagreement", descending: true, metric: ANY }; this.refilter(); }
+    if (!(await showAgreement())) return;
+    await this.outbox.look().catch(() => this.outbox.lost());
+    this.filter = { ...UNFILTERED, state: "disputed", order: "disagreement", descending: true };
+    this.refilter();
   }
 
   async help() {

@@ -43,6 +43,7 @@ const bound = (filter, name, label, changed) =>
     oninput: (event) => { filter[name] = event.target.value; changed(); },
   }));
 
+// the filter, or null where it is cancelled
 export const showFilters = async (pairs, before, count) => {
   let filter = { ...before };
   const changed = () => {
@@ -66,7 +67,7 @@ export const showFilters = async (pairs, before, count) => {
   for (const name of Object.keys(KINDS)) filter[name] ??= ANY;
   build();
   find("clear").onclick = () => { filter = { ...UNFILTERED, state: "all" }; for (const name of Object.keys(KINDS)) filter[name] = ANY; build(); };
-  return (await opened(find("filters"))) ? filter : before;
+  return (await opened(find("filters"))) ? filter : null;
 };
 
 // a name from the list, or of one's own; "" where none is given, null where it is cancelled
