@@ -16,6 +16,7 @@ STAGES: dict[str, tuple[str, str]] = {
         "asap.pairs.captions.caption",
         "photos without captions -> captions, by a model that sees",
     ),
+    "review": ("asap.review.run", "a HAP dataset -> people's decisions on its pairs, on a local page"),
     "publish": ("asap.pairs.exchange.publish", "a HAP dataset -> the hub, object storage or a folder"),
     "export": ("asap.pairs.exchange.exports", "a HAP dataset -> the forms of other trainers"),
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
