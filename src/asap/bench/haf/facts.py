@@ -44,7 +44,7 @@ def parse(text: str) -> Check:
     """
     found = _CHECK.fullmatch(text)
     if not found:
-        raise ValueError(f"{text!r} is not of the form \"[the girl's ]PART: STATE\"")
+        raise ValueError(f'{text!r} is not of the form "[the girl\'s ]PART: STATE"')
     who, part = found["who"] or "", found["part"]
     if part not in PARTS:
         raise ValueError(f"{text!r}: no part {part!r}; known: {', '.join(PARTS)}")
@@ -129,7 +129,7 @@ def _seen(text: str) -> str:
         return f"Is the whole body{whose} in the picture, from head to feet?"
     article = "" if part.split()[0] in ("one", "both") else "the "
     verb = "Are" if PARTS[part][1] else "Is"
-    return f"{verb} {article}{part}{whose} in the picture, neither cut off nor covered?"
+    return f"{verb} {article}{part}{whose} in the picture, and not cut off by its edge?"
 
 
 def mistakes(facts: Mapping[str, Any]) -> list[str]:
