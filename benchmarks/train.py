@@ -28,7 +28,7 @@ from transformers import CLIPTextModel, T5EncoderModel
 
 from asap.align import latents, loop, sampling, train
 from asap.align.recipes import RECIPES
-from asap.backbones import load, lora
+from asap.backbones import load
 from asap.backbones.mini import CaptionEmbedding
 from asap.pairs import figures
 
@@ -134,13 +134,9 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     config = train.Config("mini-hand", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
     config = train.complete(config, backbone.name, backbone.native_size)
     data = latents.prepare(backbone, str(pairs), folder / "cache-1", resolution=24, mask_dilation=0)
-    rank = RECIPES["mini"].rank
-    lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=rank, alpha=rank, seed=0)
-    parameters = {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(parameters.values())
-    accelerator = Accelerator(cpu=True)
-    sampler = sampling.Uniform(len(data), 0, sampling.Slots(RECIPES["mini"].batch_size, 0, 1))
-    return lambda: loop.loop(config, backbone, data, sampler, parameters, optimizer, accelerator, 0)
+    work = loop.work_of(config, backbone, data, None, Accelerator(cpu=True))
+    sampler = sampling.Uniform(len(data), 0, RECIPES["mini"].batch_size)
+    return lambda: loop.loop(work, sampler, 0)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

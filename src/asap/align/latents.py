@@ -1,8 +1,8 @@
 """The cache of phase II: what the training loop reads instead of running VAE and text encoders.
 
 A cache folder holds `config.json` (what it was made from), `pairs-00000.safetensors` and on (winner and loser
-latents, region weights, prompt numbers), `prompts-00000.safetensors` and on (one embedding per caption), and
-`kinds.json` (which error each pair shows), where the dataset says it.
+latents, region weights, prompt numbers, of 32 pairs each), `prompts-00000.safetensors` and on (one embedding
+per caption), and `kinds.json` (which error each pair shows), where the dataset says it.
 Every file is written whole or not at all, so an interrupted cache continues where it stopped.
 """
 
@@ -33,7 +33,8 @@ from asap.backbones.backbone import Backbone, Condition, Frame
 from asap.errors import UserError
 from asap.records import Image, Mask
 
-SHARD = 32
+SHARD = 32  # pairs, or captions, in a file
+LAYOUT = 2  # how the files are laid out; caches of another layout are refused
 ENLARGED = 1.05  # times; by less nobody sees it
 COLUMNS = ("id", "prompt", "chosen", "rejected", "mask")
 
@@ -63,7 +64,7 @@ class CachedPairs:
         return self.count
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """The pairs at `indices`, each in [0, len)."""
+        """The pairs at `indices`, each in [0, len); all of one size."""
         rows = [self._row("pairs", index) for index in indices]
         prompts = [self._row("prompts", int(row.pop("prompt"))) for row in rows]
         fields = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
@@ -71,9 +72,22 @@ class CachedPairs:
         winner, loser, weight = (fields.pop(name) for name in ("winner", "loser", "weight"))
         return Batch(winner, loser, weight, condition | fields)
 
+    def groups(self, indices: Sequence[int]) -> Iterator[tuple[list[int], Batch]]:
+        """The pairs at `indices` in batches of one size each, and the places in `indices` that each has."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, index in enumerate(indices):
+            places.setdefault(self._size(index), []).append(place)
+        for own in places.values():
+            yield own, self.batch([indices[place] for place in own])
+
+    def _size(self, index: int) -> tuple[int, ...]:
+        file = self._open(f"pairs-{index // SHARD:05}.safetensors")
+        return tuple(file.get_slice(f"winner.{index % SHARD}").get_shape())
+
     def _row(self, kind: str, index: int) -> dict[str, Tensor]:
-        file = self._open(f"{kind}-{index // SHARD:05}.safetensors")
-        return {name: file.get_slice(name)[index % SHARD] for name in file.keys()}  # noqa: SIM118
+        file, row = self._open(f"{kind}-{index // SHARD:05}.safetensors"), index % SHARD
+        names = [key.rpartition(".")[0] for key in file.keys() if key.endswith(f".{row}")]  # noqa: SIM118
+        return {name: file.get_tensor(f"{name}.{row}") for name in names}
 
 
 class Share(NamedTuple):
@@ -114,7 +128,7 @@ def prepare(
     identity = {
         "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
         "data": dataset_id(data), "weights": load.weights_id(backbone),
-        "resolution": resolution, "mask_dilation": mask_dilation,
+        "resolution": resolution, "mask_dilation": mask_dilation, "layout": LAYOUT,
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
     if share.process == 0 and kinds.columns(rows):
@@ -125,7 +139,7 @@ def prepare(
     scales: list[float] = []
     for shard, chunk in _shards(rows, _todo(folder, "pairs", len(keys), share), share):
         parts = [_encode(backbone, row, numbers, resolution, mask_dilation, scales) for row in chunk]
-        _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
+        _save(folder / f"pairs-{shard:05}.safetensors", parts)
     _tell_enlarged(scales, resolution)
     return CachedPairs(folder, len(keys))
 
@@ -200,7 +214,7 @@ def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path, sha
     for shard in _bar(_todo(folder, "prompts", len(prompts), share), share, "captions"):
         chunk = prompts[shard * SHARD : (shard + 1) * SHARD]
         parts = [backbone.condition([prompt]) for prompt in chunk]
-        _save(folder / f"prompts-{shard:05}.safetensors", _join(parts))
+        _save(folder / f"prompts-{shard:05}.safetensors", [_first(part) for part in parts])
 
 
 def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int, Iterable[Any]]]:
@@ -232,10 +246,10 @@ def _encode(
     scales.append(resolution / min(mask.shape))
     chosen, rejected, mask, frame = fit(chosen, rejected, mask, resolution)
     winner, loser = backbone.encode(torch.stack([_tensor(chosen), _tensor(rejected)])).cpu()
-    fields = {name: tensor[:1].cpu() for name, tensor in backbone.framing([frame]).items()}
     weight = latent_mask(mask, backbone.latent_factor, dilation)
-    number = torch.tensor([numbers[row["prompt"]]])
-    return {"winner": winner[None], "loser": loser[None], "weight": weight[None], "prompt": number, **fields}
+    number = torch.tensor(numbers[row["prompt"]])
+    fields = {"winner": winner.clone(), "loser": loser.clone(), "weight": weight, "prompt": number}
+    return fields | _first(backbone.framing([frame]))
 
 
 def decoded(picture: Any, mode: str) -> Image:
@@ -284,9 +298,12 @@ def latent_mask(mask: Mask, factor: int, dilation: int) -> Tensor:
     return F.max_pool2d(grid, 2 * dilation + 1, stride=1, padding=dilation)[0, 0]
 
 
-def _join(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name].cpu() for part in parts]).contiguous() for name in parts[0]}
+def _first(fields: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of a batch of one."""
+    return {name: tensor[0] for name, tensor in fields.items()}
 
 
-def _save(path: Path, tensors: dict[str, Tensor]) -> None:
-    store.write_atomic(path, save(tensors))
+def _save(path: Path, rows: Sequence[dict[str, Tensor]]) -> None:
+    """Each row's tensors under names of their own, as rows may differ in size."""
+    tensors = {f"{name}.{i}": tensor for i, row in enumerate(rows) for name, tensor in row.items()}
+    store.write_atomic(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))

@@ -55,7 +55,10 @@ class Config(command.Settings):
     """Whose settings are taken for those left open; the recipe of the model's own family when left open too
     (`asap recipes` shows all, and how each number was come by)."""
     batch_size: Annotated[int | None, _of_recipe("batch_size")] = None
-    """Pairs per step and process."""
+    """Pairs that go through the model together, in each process."""
+    accumulate: int = 1
+    """Batches per step and process, whose gradients are added up. A step's pairs are batch_size x accumulate
+    x processes, and only their number decides what is learned."""
     learning_rate: Annotated[float | None, _of_recipe("learning_rate")] = None
     """AdamW's step size."""
     alpha: Annotated[float | None, _of_recipe("alpha")] = None
@@ -87,6 +90,21 @@ class Config(command.Settings):
     """Type of the frozen model; the LoRA stays float32."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    reference: Literal["live", "cached"] = "live"
+    """live runs the untrained model beside the trained one, in every step. cached runs it beforehand, on
+    `draws` draws of time and noise of each pair, which are then used in turn: a third less work per step, and
+    runs with other settings on the same `cache` need it no more."""
+    draws: int = 8
+    """Draws of time and noise of each pair under --reference cached."""
+    backward: Literal["joint", "split"] = "joint"
+    """split takes the backward pass of the good picture before the faulty one's forward pass: the same
+    gradient and work with half the activations in memory, one pair at a time."""
+    skip_settled: bool = False
+    """Leave out most backward passes of pairs that sit at their margin, and let the others count for them, so
+    that the expected gradient stays the same; one pair at a time. log.jsonl says what share has `learned`."""
+    cache: Path | None = None
+    """Folder of latents, text embeddings and the reference's errors, for runs to share; `latents` in the run
+    folder when left open."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
@@ -107,7 +125,7 @@ def run(config: Config) -> Path:
 
 
 def _check(config: Config) -> None:
-    for name in ("steps", "checkpoint_every", "batch_size", "rank", "resolution"):
+    for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -120,8 +138,21 @@ def _check(config: Config) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
     _check_sampling(config)
+    _check_skipping(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
+
+
+def _check_skipping(config: Config) -> None:
+    if not config.skip_settled:
+        return
+    if config.objective in ("sft", "local_sft"):
+        raise UserError(f"--skip-settled looks at the margin, and --objective {config.objective} has none")
+    if config.backward == "split":
+        raise UserError(
+            "--skip-settled decides before any backward pass, and --backward split takes one before "
+            "both errors are known; use one of them"
+        )
 
 
 def _check_sampling(config: Config) -> None:

@@ -38,6 +38,7 @@ class Backbone(Protocol):
         name: the family ("flux").
         source: the folder or hub id it came from.
         revision: the hub's commit; None for a folder.
+        device, dtype: where the denoiser is, and the type of its weights.
         latent_factor: pixels per latent position.
         native_size: the pixels a side that the model was made for.
         size_multiple: pixels a side of an image are a multiple of it.
@@ -48,6 +49,8 @@ class Backbone(Protocol):
     name: str
     source: str
     revision: str | None
+    device: str
+    dtype: torch.dtype
     latent_factor: int
     native_size: int
     size_multiple: int
