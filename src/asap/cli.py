@@ -21,6 +21,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "propose": ("asap.align.propose", "model, preference pairs -> settings for train, measured on them"),
     "recipes": ("asap.align.show_recipes", "the settings that train takes where you give none, and why"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),

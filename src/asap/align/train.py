@@ -105,6 +105,9 @@ class Config(command.Settings):
     cache: Path | None = None
     """Folder of latents, text embeddings and the reference's errors, for runs to share; `latents` in the run
     folder when left open."""
+    calibration: Path | None = None
+    """The calibration.json of `asap propose` that settings come from. It is kept in the run's record, and
+    decides nothing."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
@@ -117,14 +120,14 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
-    _check(config)
+    check(config)
     from asap.align import loop  # torch, which neither --help nor the checks need
 
     loop.run(config)
     return config.out
 
 
-def _check(config: Config) -> None:
+def check(config: Config) -> None:
     for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
         value = getattr(config, name)
         if value is not None and value < 1:

@@ -2,6 +2,7 @@
 
 from asap.command.line import parse
 from asap.command.settings import UNSET, Settings
+from asap.command.show import to_yaml
 from asap.command.spelling import spell
 
-__all__ = ["UNSET", "Settings", "parse", "spell"]
+__all__ = ["UNSET", "Settings", "parse", "spell", "to_yaml"]

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asap.command.settings import REQUIRED, UNSET, Setting
-from asap.command.yaml_file import ABSENT, Entry, Given
+from asap.command.settings import REQUIRED, UNSET, Setting, flat, settings_of
+from asap.command.yaml_file import ABSENT, Entry, Given, written
 
 
 class Sources(NamedTuple):
@@ -51,3 +51,18 @@ def _origin(name: str, chosen: Any, value: Any, sources: Sources) -> str:
     if line:
         return line.place
     return sources.filled.get(name, "default" if value is not None else "left open")
+
+
+def to_yaml(config: Any, stage: str, origins: Mapping[str, str], absent: Collection[str] = ()) -> str:
+    """The YAML file that gives `config` to `asap STAGE --config`; `origins` are the comments, of the settings
+    that are not at their default. Those that are `absent` are left for a person to give."""
+    settings = settings_of(type(config))
+    found = [
+        Entry(name, ABSENT, "required")
+        if name in absent
+        else Entry(
+            name, value, origins.get(name) or ("default" if value == settings[name].default else "given")
+        )
+        for name, value in flat(config).items()
+    ]
+    return written(found, stage)
