@@ -73,7 +73,7 @@ def scale(gap: Tensor) -> Scale:
 
 def spread(gap: Tensor) -> Tensor:
     """s of `gap` (..., n), (...): the stretch from its first to its ninth decile in units of the normal's."""
-    low, high = gap.quantile(torch.tensor([0.1, 0.9]), dim=-1)
+    low, high = gap.quantile(torch.tensor([0.1, 0.9]), dim=-1).unbind()
     return (high - low) / NORMAL
 
 

@@ -57,7 +57,10 @@ def run(config: Config) -> None:
 
 def _record(config: Config, family: str) -> store.Row:
     """What is kept of a run besides what decides it: its command, and where its settings come from."""
-    found = {"command": command.spell(config, "train"), "before": store.commands_of(Path(config.data))}
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
     found["origins"] = origins(config, family)
     return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
 

@@ -78,9 +78,7 @@ def _with(settings: Settings, found: Mapping[str, Proposal]) -> Settings:
 
 def _scale(gap: Tensor, data: str) -> Scale:
     if not (found := scale(gap)).spread > 0:
-        raise UserError(
-            f"the model's own gap is {found.p50:.3g} on all of {data}: its pairs show no difference"
-        )
+        raise UserError(f"{data}: the untrained model does not tell its good pictures from the faulty")
     return found
 
 
@@ -118,6 +116,7 @@ def _write(
         "by_alpha": {f"{alpha:g}": one._asdict() for alpha, one in by_alpha(gaps).items()},
         "gap": scale(gap)._asdict(), "trials": [one._asdict() for one in trials],
         "proposed": _beside_recipe(found, config, family),
+        "origins": {name: why for name, why in origins(config, family).items() if name not in found},
         "notes": notes(uncertainty(gap, config.seed), trials, whole.tau or spread(gap).item()),
     }  # fmt: skip
     store.write_atomic(config.out / CALIBRATION, store.to_json(record, indent=1) + "\n")

@@ -60,8 +60,8 @@ class Trial(NamedTuple):
 
 
 def wanted(objective: str, steps: int) -> float:
-    """The drift after `steps` steps that `objective` bears; in proportion to their number."""
-    return (UNBOUNDED if objective in LOGISTIC else BOUNDED) * steps / STEPS
+    """The drift after `steps` steps that `objective` bears; it grows with the root of their number."""
+    return (UNBOUNDED if objective in LOGISTIC else BOUNDED) * math.sqrt(steps / STEPS)
 
 
 def search(work: Work, sampler: Sampler, shown: Sequence[Shown], gaps: Gaps, steps: int) -> list[Trial]:
@@ -113,5 +113,5 @@ def _measured(work: Work, shown: Sequence[Shown], gaps: Gaps) -> tuple[float, fl
     columns = torch.cat(rows).float().unbind(dim=1)
     members = (Errors(*columns[:2]), Errors(*columns[2:]), gaps.winner, gaps.loser)
     delta = work.learner.objective.delta(of_members(members, gaps.area))
-    error = (delta.std() / math.sqrt(len(delta))).item()
-    return torch.cat(drifts).median().sqrt().item(), delta.mean().item(), error
+    unsure = delta.std() / math.sqrt(len(delta))
+    return torch.cat(drifts).median().sqrt().item(), delta.mean().item(), unsure.item()

@@ -20,11 +20,11 @@ T = TypeVar("T")
 HELP = {"-h", "--help"}
 CONFIG_HELP = "A YAML file of settings by name, such as `seed: 1`; options given beside it win."
 PRINT_HELP = "Print all settings as such a file, each with where it comes from, and stop."
-Explained = Callable[[T], tuple[T, dict[str, str]]]
+Explained = Callable[[Any], tuple[Any, dict[str, str]]]
 """Fills in what a config leaves open; with, by name, where that comes from."""
 
 
-def parse(config: type[T], argv: Sequence[str], stage: str, explained: Explained[T] | None = None) -> T:
+def parse(config: type[T], argv: Sequence[str], stage: str, explained: Explained | None = None) -> T:
     """The `config` that `argv` spells out, and the YAML file after --config in it; options win over the file.
 
     With --print-config it prints the settings as YAML, those that `explained` fills in too, and ends the
