@@ -27,6 +27,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from transformers import CLIPTextModel, T5EncoderModel
 
 from asap.align import latents, loop, sampling, train
+from asap.align.cut import Cut
 from asap.align.recipes import RECIPES
 from asap.backbones import load
 from asap.backbones.mini import CaptionEmbedding
@@ -108,7 +109,7 @@ def print_cache(config: Config, pairs: Path, folder: Path) -> None:
     backbone = load.load("mini-hand")
 
     def make(number: int) -> None:
-        latents.prepare(backbone, str(pairs), folder / f"cache{number}", resolution=24, mask_dilation=0)
+        latents.prepare(backbone, str(pairs), folder / f"cache{number}", Cut(24, 0))
 
     make(-1)
     seconds = [cpu_seconds(lambda n=n: make(n)) / config.pairs * 1e3 for n in range(config.runs)]
@@ -133,7 +134,7 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     backbone, out = load.load("mini-hand"), folder / f"speed-{objective}"
     config = train.Config("mini-hand", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
     config = train.complete(config, backbone.name, backbone.native_size)
-    data = latents.prepare(backbone, str(pairs), folder / "cache-1", resolution=24, mask_dilation=0)
+    data = latents.prepare(backbone, str(pairs), folder / "cache-1", Cut(24, 0))
     work = loop.work_of(config, backbone, data, None, Accelerator(cpu=True))
     sampler = sampling.Uniform(len(data), 0, RECIPES["mini"].batch_size)
     return lambda: loop.loop(work, sampler, 0)

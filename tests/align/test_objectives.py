@@ -99,6 +99,22 @@ def test_dpo_equals_diffusers_script_on_the_same_predictions() -> None:
     torch.testing.assert_close(bound("dpo", beta=5000)(errors), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_mapo_equals_its_authors_script_on_the_same_predictions() -> None:
+    """`compute_loss` of mapo-t2i/mapo, transcribed, with its defaults."""
+    generator = torch.Generator().manual_seed(1)
+    model_pred, target = (torch.randn(6, 4, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2))
+    model_pred = target + 0.3 * model_pred
+    model_losses = F.mse_loss(model_pred, target, reduction="none").mean(dim=[1, 2, 3])
+    won, lost = model_losses.chunk(2)
+    log_odds = (0.5 * won) / (torch.exp(0.5 * won) - 1) - (0.5 * lost) / (torch.exp(0.5 * lost) - 1)
+    expected = won - 0.1 * F.logsigmoid(log_odds * 1000)
+    maps = (model_pred - target).square().mean(1).chunk(2)
+    none = torch.zeros(3, 8, 8)
+    torch.testing.assert_close(
+        bound("mapo", alpha=10.0, beta=0.1)(of_maps(*maps, none, none, none)), expected
+    )
+
+
 def test_names_are_those_of_the_command_and_every_one_can_be_bound() -> None:
     assert set(get_args(train.Objective)) == set(objectives.NAMES)
     for name in objectives.NAMES:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from asap.align import forward, latents, loop, reference, train
+from asap.align.cut import Cut
 from asap.align.draws import Shown, draw
 from asap.backbones import lora
 from asap.backbones.load import load
@@ -34,7 +35,7 @@ def test_cached_errors_are_those_of_the_adapter_switched_off(
     family: str, request: pytest.FixtureRequest, pairs: Path, tmp_path: Path
 ) -> None:
     backbone = load(str(request.getfixturevalue(family)))
-    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(backbone, str(pairs), tmp_path, Cut(32, 1))
     cached = reference.prepare(backbone, data, draws=DRAWS, seed=4, batch_size=4)
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     for turn in range(DRAWS):
@@ -83,7 +84,7 @@ def test_an_interrupted_cache_goes_on_and_another_one_is_made_beside_it(
     monkeypatch.setattr(latents, "SHARD", 2)
     monkeypatch.setattr(reference, "SHARD", 2)
     backbone = load(str(flux))
-    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(backbone, str(pairs), tmp_path, Cut(32, 1))
     whole = reference.prepare(backbone, data, draws=DRAWS, seed=0)
     files = sorted(whole.folder.glob("errors-*"))
     assert len(files) == 3
@@ -101,7 +102,7 @@ def test_processes_share_the_work(
     monkeypatch.setattr(latents, "SHARD", 2)
     monkeypatch.setattr(reference, "SHARD", 2)
     backbone = load(str(flux))
-    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(backbone, str(pairs), tmp_path, Cut(32, 1))
     made = [
         {
             p.name

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from asap.align import kinds, latents, loop, objectives, train
+from asap.align.cut import Cut
 from asap.align.draws import Shown
 from asap.align.kinds import Kinds
 from asap.align.objectives import Errors, PairErrors, of_members
@@ -175,7 +176,7 @@ def test_kinds_are_errors_and_of_several_parts_where_these_share_one() -> None:
 def test_kinds_are_read_from_a_dataset_of_figures(tmp_path: Path) -> None:
     data = figures.run(figures.Config(tmp_path / "pairs", 12))
     backbone = load("mini-hand")
-    latents.prepare(backbone, str(data), tmp_path / "cache", resolution=24, mask_dilation=0)
+    latents.prepare(backbone, str(data), tmp_path / "cache", Cut(24, 0))
     found = kinds.read(tmp_path / "cache")
     named = pyarrow.parquet.read_table(next(data.rglob("*.parquet")), columns=["error"])["error"].to_pylist()
     assert [found.names[number] for number in found.of] == named and len(set(named)) > 1

@@ -22,6 +22,7 @@ from peft.tuners.lora import Linear
 from safetensors.torch import load_file
 
 from asap.align import forward, latents, loop, objectives, train
+from asap.align.cut import Cut
 from asap.align.draws import Shown, draw
 from asap.align.gradient import joint
 from asap.align.sampling import shuffled
@@ -69,7 +70,7 @@ def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_p
     from asap.backbones import lora
 
     backbone = load(str(flux))
-    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(backbone, str(pairs), tmp_path, Cut(32, 1))
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     batch = data.batch(range(6))
     t, eps = draw(backbone, batch.winner, 0, [Shown(pair, 0) for pair in range(6)])

@@ -1,6 +1,7 @@
-"""The gradient of a step's mean loss, added up over micro-batches, in one of three ways.
+"""The gradient of a step's mean loss, added up over micro-batches, in one of four ways.
 
-All give the same gradient, `thrifty` on average. They differ in what they keep in memory and what they skip.
+`joint`, `split` and, on average, `Thrifty` give the same gradient; they differ in what they keep in memory
+and in what they leave out. `guarded` gives another one where a pair's would harm its winner.
 """
 
 from __future__ import annotations
@@ -53,7 +54,8 @@ class Learner(NamedTuple):
 
 
 Way = Callable[[Learner, Micro], tuple[PairErrors, Tensor]]
-"""Adds a micro-batch's part to the gradients; returns its errors, detached, and (B,) which pairs had one."""
+"""Adds a micro-batch's part to the gradients; returns its errors, detached, and (B,) the share of each pair
+that had one."""
 
 
 def joint(learner: Learner, micro: Micro) -> tuple[PairErrors, Tensor]:
@@ -80,6 +82,44 @@ def split(learner: Learner, micro: Micro) -> tuple[PairErrors, Tensor]:
     grad L(x_w), as large as the LoRA, is kept until the loser's forward pass has told both factors. For one
     pair at a time, as each has factors of its own; no pass is made twice.
     """
+    errors, by_winner, loser = _in_turn(learner, micro)
+    of_winner, of_loser = factors(learner.objective, errors)
+    _add(by_winner, of_winner * micro.weights, learner.parameters)
+    if not learner.unpaired:
+        torch.autograd.backward((loser * of_loser * micro.weights).sum())
+    return errors, torch.ones_like(micro.weights)
+
+
+def guarded(learner: Learner, micro: Micro) -> tuple[PairErrors, Tensor]:
+    """As `split`, with the loser's part shrunk where it would raise the winner's error; returns its share.
+
+    A step against f_w g_w + lambda f_l g_l (factors f, gradients g of L_M) changes the winner's error, to
+    first order, by -(f_w |g_w|^2 + lambda f_l g_w g_l). Where f_l g_w g_l < 0 that stays a fall up to
+
+        lambda = f_w |g_w|^2 / -(f_l g_w g_l),
+
+    so lambda is the smaller of that and 1. This is Diffusion-SDPO (Fu et al. 2025) for any objective, with
+    the gradients themselves in place of the residuals that stand for them there. Beyond the margin, where
+    f_w < 0, the winner's error is meant to rise, and nothing is shrunk.
+    """
+    errors, by_winner, loser = _in_turn(learner, micro)
+    by_loser = _apart(loser, learner.parameters)
+    of_winner, of_loser = factors(learner.objective, errors)
+    share = winner_safe(of_winner, of_loser, _dot(by_winner, by_winner), _dot(by_winner, by_loser))
+    _add(by_winner, of_winner * micro.weights, learner.parameters)
+    _add(by_loser, share * of_loser * micro.weights, learner.parameters)
+    return errors, share
+
+
+def winner_safe(of_winner: Tensor, of_loser: Tensor, own: Tensor, common: Tensor) -> Tensor:
+    """lambda (B,) in [0, 1] of `guarded`, from the factors, |g_w|^2 and g_w g_l."""
+    harm, gain = -of_loser * common, of_winner * own
+    shrunk = (gain > 0) & (harm > gain)
+    return torch.where(shrunk, gain / harm, torch.ones_like(harm))
+
+
+def _in_turn(learner: Learner, micro: Micro) -> tuple[PairErrors, list[Tensor | None], Tensor]:
+    """A pair's errors, the gradient of the winner's L_M, and the loser's L_M (B,) with its graph."""
     one, weigh = micro.batch, learner.objective.weigh
     area = one.weight.mean(dim=(1, 2))
     ref = micro.reference or reference_errors(learner.backbone, one, micro.t, micro.eps)
@@ -87,12 +127,13 @@ def split(learner: Learner, micro: Micro) -> tuple[PairErrors, Tensor]:
     by_winner = _apart(weigh(winner, area), learner.parameters)
     with torch.set_grad_enabled(not learner.unpaired):
         loser = error(learner.backbone, one, one.loser, micro.t, micro.eps)
-    errors = detached(PairErrors(winner, loser, *ref, area))
-    of_winner, of_loser = factors(learner.objective, errors)
-    _add(by_winner, of_winner * micro.weights, learner.parameters)
-    if not learner.unpaired:
-        torch.autograd.backward((weigh(loser, area) * of_loser * micro.weights).sum())
-    return errors, torch.ones_like(micro.weights)
+    return detached(PairErrors(winner, loser, *ref, area)), by_winner, weigh(loser, area)
+
+
+def _dot(one: Sequence[Tensor | None], other: Sequence[Tensor | None]) -> Tensor:
+    """The inner product of two gradients, (1,)."""
+    products = [(a * b).sum() for a, b in zip(one, other) if a is not None and b is not None]
+    return torch.stack(products).sum().reshape(1)
 
 
 def factors(objective: Objective, errors: PairErrors) -> tuple[Tensor, Tensor]:

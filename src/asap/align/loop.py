@@ -16,7 +16,8 @@ from torch import nn
 
 from asap import command, progress, store
 from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
-from asap.align.gradient import Learner, Thrifty, Way, joint, split
+from asap.align.cut import Cut
+from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
@@ -108,6 +109,8 @@ def work_of(
 def _way(config: Config) -> Way:
     if config.skip_settled:
         return Thrifty(config.seed)
+    if config.guard_winner:
+        return guarded
     return split if config.backward == "split" else joint
 
 
@@ -133,9 +136,8 @@ def _cached(
             backbone,
             config.data,
             folder,
-            resolution=config.resolution or backbone.native_size,
-            mask_dilation=config.mask_dilation or 0,
-            share=_share(accelerator),
+            Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect),
+            _share(accelerator),
         )
         accelerator.wait_for_everyone()
     backbone.free_encoders()

@@ -121,6 +121,30 @@ def dpo(losses: Weighed, *, beta: float) -> Tensor:
     return -F.logsigmoid(beta / 2 * gap(losses))
 
 
+MAPO_SNR, MAPO_TIMES = 0.5, 1000
+"""MaPO's constants: the signal-to-noise ratio that stands for all times, and the number of times."""
+
+
+def mapo_gap(losses: Weighed) -> Tensor:
+    """How much likelier the policy finds the winner than the loser, without a reference, (B,).
+
+    T [ phi(L(x_w)) - phi(L(x_l)) ],   phi(L) = s L / (exp(s L) - 1),   s = 0.5, T = 1000
+    """
+    winner, loser = (
+        (error := (MAPO_SNR * member).clamp(min=SMALLEST)) / torch.expm1(error) for member in losses[:2]
+    )
+    return MAPO_TIMES * (winner - loser)
+
+
+def mapo(losses: Weighed, *, beta: float) -> Tensor:
+    """L(x_w) - beta log sigmoid(`mapo_gap`): MaPO (Hong et al. 2024), (B,), as in its authors' script.
+
+    It needs no reference: SFT on the winner, and the loser pushed away as far as the winner is not yet
+    likelier. beta is theirs, 0.1.
+    """
+    return losses.policy_w - beta * F.logsigmoid(mapo_gap(losses))
+
+
 def sft(losses: Weighed) -> Tensor:
     """L_M(x_w): supervised fine-tuning on the winners alone, (B,)."""
     return losses.policy_w
@@ -168,14 +192,15 @@ NAMES = (
     "relative",
     "dpo",
     "local_dpo",
+    "mapo",
     "sft",
     "local_sft",
 )
 UNPAIRED = ("sft", "local_sft")
 """What learns from winners alone."""
-LOGISTIC = ("dpo", "local_dpo")
+LOGISTIC = ("dpo", "local_dpo", "mapo")
 """What drives the gap on without a margin."""
-UNWEIGHTED = ("bounded", "dpo", "sft")
+UNWEIGHTED = ("bounded", "dpo", "mapo", "sft")
 """What takes no alpha."""
 
 
@@ -194,6 +219,7 @@ def bind(name: str, *, alpha: float, tau: float, beta: float) -> Objective:
         "relative": Objective(partial(relative, tau=tau), alpha, by_area=True, gap=relative_gap),
         "dpo": Objective(partial(dpo, beta=beta), 0.0),
         "local_dpo": Objective(partial(dpo, beta=beta), alpha),
+        "mapo": Objective(partial(mapo, beta=beta), 0.0, gap=mapo_gap),
         "sft": Objective(sft, 0.0),
         "local_sft": Objective(sft, alpha),
     }
@@ -204,7 +230,7 @@ def lag(name: str, *, alpha: float, tau: float, beta: float) -> Callable[[PairEr
     """How far each pair's gap stays short of what the objective `name` drives it to, (B,) of at least 0.
 
     max(tau - delta, 0) / tau where there is a margin; for DPO sigmoid(-beta / 2 * delta), the factor that the
-    pair has in its loss's gradient. At delta = 0 that is 1, or 1/2.
+    pair has in its loss's gradient, and for MaPO sigmoid(-delta). At delta = 0 that is 1, or 1/2.
 
     Raises:
         KeyError: no such objective, or one without a gap to drive.
@@ -213,7 +239,8 @@ def lag(name: str, *, alpha: float, tau: float, beta: float) -> Callable[[PairEr
         raise KeyError(name)
     own = bind(name, alpha=alpha, tau=tau, beta=beta).delta
     if name in LOGISTIC:
-        return lambda errors: torch.sigmoid(-beta / 2 * own(errors))
+        scale = 1.0 if name == "mapo" else beta / 2
+        return lambda errors: torch.sigmoid(-scale * own(errors))
     return lambda errors: F.relu(tau - own(errors)) / tau
 
 

@@ -9,6 +9,7 @@ import torch
 
 from asap import store
 from asap.align import latents
+from asap.align.cut import Cut
 from asap.align.draws import Shown, draw
 from asap.align.forward import error
 from asap.backbones import load
@@ -27,9 +28,7 @@ def spread(
     """
     backbone = load.load(model)
     with store.exclusive(cache):
-        pairs = latents.prepare(
-            backbone, data, cache, resolution=backbone.native_size, mask_dilation=0, share=latents.Share(0, 1)
-        )
+        pairs = latents.prepare(backbone, data, cache, Cut(backbone.native_size, 0))
     found: dict[float, list[torch.Tensor]] = {alpha: [] for alpha in alphas}
     for number in range(batches):
         numbers = [(number * batch_size + i) % len(pairs) for i in range(batch_size)]

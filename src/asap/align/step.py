@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from asap import store
 from asap.align import objectives
 from asap.align.draws import Shown, draw
-from asap.align.gradient import Learner, Micro, Way
+from asap.align.gradient import Learner, Micro, Way, joint
 from asap.align.latents import CachedPairs
 from asap.align.objectives import Errors, PairErrors, of_members
 from asap.align.reference import CachedErrors
@@ -38,10 +38,10 @@ class Work(NamedTuple):
 
 class Outcome(NamedTuple):
     """The errors of a step's pairs, all processes together in the order of the draw, on the CPU; and (B,)
-    which of them had a part in the gradient."""
+    the share of each that had a part in the gradient."""
 
     errors: PairErrors
-    kept: Tensor
+    learned: Tensor
 
 
 def take(work: Work, shown: Draw, step: int) -> tuple[Outcome, store.Row]:
@@ -62,7 +62,7 @@ def micros(work: Work, shown: Draw) -> Iterator[tuple[list[int], Micro]]:
     own = own_share(len(shown.pairs), work.accelerator)
     pairs, total = shown.pairs[own], len(shown.pairs)
     weights = torch.ones(total) if shown.weights is None else shown.weights
-    size = 1 if work.config.backward != "joint" or work.config.skip_settled else work.config.batch_size or 1
+    size = (work.config.batch_size or 1) if work.way is joint else 1
     for start in range(0, len(pairs), size):
         indices = [one.pair for one in pairs[start : start + size]]
         for group, batch in work.pairs.groups(indices):
@@ -90,8 +90,8 @@ def _of_all(found: Sequence[tuple[list[int], PairErrors, Tensor]], accelerator: 
     """The outcomes of all micro-batches and processes, as one table in the order of the draw."""
     count = sum(len(places) for places, *_ in found)
     table = torch.empty(count, 10, device=accelerator.device)
-    for places, errors, kept in found:
-        numbers = [*(number for member in errors[:4] for number in member), errors.area, kept]
+    for places, errors, learned in found:
+        numbers = [*(number for member in errors[:4] for number in member), errors.area, learned]
         table[places] = torch.stack(numbers, dim=1).float()
     if accelerator.num_processes > 1:
         table = accelerator.gather(table)
@@ -121,8 +121,8 @@ def update(work: Work, outcome: Outcome, weights: Tensor | None, step: int) -> s
     loss = (losses if weights is None else losses * weights).mean()
     row = {"loss": loss.item(), **objectives.summarize(outcome.errors, objective), "grad_norm": norm.item()}
     _check_finite(row, step)
-    if config.skip_settled:
-        row["learned"] = outcome.kept.mean().item()
+    if config.skip_settled or config.guard_winner:
+        row["learned"] = outcome.learned.mean().item()
     rate = (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))
     for group in work.optimizer.param_groups:
         group["lr"] = rate

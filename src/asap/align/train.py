@@ -16,7 +16,17 @@ from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
 
 Objective = Literal[
-    "asap", "bounded", "one_sided", "anchored", "area", "relative", "dpo", "local_dpo", "sft", "local_sft"
+    "asap",
+    "bounded",
+    "one_sided",
+    "anchored",
+    "area",
+    "relative",
+    "dpo",
+    "local_dpo",
+    "mapo",
+    "sft",
+    "local_sft",
 ]
 
 
@@ -45,8 +55,8 @@ class Config(command.Settings):
     """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone. bounded is asap
     and dpo, sft are local_dpo, local_sft without a region; the others change asap: one_sided does not pull
     back beyond tau, anchored keeps the winner's error down, area weighs all regions alike, relative compares
-    logarithms of errors (docs/laboratory.md says what each is worth). On the embedded models some have
-    settings of their own where you give none."""
+    logarithms of errors; mapo is dpo without a reference (docs/laboratory.md says what each is worth). On the
+    embedded models some have settings of their own where you give none."""
     steps: int = 1000
     """Optimiser steps."""
     seed: int = 0
@@ -80,6 +90,9 @@ class Config(command.Settings):
     """How far the region is grown on the latent grid, in positions."""
     resolution: int | None = None
     """Pixels a side; the model's own when left open."""
+    aspect: Literal["square", "native"] = "square"
+    """square cuts a square around the region. native keeps each picture's aspect ratio, with as many pixels
+    as the square; pictures of one size go through the model together."""
     warmup: int = 0
     """Steps over which the learning rate rises from zero."""
     weight_decay: float = 0.0
@@ -99,6 +112,10 @@ class Config(command.Settings):
     backward: Literal["joint", "split"] = "joint"
     """split takes the backward pass of the good picture before the faulty one's forward pass: the same
     gradient and work with half the activations in memory, one pair at a time."""
+    guard_winner: bool = False
+    """Shrink the faulty picture's part of a pair's gradient where it would, to first order, raise the good
+    picture's error (Diffusion-SDPO); one pair at a time, with activations as under --backward split.
+    log.jsonl says what share was `learned`."""
     skip_settled: bool = False
     """Leave out most backward passes of pairs that sit at their margin, and let the others count for them, so
     that the expected gradient stays the same; one pair at a time. log.jsonl says what share has `learned`."""
@@ -141,17 +158,25 @@ def check(config: Config) -> None:
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
     _check_sampling(config)
-    _check_skipping(config)
+    _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
 
 
-def _check_skipping(config: Config) -> None:
-    if not config.skip_settled:
-        return
-    if config.objective in ("sft", "local_sft"):
-        raise UserError(f"--skip-settled looks at the margin, and --objective {config.objective} has none")
-    if config.backward == "split":
+def _check_ways(config: Config) -> None:
+    """The ways to a gradient exclude each other, and some need pairs."""
+    chosen = [
+        flag
+        for flag, on in (("--guard-winner", config.guard_winner), ("--skip-settled", config.skip_settled))
+        if on
+    ]
+    if chosen and config.objective in ("sft", "local_sft"):
+        raise UserError(
+            f"{chosen[0]} looks at both pictures, and --objective {config.objective} learns from one"
+        )
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} exclude each other: one keeps what the other leaves out")
+    if config.skip_settled and config.backward == "split":
         raise UserError(
             "--skip-settled decides before any backward pass, and --backward split takes one before "
             "both errors are known; use one of them"
