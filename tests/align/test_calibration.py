@@ -235,6 +235,7 @@ def test_without_a_trial_the_rate_is_the_recipe_s(
     ("changes", "told"),
     [
         ({"objective": "sft"}, "--objective sft drives no gap"),
+        ({"objective": "mapo"}, "--objective mapo drives no gap"),
         ({"measured": 1}, "--measured 2 or more"),
         ({"alpha": -1.0}, "--alpha -1.0: must be"),
         ({"data": "/nowhere"}, "nowhere"),

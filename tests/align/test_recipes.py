@@ -68,6 +68,7 @@ def test_published_is_what_the_paper_gives_for_flux_alone() -> None:
     for name, origins in ORIGINS.items():
         published = {setting for setting, origin in origins.items() if origin.how == "published"}
         assert published == ({"alpha", "tau", "beta"} if name == "flux" else set())
+    assert recipe_of("sdxl", "mapo")["beta"] == 0.1 and origins_of("sdxl", "mapo")["beta"].how == "usual"
     assert origins_of("sdxl", "asap")["tau"].how == "carried over"
     assert origins_of("mini-people", "local_dpo")["beta"].why.startswith("the best of four on drawn people")
 

@@ -26,6 +26,7 @@ from asap.align.calibration import (
     temperature,
     uncertainty,
 )
+from asap.align.cut import Cut
 from asap.align.draws import Shown
 from asap.align.propose import CALIBRATION, SETTINGS, Config
 from asap.align.recipes import recipe_of
@@ -117,7 +118,7 @@ def _write(
         "gap": scale(gap)._asdict(), "trials": [one._asdict() for one in trials],
         "proposed": _beside_recipe(found, config, family),
         "origins": {name: why for name, why in origins(config, family).items() if name not in found},
-        "notes": notes(uncertainty(gap, config.seed), trials, whole.tau or spread(gap).item()),
+        "notes": notes(uncertainty(gap, config.seed), trials, _goal(whole, spread(gap).item())),
     }  # fmt: skip
     store.write_atomic(config.out / CALIBRATION, store.to_json(record, indent=1) + "\n")
     store.write_atomic(config.out / SETTINGS, settings(config, whole, found, family))
@@ -137,8 +138,7 @@ def _cached(whole: Settings, backbone: Backbone) -> latents.CachedPairs:
             backbone,
             whole.data,
             folder,
-            resolution=whole.resolution or backbone.native_size,
-            mask_dilation=whole.mask_dilation or 0,
+            Cut(whole.resolution or backbone.native_size, whole.mask_dilation or 0, whole.aspect),
         )
     backbone.free_encoders()
     return pairs
@@ -173,6 +173,11 @@ def _short(value: float) -> float:
 def _beside_recipe(found: Mapping[str, Proposal], config: Config, family: str) -> store.Row:
     recipe = recipe_of(config.recipe or family, config.objective)
     return {name: {**one._asdict(), "recipe": recipe[name]} for name, one in found.items()}
+
+
+def _goal(whole: Settings, spread: float) -> float:
+    """The gap that training is to open: the margin, or where a pair's pull is spent."""
+    return spread if whole.objective in objectives.LOGISTIC else whole.tau or 0.0
 
 
 def notes(unsure: float, trials: Sequence[Trial], goal: float) -> list[str]:

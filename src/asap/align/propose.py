@@ -12,6 +12,7 @@ from asap.align import train
 from asap.errors import UserError
 
 CALIBRATION, SETTINGS = "calibration.json", "run.yaml"
+UNSCALED = ("sft", "local_sft", "mapo")
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ def run(config: Config) -> Path:
         UserError: settings, data, model or folder that cannot work, or an objective that drives no gap.
     """
     train.check(config)
-    if config.objective in ("sft", "local_sft"):
-        raise UserError(f"--objective {config.objective} drives no gap, so there is nothing to measure")
+    if config.objective in UNSCALED:
+        raise UserError(f"--objective {config.objective} drives no gap whose scale could be measured")
     if config.measured < 2 or config.trial < 0:
         raise UserError("give --measured 2 or more, and --trial 0 or more")
     from asap.align import measure  # torch, which neither --help nor the checks need

@@ -66,6 +66,7 @@ BY_OBJECTIVE: dict[tuple[str, str], dict[str, float]] = {
     ("mini-people", "bounded"): {"tau": 0.0125},
     ("mini-people", "local_dpo"): {"beta": 120.0},
     ("mini-people", "sft"): {"learning_rate": 1e-5},
+    **{(name, "mapo"): {"beta": 0.1} for name in RECIPES},  # a weight, on another scale than DPO's
 }
 
 _PAPER = "Li et al. 2026, for FLUX"
@@ -75,6 +76,7 @@ _RATE = Origin(
     "usual",
     "the default of diffusers' LoRA trainers; AdamW's steps do not depend on the scale of the loss",
 )
+_MAPO = Origin("usual", "the weight of Hong et al. 2024, in their own script; not searched here")
 _RANK = Origin("chosen", "no rank is published, and none was searched")
 _PIXELS = Origin("derived", "no VAE: a position holds its own pixels alone")
 # Errors here are means over positions and channels of targets with a variance between 1 and 2 in all large
@@ -124,7 +126,8 @@ def recipe_of(name: str, objective: str) -> dict[str, Any]:
 
 def origins_of(name: str, objective: str) -> dict[str, Origin]:
     """Setting -> how its number in the recipe `name` for `objective` was come by."""
-    own = Origin("searched", _PEOPLE if name == "mini-people" else _HANDS)
+    searched = Origin("searched", _PEOPLE if name == "mini-people" else _HANDS)
+    own = _MAPO if objective == "mapo" else searched
     return ORIGINS[name] | dict.fromkeys(BY_OBJECTIVE.get((name, objective), {}), own)
 
 
