@@ -96,7 +96,7 @@ _OTHERS = _FLUX | dict.fromkeys(("alpha", "tau", "beta"), Origin("carried over",
 _MINI = {
     "learning_rate": Origin("searched", f"{_HANDS}, of the objective asap"),
     "alpha": Origin("searched", "of 0, 3, 10 and 30 where most of the gain is had (docs/laboratory.md)"),
-    "tau": Origin("searched", f"{_HANDS}; 1.4 spreads of the reference's own gap"),
+    "tau": Origin("searched", f"{_HANDS}; 1.4 standard deviations of the reference's own gap"),
     "beta": Origin("searched", f"{_HANDS}, of the objective dpo"),
     "rank": _RANK,
     "batch_size": Origin("chosen", "the batch of all experiments in the laboratory, which searched no other"),
@@ -111,8 +111,8 @@ _MINI_PEOPLE = _MINI | {
     "beta": Origin("searched", f"{_PEOPLE}, of the objective dpo"),
 }
 ORIGINS: dict[str, dict[str, Origin]] = {
-    **dict.fromkeys(("flux2", "qwen_image", "sd", "sd3", "sdxl", "z_image"), _OTHERS),
     "flux": _FLUX,
+    **dict.fromkeys(("flux2", "qwen_image", "sd", "sd3", "sdxl", "z_image"), _OTHERS),
     "mini": _MINI,
     "mini-people": _MINI_PEOPLE,
 }
