@@ -31,9 +31,9 @@ asap propose --model mini-hand --data hands --out proposal            # measured
 ```
 
 Every stage takes `--config FILE` and `--print-config`. A file holds one setting a line, by its name; lists
-stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names, values of the
-wrong kind and names given twice are refused with file and line. The command that a run records has all of its
-settings, wherever they came from.
+stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names, values of
+the wrong kind and names given twice are refused with file and line. The command that a run records has all of
+its settings, wherever they came from.
 """
 
 
