@@ -22,6 +22,8 @@ STAGES: dict[str, tuple[str, str]] = {
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "propose": ("asap.align.propose", "model, preference pairs -> settings for train, measured on them"),
+    "recipes": ("asap.align.show_recipes", "the settings that train takes where you give none, and why"),
     "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -23,14 +24,25 @@ from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
-from asap.align.train import Config, complete
+from asap.align.train import Config, complete, origins
 from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
+from asap.errors import UserError
 
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
-    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *(
+        "out",
+        "cache",
+        "steps",
+        "checkpoint_every",
+        "tracker",
+        "on_trouble",
+        "overlays",
+        "recipe",
+        "calibration",
+    ),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
     *("offload", "compile"),
 }
@@ -50,16 +62,33 @@ def run(config: Config) -> None:
     accelerator = _accelerator(config)
     stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
-    spelled = command.spell(config, "train")
+    record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
-        _train(config, backbone, accelerator, spelled)
+        _train(config, backbone, accelerator, record)
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
+def _record(config: Config, family: str) -> store.Row:
+    """What is kept of a run besides what decides it: its command, and where its settings come from."""
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
+    found["origins"] = origins(config, family)
+    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
+
+
+def _calibration(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    pairs = _cached(config, backbone, accelerator, record)
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
@@ -108,14 +137,13 @@ def _accelerator(config: Config) -> Accelerator:
 
 
 def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["pairs_per_step"] = _per_step(config, accelerator)
     identity["draws"] = config.draws if config.reference == "cached" else None
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "train", identity, record)
     folder = config.cache or config.out / "latents"
     with _alone_in(folder, accelerator):
