@@ -65,8 +65,10 @@ def unshape(grid: Field, axis: Axis, shape: Profile) -> Field:
     across = old / np.asarray(np.interp(before, shape.before, shape.width), np.float32)
     way = (axis.end - axis.start) / axis.length
     normal = rotation(np.pi / 2) @ way
-    place = axis.start + before[..., None] * (axis.end - axis.start) + across[..., None] * normal
-    return np.asarray(place, np.float32)
+    place = np.empty((*along.shape, 2), np.float32)
+    for i in (0, 1):  # broadcasting along so short an axis takes several times as long
+        place[..., i] = axis.start[i] + before * (axis.end - axis.start)[i] + across * normal[i]
+    return place
 
 
 def turned(grid: Field, centre: Points, angle: float) -> Field:
@@ -83,7 +85,8 @@ def mirrored(grid: Field, axis: Axis) -> Field:
 
 def displaced(source: Field, grid: Field) -> Mask:
     """(h, w) the pixels whose `source` is elsewhere, by a third of a pixel and more."""
-    return np.asarray(np.abs(source - grid).max(axis=-1) > 0.33)
+    apart = np.abs(source - grid)
+    return np.asarray(np.maximum(apart[..., 0], apart[..., 1]) > 0.33)
 
 
 def carried(image: Image, box: Box, piece: Mask, source: Field, fade: Field | None = None) -> Field:

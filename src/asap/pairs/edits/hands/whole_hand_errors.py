@@ -160,10 +160,10 @@ def reshape_hand(image: Image, region: Region, hand: Whole, shape: Profile) -> I
     grow = max(1.0, float(shape.width.max()))
     box = box_around(hand.points, (0.4 + 2.2 * (grow - 1)) * hand.size, image.shape)
     left, top, right, bottom = box
-    grid = pixel_grid(box)
-    source = unshape(grid, hand.axis, shape)
     if np.mean(beyond(moved_points(hand, shape), image.shape) > 0) > 0.3:
         raise Unsuitable("no room for so large a hand")
+    grid = pixel_grid(box)
+    source = unshape(grid, hand.axis, shape)
     piece = hand_pixels(region, hand, box)
     along, _, _ = to_bone(grid, hand.axis.start, hand.axis.end)
     if grow > 1:
@@ -203,8 +203,8 @@ def lay_twice(image: Image, region: Region, hand: Whole, angle: float, mirror: b
     if mirror:
         source = mirrored(source, hand.axis)
     piece = hand_pixels(region, hand, box)
-    along, _, _ = to_bone(grid, hand.axis.start, hand.axis.end)
-    heel = to_bone(grid, hand.axis.start, hand.axis.end)[1] / hand.axis.length
+    along, across, _ = to_bone(grid, hand.axis.start, hand.axis.end)
+    heel = across / hand.axis.length
     layer = carried(image, box, piece, source, smoothstep(along - 2.0 * heel**2, -0.12, 0.0))
     first = cv2.GaussianBlur(piece.astype(np.float32), (0, 0), 0.8)
     layer[..., 3] *= 1 - first

@@ -90,10 +90,10 @@ def curl(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     box = box_around(
         np.stack([*limb.joints[1:], middle - radius, middle + radius]), 0.5 * radius, image.shape
     )
-    grid = pixel_grid(box)
-    moved = displacement(grid, Bump(middle, (radius, radius), 0.0, 0.1, turn=turn))
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
+        grid = pixel_grid(box)
+        moved = displacement(grid, Bump(middle, (radius, radius), 0.0, 0.1, turn=turn))
         return carried(image, box, piece, grid + moved), piece & (np.abs(moved).max(axis=-1) > 0)
 
     return edit_limb(image, region, limb, box, edit)
