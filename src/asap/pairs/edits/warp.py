@@ -59,8 +59,9 @@ def ramp(x: Field, low: float, high: float) -> Field:
 def pixel_grid(box: Box) -> Field:
     """(h, w, 2) the (x, y) of every pixel of `box`."""
     left, top, right, bottom = box
-    x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
-    return np.stack([x, y], axis=-1).astype(np.float32)
+    grid = np.empty((bottom - top, right - left, 2), np.float32)
+    grid[..., 0], grid[..., 1] = np.arange(left, right), np.arange(top, bottom)[:, None]
+    return grid
 
 
 def coarse_grid(box: Box, step: float) -> Field:

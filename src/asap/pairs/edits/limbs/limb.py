@@ -13,7 +13,7 @@ import numpy as np
 
 from asap.anatomy.keypoints import HAND_BONES, LIMBS, size_of
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.hands.hand import to_bone, to_line
+from asap.pairs.edits.hands.hand import to_bone
 from asap.pairs.edits.warp import Field, pixel_grid, rotation
 from asap.records import Box, Image, Mask, Points, Region
 
@@ -93,11 +93,20 @@ def check_free(region: Region, limb: Limb, start: int) -> None:
             height, width = region.mask.shape
             inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
             free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
-    ends = [limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])]
-    spot = np.array(ends)[None].astype(np.float32)
-    near = min((float(to_line(spot, line).min()) for line in other_bones(region, limb)), default=np.inf)
-    if np.mean(free) < LEAST_FREE or near < 0.4 * limb.lengths[1]:
+    ends = np.stack([limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])])
+    if np.mean(free) < LEAST_FREE or nearest(ends, other_bones(region, limb)) < 0.4 * limb.lengths[1]:
         raise Unsuitable("the limb lies on the body")
+
+
+def nearest(points: Points, lines: list[Points]) -> float:
+    """The least distance in pixels of `points` (N, 2) to `lines`, each (2, 2); infinite without any."""
+    if not lines:
+        return math.inf
+    starts, ends = np.stack(lines, 1)[:, :, None]
+    bones, offsets = ends - starts, points - starts
+    squares = np.maximum((bones**2).sum(axis=2), 1e-12)
+    along = ((offsets * bones).sum(axis=2) / squares).clip(0, 1)
+    return float(np.linalg.norm(offsets - along[..., None] * bones, axis=2).min())
 
 
 def crumbs(region: Region, piece: Mask, box: Box) -> Mask:
