@@ -50,20 +50,20 @@ def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int],
     if not np.isfinite(torso) or torso < SMALLEST:
         raise Unsuitable("body too small or cut")
     limbs = [Limb(points[list(chain)], torso, chain in ARMS) for chain in chains]
-    limbs = [limb for limb in limbs if _usable(limb, image, region.mask)]
+    limbs = [limb for limb in limbs if _usable(limb, image, region)]
     if not limbs:
         raise Unsuitable("no limb in full view")
     return limbs
 
 
-def _usable(limb: Limb, image: Image, mask: Mask) -> bool:
+def _usable(limb: Limb, image: Image, region: Region) -> bool:
     height, width = image.shape[:2]
     if not np.isfinite(limb.joints).all() or (limb.joints < 0).any():
         return False
     if (limb.joints >= (width, height)).any() or min(limb.lengths) < max(SMALLEST, 0.3 * limb.torso):
         return False
     line = np.concatenate([np.linspace(a, b, 12) for a, b in zip(limb.joints, limb.joints[1:])]).astype(int)
-    return bool(mask[line[:, 1], line[:, 0]].mean() > 0.9)
+    return bool(region.mask[line[:, 1], line[:, 0]].mean() > 0.9)
 
 
 def twin_in_view(region: Region, limb: Limb) -> bool:
@@ -189,8 +189,8 @@ def check_end(piece: Mask, limb: Limb, box: Box) -> None:
 def people(region: Region, box: Box) -> Mask:
     """(h, w) the pixels in `box` of this person, and of all others where they are known."""
     left, top, right, bottom = box
-    mask: Mask = region.mask | region.context.get("person", region.mask)
-    return mask[top:bottom, left:right]
+    own, all_people = region.mask, region.context.get("person", region.mask)
+    return np.asarray(own[top:bottom, left:right] | all_people[top:bottom, left:right])
 
 
 def line_distance(lines: list[Points], box: Box) -> Field:
