@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from asap.pairs.edits.fill import soft_edge
-from asap.pairs.edits.hands.hand import to_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.inpaint import inpaint
 from asap.pairs.edits.warp import Field, disc, rotation, sample, smoothstep, to_bytes
 from asap.records import Box, Image, Mask, Points
@@ -60,7 +60,7 @@ def profile(
 
 def unshape(grid: Field, axis: Axis, shape: Profile) -> Field:
     """(h, w, 2) where each pixel of `grid` lay before the part was given its new `shape`."""
-    along, old, _ = to_bone(grid, axis.start, axis.end)
+    along, old = by_bone(grid, axis.start, axis.end)
     before = np.asarray(np.interp(along, shape.after, shape.before), np.float32)
     across = old / np.asarray(np.interp(before, shape.before, shape.width), np.float32)
     way = (axis.end - axis.start) / axis.length
@@ -78,7 +78,7 @@ def turned(grid: Field, centre: Points, angle: float) -> Field:
 
 def mirrored(grid: Field, axis: Axis) -> Field:
     """(h, w, 2) each pixel's mirror image across the axis."""
-    _, across, _ = to_bone(grid, axis.start, axis.end)
+    _, across = by_bone(grid, axis.start, axis.end)
     normal = rotation(np.pi / 2) @ (axis.end - axis.start) / axis.length
     return np.asarray(grid - 2 * across[..., None] * normal, np.float32)
 

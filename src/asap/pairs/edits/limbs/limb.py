@@ -13,7 +13,7 @@ import numpy as np
 
 from asap.anatomy.keypoints import HAND_BONES, LIMBS, size_of
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.hands.hand import to_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.warp import Field, pixel_grid, rotation
 from asap.records import Box, Image, Mask, Points, Region
 
@@ -147,7 +147,7 @@ def lower_pixels(region: Region, limb: Limb, box: Box) -> Mask:
     upper = line_distance([limb.joints[:2]], box)
     lower = line_distance([np.stack([middle, end + 0.6 * (end - middle)])], box)
     piece = smoothed(limb_pixels(region, limb, box), 0.02 * length) & (lower <= upper)
-    along, across, _ = to_bone(grid, middle, end)
+    along, across = by_bone(grid, middle, end)
     past, beside = along > 1, (along > 0.3) & (along < 0.95) & (np.abs(across) > 0.22 * length)
     hand_or_foot = line_distance(end_lines(region, limb), box) < 0.14 * length
     spilt = piece & past & ~hand_or_foot
@@ -181,7 +181,7 @@ def smoothed(mask: Mask, sigma: float) -> Mask:
 
 def check_end(piece: Mask, limb: Limb, box: Box) -> None:
     """Refuse a limb whose pixels `piece` (h, w) reach on past its last joint by more than a hand or foot."""
-    past = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
+    past = by_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
     if (piece & past).sum() > LARGEST_END * limb.lengths[1] ** 2:
         raise Unsuitable("the hand or foot is not told from what it touches")
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.hand import beyond, to_bone
+from asap.pairs.edits.hands.hand import beyond, by_bone
 from asap.pairs.edits.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import (
     ARMS,
@@ -76,7 +76,7 @@ def end_limb(image: Image, region: Region, limb: Limb, keep: float) -> Image:
     box = box_around(limb.joints[1:], 1.1 * axis.length, image.shape)
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
-        along, across, _ = to_bone(pixel_grid(box), axis.start, axis.end)
+        along, across = by_bone(pixel_grid(box), axis.start, axis.end)
         beyond_cut = along > keep - 1.5 * (across / axis.length) ** 2
         return np.zeros((*piece.shape, 4), np.float32), piece & beyond_cut
 
