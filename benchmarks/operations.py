@@ -14,14 +14,17 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, FluxTransformer2DModel, UNet2DConditionModel
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
 
-from asap.align import objectives
+from asap.align import gradient, objectives
+from asap.align.draws import Shown
+from asap.align.forward import reference_errors
+from asap.align.gradient import Learner, Micro
 from asap.align.latents import Batch
+from asap.align.objectives import Errors
 from asap.align.recipes import RECIPES
-from asap.align.step import pair_errors
 from asap.backbones import lora
 from asap.backbones.backbone import Backbone, Condition
 from asap.backbones.flux import Flux
@@ -77,17 +80,21 @@ class Cost:
         text: the text encoders on the caption.
         policy: the denoiser with its LoRA on both members, forward and backward.
         reference: the denoiser without it on both members, forward.
+        split: as `policy`, with one backward pass after the other.
         sft_policy: as `policy` under sft, where the loser's error is only logged.
         base, trained: numbers of parameters.
+        kept: the most bytes that autograd keeps of activations, of `policy` and of `split`.
     """
 
     vae: float
     text: float
     policy: float
     reference: float
+    split: float
     sft_policy: float
     base: int
     trained: int
+    kept: tuple[int, int]
 
 
 def run() -> None:
@@ -101,14 +108,22 @@ def run() -> None:
             row(f"{name}, VAE and text encoders at every step", c.vae, c.text, c.policy, c.reference, first)
         )
         print(row(f"{name}, `asap train`, asap or dpo", 0, 0, c.policy, c.reference, first))
-        print(row(f"{name}, `asap train`, sft", 0, 0, c.sft_policy, c.reference, first))
+        print(row(f"{name}, `--reference cached`", 0, 0, c.policy, 0, first))
+        print(row(f"{name}, `--reference cached --backward split`", 0, 0, c.split, 0, first))
+        print(row(f"{name}, `--reference cached --objective sft`", 0, 0, c.sft_policy, 0, first))
     print(
         "\n| model | frozen parameters | in bfloat16 | LoRA's parameters | with gradient and AdamW, float32 |"
+        " activations kept, joint | split | ratio |"
     )
-    print("|---|---:|---:|---:|---:|")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, c in costs.items():
         frozen, state = f"{c.base * 2 / 1e9:.1f} GB", f"{c.trained * 16 / 1e9:.2f} GB"
-        print(f"| {name} | {c.base / 1e6:,.0f} M | {frozen} | {c.trained / 1e6:.1f} M | {state} |")
+        kept = " | ".join(f"{size / 1e9:.1f} GB" for size in c.kept)
+        ratio = c.kept[1] / c.kept[0]
+        print(
+            f"| {name} | {c.base / 1e6:,.0f} M | {frozen} | {c.trained / 1e6:.1f} M | {state} | {kept} | "
+            f"{ratio:.3f} |"
+        )
 
 
 def row(name: str, vae: float, text: float, policy: float, reference: float, first: float) -> str:
@@ -157,32 +172,97 @@ def pair(channels: int, condition: Condition) -> Batch:
 
 
 def cost(backbone: Backbone, batch: Batch, vae: Any, text: Callable[[], object]) -> Cost:
-    """Counts what the loop runs for one pair: `pair_errors` and the backward pass of its loss."""
+    """Counts what the loop runs for one pair: its gradient, in each of the ways."""
     base = sum(p.numel() for p in backbone.denoiser.parameters())
-    parameters = with_lora(backbone)
-    t, eps = torch.ones(1, device="meta"), torch.zeros_like(batch.winner)
+    named = with_lora(backbone)
     images = torch.zeros(2, 3, SIDE, SIDE, device="meta")
 
-    def step(objective: str) -> None:
-        bound = objectives.bind(objective, alpha=10.0, tau=0.01, beta=5000.0)
-        errors = pair_errors(backbone, batch, t, eps, learn_loser=objective != "sft")
-        torch.autograd.backward(bound(errors).mean())
+    def step(way: gradient.Way, objective: str = "asap") -> object:
+        return way(learner(backbone, named, objective), micro(batch))
 
     def reference() -> None:
-        with lora.adapter_off(backbone.denoiser):
-            for z in (batch.winner, batch.loser):
-                backbone.predict(backbone.noise(z, eps, t), t, batch.condition)
+        reference_errors(backbone, batch, micro(batch).t, micro(batch).eps)
 
-    whole, alone = operations(lambda: step("asap")), without_gradients(reference)
     return Cost(
         vae=without_gradients(lambda: posterior_mean(vae, images)),
         text=without_gradients(text),
-        policy=whole - alone,
-        reference=alone,
-        sft_policy=operations(lambda: step("sft")) - alone,
+        policy=operations(lambda: step(gradient.joint)),
+        reference=without_gradients(reference),
+        split=operations(lambda: step(gradient.split)),
+        sft_policy=operations(lambda: step(gradient.joint, "sft")),
         base=base,
-        trained=sum(p.numel() for p in parameters.values()),
+        trained=sum(p.numel() for p in named.values()),
+        kept=(
+            most_kept(lambda: step(gradient.joint), backbone),
+            most_kept(lambda: step(gradient.split), backbone),
+        ),
     )
+
+
+def learner(backbone: Backbone, named: dict[str, nn.Parameter], objective: str) -> Learner:
+    """The learner of the loop, with the published settings."""
+    bound = objectives.bind(objective, alpha=10.0, tau=0.01, beta=5000.0)
+    return Learner(backbone, named, bound, objective in objectives.UNPAIRED)
+
+
+def micro(batch: Batch) -> Micro:
+    """One pair whose reference errors are known, on the meta device."""
+    number = torch.ones(1, device="meta")
+    known = Errors(number, number)
+    return Micro(batch, [Shown(0, 0)], number, torch.zeros_like(batch.winner), (known, known), number)
+
+
+def most_kept(work: Callable[[], object], backbone: Backbone) -> int:
+    """The most bytes that autograd keeps at any time while `work` runs, the network's weights not counted."""
+    weights = {id(p) for p in backbone.denoiser.parameters()}
+    count = Kept(weights)
+    with torch.autograd.graph.saved_tensors_hooks(count.pack, count.unpack):
+        work()
+    return count.peak
+
+
+class Kept:
+    """Counts tensors that autograd keeps, each once, as long as one of its keepers lives."""
+
+    def __init__(self, weights: set[int]) -> None:
+        self.weights, self.alive, self.peak = weights, 0, 0
+        self.held: dict[int, int] = {}
+
+    def pack(self, tensor: Tensor) -> Handle:
+        """Take note that `tensor` is kept."""
+        return Handle(self, tensor)
+
+    def unpack(self, handle: Handle) -> Tensor:
+        """The tensor that is needed."""
+        return handle.tensor
+
+    def add(self, key: int, size: int) -> None:
+        """One more keeper of the tensor `key`, which has `size` bytes."""
+        self.held[key] = self.held.get(key, 0) + 1
+        self.alive += size if self.held[key] == 1 else 0
+        self.peak = max(self.peak, self.alive)
+
+    def drop(self, key: int, size: int) -> None:
+        """One keeper less."""
+        self.held[key] -= 1
+        self.alive -= 0 if self.held[key] else size
+
+
+class Handle:
+    """What autograd holds in a tensor's place. Views of one storage are counted as one tensor."""
+
+    def __init__(self, count: Kept, tensor: Tensor) -> None:
+        self.count, self.tensor = count, tensor
+        base = tensor if tensor._base is None else tensor._base
+        self.key, self.size = id(base), base.numel() * base.element_size()
+        self.base = base  # keeps the id taken
+        self.counted = self.key not in count.weights
+        if self.counted:
+            count.add(self.key, self.size)
+
+    def __del__(self) -> None:
+        if self.counted:
+            self.count.drop(self.key, self.size)
 
 
 @torch.no_grad()

@@ -27,8 +27,9 @@ from torch.nn.modules.module import register_module_forward_hook
 from transformers import CLIPTextModel, T5EncoderModel
 
 from asap.align import latents, loop, sampling, train
+from asap.align.cut import Cut
 from asap.align.recipes import RECIPES
-from asap.backbones import load, lora
+from asap.backbones import load
 from asap.backbones.mini import CaptionEmbedding
 from asap.pairs import figures
 
@@ -108,7 +109,7 @@ def print_cache(config: Config, pairs: Path, folder: Path) -> None:
     backbone = load.load("mini-hand")
 
     def make(number: int) -> None:
-        latents.prepare(backbone, str(pairs), folder / f"cache{number}", resolution=24, mask_dilation=0)
+        latents.prepare(backbone, str(pairs), folder / f"cache{number}", Cut(24, 0))
 
     make(-1)
     seconds = [cpu_seconds(lambda n=n: make(n)) / config.pairs * 1e3 for n in range(config.runs)]
@@ -133,14 +134,10 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     backbone, out = load.load("mini-hand"), folder / f"speed-{objective}"
     config = train.Config("mini-hand", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
     config = train.complete(config, backbone.name, backbone.native_size)
-    data = latents.prepare(backbone, str(pairs), folder / "cache-1", resolution=24, mask_dilation=0)
-    rank = RECIPES["mini"].rank
-    lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=rank, alpha=rank, seed=0)
-    parameters = {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
-    optimizer = torch.optim.AdamW(parameters.values())
-    accelerator = Accelerator(cpu=True)
-    sampler = sampling.Uniform(len(data), 0, sampling.Slots(RECIPES["mini"].batch_size, 0, 1))
-    return lambda: loop.loop(config, backbone, data, sampler, parameters, optimizer, accelerator, 0)
+    data = latents.prepare(backbone, str(pairs), folder / "cache-1", Cut(24, 0))
+    work = loop.work_of(config, backbone, data, None, Accelerator(cpu=True))
+    sampler = sampling.Uniform(len(data), 0, RECIPES["mini"].batch_size)
+    return lambda: loop.loop(work, sampler, 0)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

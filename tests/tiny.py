@@ -115,11 +115,17 @@ def tiny_sdxl(folder: Path, seed: int = 0, prediction: str = "epsilon") -> Path:
 
 
 def write_pairs(
-    folder: Path, count: int = 6, height: int = 40, width: int = 48, seed: int = 0, errors: Sequence[str] = ()
+    folder: Path,
+    count: int = 6,
+    height: int = 40,
+    width: int = 48,
+    seed: int = 0,
+    errors: Sequence[str] = (),
+    shapes: Sequence[tuple[int, int]] = (),
 ) -> Path:
     """A HAP dataset of noise, written with plain `datasets`: each pair differs in one rectangle.
 
-    With `errors` the pairs have them in turn, in the column of that name.
+    With `errors` the pairs have them in turn, in the column of that name; with `shapes`, their sizes.
     """
     import datasets
     from PIL import Image
@@ -127,6 +133,7 @@ def write_pairs(
     rng = np.random.default_rng(seed)
     rows = []
     for i in range(count):
+        height, width = shapes[i % len(shapes)] if shapes else (height, width)
         chosen = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
         mask = np.zeros((height, width), np.uint8)
         mask[10:20, 12 + i : 24 + i] = 255

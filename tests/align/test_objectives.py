@@ -8,44 +8,57 @@ from typing import get_args
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from asap.align import objectives, train
-from asap.align.objectives import PairErrors, asap, dpo, preference_gap, sft
+from asap.align.objectives import Objective, PairErrors, bind, of_maps
 
 
-def random_errors(seed: int = 0, batch: int = 3) -> PairErrors:
+def random_maps(seed: int = 0, batch: int = 3) -> list[Tensor]:
+    """The four members' error maps, and the region's weight."""
     generator = torch.Generator().manual_seed(seed)
     errors = [torch.rand(batch, 4, 5, generator=generator, dtype=torch.float64) for _ in range(4)]
-    weight = (torch.rand(batch, 4, 5, generator=generator) > 0.5).double()
-    return PairErrors(*errors, weight)
+    return [*errors, (torch.rand(batch, 4, 5, generator=generator) > 0.5).double()]
+
+
+def random_errors() -> PairErrors:
+    return of_maps(*random_maps())
+
+
+def bound(name: str, *, alpha: float = 0.0, tau: float = 0.0, beta: float = 0.0) -> Objective:
+    return bind(name, alpha=alpha, tau=tau, beta=beta)
+
+
+def delta(errors: PairErrors, alpha: float) -> Tensor:
+    return bound("asap", alpha=alpha).delta(errors)
 
 
 def test_gap_follows_the_equation_written_out_in_loops() -> None:
-    errors, alpha = random_errors(), 10.0
+    maps, alpha = random_maps(), 10.0
     for b in range(3):
         total = [0.0] * 4
         for k in range(4):
             for i in range(4):
                 for j in range(5):
-                    total[k] += (1 + alpha * errors.weight[b, i, j].item()) * errors[k][b, i, j].item() / 20
+                    total[k] += (1 + alpha * maps[4][b, i, j].item()) * maps[k][b, i, j].item() / 20
         expected = -((total[0] - total[1]) - (total[2] - total[3]))
-        assert preference_gap(errors, alpha)[b].item() == pytest.approx(expected, abs=1e-12)
+        assert delta(of_maps(*maps), alpha)[b].item() == pytest.approx(expected, abs=1e-12)
 
 
 def test_at_the_start_policy_is_reference_so_losses_are_known() -> None:
-    w, l_, _, _, weight = random_errors()
-    errors = PairErrors(w, l_, w, l_, weight)
-    assert torch.equal(asap(errors, alpha=10, tau=0.1), torch.full((3,), 0.1, dtype=torch.float64).square())
-    assert torch.allclose(dpo(errors, beta=5000), torch.full((3,), math.log(2), dtype=torch.float64))
-    assert torch.equal(sft(errors), w.mean((1, 2)))
+    w, l_, _, _, weight = random_maps()
+    errors = of_maps(w, l_, w, l_, weight)
+    start = torch.full((3,), 0.1, dtype=torch.float64).square()
+    assert torch.equal(bound("asap", alpha=10, tau=0.1)(errors), start)
+    assert torch.allclose(bound("dpo", beta=5000)(errors), torch.full((3,), math.log(2), dtype=torch.float64))
+    assert torch.equal(bound("sft")(errors), w.mean((1, 2)))
 
 
 def test_asap_is_zero_at_the_margin_and_pulls_back_beyond_it() -> None:
     for gap, sign in ((0.05, -1.0), (0.1, 0.0), (0.3, 1.0)):
         ref = torch.full((1, 2, 2), 1.0, dtype=torch.float64)
         policy_w = torch.full((1, 2, 2), 1.0 - gap, dtype=torch.float64, requires_grad=True)
-        errors = PairErrors(policy_w, ref, ref, ref, torch.zeros(1, 2, 2))
-        loss = asap(errors, alpha=10, tau=0.1)
+        loss = bound("asap", alpha=10, tau=0.1)(of_maps(policy_w, ref, ref, ref, torch.zeros(1, 2, 2)))
         (gradient,) = torch.autograd.grad(loss.sum(), policy_w)
         assert loss.item() == pytest.approx((gap - 0.1) ** 2, abs=1e-12)
         # beyond the margin the gradient raises delta no further: descent lets the winner's error rise again
@@ -57,14 +70,14 @@ def test_dpo_never_stops_pushing() -> None:
     ref = torch.ones(1, 2, 2, dtype=torch.float64)
     for gap in (0.0, 0.1, 10.0):
         policy_w = (ref - gap).requires_grad_()
-        loss = dpo(PairErrors(policy_w, ref, ref, ref, ref), beta=2.0)
+        loss = bound("dpo", beta=2.0)(of_maps(policy_w, ref, ref, ref, ref))
         assert torch.autograd.grad(loss.sum(), policy_w)[0].min() > 0
 
 
 def test_errors_outside_the_region_count_once_and_inside_one_plus_alpha_times() -> None:
-    error = torch.tensor([[[1.0, 2.0]]])
-    weight = torch.tensor([[[0.0, 1.0]]])
-    assert objectives.region_error(error, weight, 10.0).item() == pytest.approx((1 + 11 * 2) / 2)
+    errors = objectives.reduced(torch.tensor([[[1.0, 2.0]]]), torch.tensor([[[0.0, 1.0]]]))
+    weighed = bound("asap", alpha=10.0).weigh(errors, torch.tensor([0.5]))
+    assert weighed.item() == pytest.approx((1 + 11 * 2) / 2)
 
 
 def test_dpo_equals_diffusers_script_on_the_same_predictions() -> None:
@@ -78,29 +91,44 @@ def test_dpo_equals_diffusers_script_on_the_same_predictions() -> None:
     inside = -0.5 * 5000 * ((model_w - model_l) - (ref_w - ref_l))
     expected = -F.logsigmoid(inside)
 
-    def split(prediction: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def split(prediction: Tensor) -> tuple[Tensor, Tensor]:
         winner, loser = (prediction - target).square().mean(1).chunk(2)
         return winner, loser
 
-    errors = PairErrors(*split(model_pred), *split(ref_pred), torch.rand(3, 8, 8, generator=generator))
-    torch.testing.assert_close(dpo(errors, beta=5000), expected, rtol=1e-4, atol=1e-4)
+    errors = of_maps(*split(model_pred), *split(ref_pred), torch.rand(3, 8, 8, generator=generator))
+    torch.testing.assert_close(bound("dpo", beta=5000)(errors), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_mapo_equals_its_authors_script_on_the_same_predictions() -> None:
+    """`compute_loss` of mapo-t2i/mapo, transcribed, with its defaults."""
+    generator = torch.Generator().manual_seed(1)
+    model_pred, target = (torch.randn(6, 4, 8, 8, generator=generator, dtype=torch.float64) for _ in range(2))
+    model_pred = target + 0.3 * model_pred
+    model_losses = F.mse_loss(model_pred, target, reduction="none").mean(dim=[1, 2, 3])
+    won, lost = model_losses.chunk(2)
+    log_odds = (0.5 * won) / (torch.exp(0.5 * won) - 1) - (0.5 * lost) / (torch.exp(0.5 * lost) - 1)
+    expected = won - 0.1 * F.logsigmoid(log_odds * 1000)
+    maps = (model_pred - target).square().mean(1).chunk(2)
+    none = torch.zeros(3, 8, 8)
+    torch.testing.assert_close(
+        bound("mapo", alpha=10.0, beta=0.1)(of_maps(*maps, none, none, none)), expected
+    )
 
 
 def test_names_are_those_of_the_command_and_every_one_can_be_bound() -> None:
     assert set(get_args(train.Objective)) == set(objectives.NAMES)
     for name in objectives.NAMES:
-        loss = objectives.bind(name, alpha=10.0, tau=0.1, beta=100.0)(random_errors())
+        loss = bound(name, alpha=10.0, tau=0.1, beta=100.0)(random_errors())
         assert loss.shape == (3,) and bool(loss.isfinite().all()) and bool((loss >= 0).all())
 
 
 def test_without_a_region_the_local_objectives_are_the_plain_ones() -> None:
     errors = random_errors()
-    bound = objectives.bind
-    assert torch.equal(objectives.local_dpo(errors, alpha=0.0, beta=70.0), dpo(errors, beta=70.0))
-    assert torch.equal(objectives.local_sft(errors, alpha=0.0), sft(errors))
-    bounded = bound("bounded", alpha=10.0, tau=0.1, beta=0.0)(errors)
-    assert torch.equal(bounded, asap(errors, alpha=0.0, tau=0.1))
-    assert not torch.allclose(bounded, bound("asap", alpha=10.0, tau=0.1, beta=0.0)(errors))
+    assert torch.equal(bound("local_dpo", beta=70.0)(errors), bound("dpo", alpha=10.0, beta=70.0)(errors))
+    assert torch.equal(bound("local_sft")(errors), bound("sft", alpha=10.0)(errors))
+    bounded = bound("bounded", alpha=10.0, tau=0.1)(errors)
+    assert torch.equal(bounded, bound("asap", tau=0.1)(errors))
+    assert not torch.allclose(bounded, bound("asap", alpha=10.0, tau=0.1)(errors))
 
 
 def constant(
@@ -108,7 +136,7 @@ def constant(
 ) -> PairErrors:
     """Errors that are the same at all positions of (1, 4, 4)."""
     values = (torch.full((1, 4, 4), v, dtype=torch.float64) for v in (policy_w, policy_l, ref_w, ref_l))
-    return PairErrors(*values, weight.double())
+    return of_maps(*values, weight.double())
 
 
 def square(side: int) -> torch.Tensor:
@@ -120,60 +148,60 @@ def square(side: int) -> torch.Tensor:
 def test_one_sided_is_asap_below_the_margin_and_nothing_beyond_it() -> None:
     below = constant(0.98, 1.0, 1.0, 1.0, square(0))
     beyond = constant(0.7, 1.0, 1.0, 1.0, square(0))
-    both = {"alpha": 10.0, "tau": 0.1}
-    assert torch.equal(objectives.one_sided(below, **both), asap(below, **both))
-    assert objectives.one_sided(beyond, **both).item() == 0.0 < asap(beyond, **both).item()
+    one_sided, asap = (bound(name, alpha=10.0, tau=0.1) for name in ("one_sided", "asap"))
+    assert torch.equal(one_sided(below), asap(below))
+    assert one_sided(beyond).item() == 0.0 < asap(beyond).item()
 
 
 def test_anchored_adds_the_square_of_the_winners_rise_alone() -> None:
-    both = {"alpha": 0.0, "tau": 0.1}
     risen, fallen = constant(1.2, 1.5, 1.0, 1.0, square(0)), constant(0.8, 1.0, 1.0, 1.0, square(0))
-    assert objectives.anchored(risen, **both).item() == pytest.approx(asap(risen, **both).item() + 0.2**2)
-    assert torch.equal(objectives.anchored(fallen, **both), asap(fallen, **both))
+    anchored, asap = (bound(name, tau=0.1) for name in ("anchored", "asap"))
+    assert anchored(risen).item() == pytest.approx(asap(risen).item() + 0.2**2)
+    assert torch.equal(anchored(fallen), asap(fallen))
 
 
 def test_area_weighs_a_small_region_as_a_large_one() -> None:
     """The winner improves by 0.1 inside the region alone, which covers 1 or 4 of 16 positions."""
     gaps, plain = [], []
     for side in (1, 2):
-        weight = square(side)
-        errors = constant(1.0, 1.0, 1.0, 1.0, weight)
-        errors = errors._replace(policy_w=errors.policy_w - 0.1 * weight)
+        weight, ones = square(side), torch.ones(1, 4, 4)
+        errors = of_maps(ones - 0.1 * weight, ones, ones, ones, weight)
         outside = 0.1 * weight.mean().item()  # what the unweighted mean sees of it
-        gaps.append(objectives.area_gap(errors, 3.0).item() - outside)
-        plain.append(preference_gap(errors, 3.0).item() - outside)
-    assert gaps == pytest.approx([0.3, 0.3])
-    assert plain[1] == pytest.approx(4 * plain[0])
+        gaps.append(bound("area", alpha=3.0).delta(errors).item() - outside)
+        plain.append(delta(errors, 3.0).item() - outside)
+    assert gaps == pytest.approx([0.3, 0.3], rel=1e-5)
+    assert plain[1] == pytest.approx(4 * plain[0], rel=1e-5)
 
 
 def test_relative_gap_is_a_share_whatever_the_unit_of_the_errors() -> None:
-    errors = random_errors()
-    scaled = PairErrors(*(e * 37.0 for e in errors[:4]), errors.weight)
-    torch.testing.assert_close(objectives.relative_gap(scaled, 3.0), objectives.relative_gap(errors, 3.0))
+    *maps, weight = random_maps()
+    relative = bound("relative", alpha=3.0, tau=0.1)
+    scaled = of_maps(*(37.0 * each for each in maps), weight)
+    torch.testing.assert_close(relative.delta(scaled), relative.delta(of_maps(*maps, weight)))
     # the winner's error falls by a fifth, the loser's rises by a fifth
     known = constant(0.8, 1.2, 1.0, 1.0, square(2))
-    assert objectives.relative_gap(known, 3.0).item() == pytest.approx(math.log(1.2 / 0.8))
-    assert objectives.relative(known, alpha=3.0, tau=0.1).item() == pytest.approx((math.log(1.5) - 0.1) ** 2)
+    assert relative.delta(known).item() == pytest.approx(math.log(1.2 / 0.8))
+    assert relative(known).item() == pytest.approx((math.log(1.5) - 0.1) ** 2)
 
 
 def test_an_empty_region_weighs_nothing() -> None:
-    errors = random_errors()._replace(weight=torch.zeros(3, 4, 5))
-    torch.testing.assert_close(objectives.area_gap(errors, 10.0), preference_gap(errors, 0.0))
-    assert bool(objectives.relative_gap(errors, 10.0).isfinite().all())
+    errors = of_maps(*random_maps()[:4], torch.zeros(3, 4, 5))
+    torch.testing.assert_close(bound("area", alpha=10.0).delta(errors), delta(errors, 0.0))
+    assert bool(bound("relative", alpha=10.0).delta(errors).isfinite().all())
 
 
-def test_the_logged_gap_is_the_one_that_is_driven() -> None:
-    errors = random_errors()
-    for name, alpha in (("asap", 10.0), ("bounded", 0.0), ("dpo", 0.0), ("local_dpo", 10.0)):
-        assert torch.equal(objectives.gap(name, alpha=10.0)(errors), preference_gap(errors, alpha))
-    assert torch.equal(objectives.gap("relative", alpha=3.0)(errors), objectives.relative_gap(errors, 3.0))
-    assert torch.equal(objectives.gap("area", alpha=3.0)(errors), objectives.area_gap(errors, 3.0))
+def test_two_numbers_of_an_error_map_serve_any_alpha() -> None:
+    """What is kept of the reference: L_M is linear in alpha."""
+    error, *_, weight = random_maps()
+    for alpha in (0.0, 1.0, 37.5):
+        weighed = bound("asap", alpha=alpha).weigh(objectives.reduced(error, weight), weight.mean((1, 2)))
+        torch.testing.assert_close(weighed, ((1 + alpha * weight) * error).mean((1, 2)))
 
 
 def test_summary_reports_who_moved() -> None:
     ref = torch.ones(4, 2, 2)
-    errors = PairErrors(ref * 0.9, ref * 1.3, ref, ref, torch.zeros(4, 2, 2))
-    summary = objectives.summarize(errors, objectives.gap("dpo", alpha=0.0))
+    errors = of_maps(ref * 0.9, ref * 1.3, ref, ref, torch.zeros(4, 2, 2))
+    summary = objectives.summarize(errors, bound("dpo"))
     assert summary["delta_mean"] == pytest.approx(0.4)
     assert summary["delta_p10"] == pytest.approx(0.4)
     assert summary["winner_rise"] == pytest.approx(-0.1)
@@ -192,19 +220,15 @@ def test_the_module_needs_torch_alone() -> None:
 
 def test_the_lag_is_the_missing_share_of_the_margin() -> None:
     rises = torch.tensor([-1.0, 0.0, 0.5, 1.0, 3.0])
-    errors = PairErrors(
-        torch.zeros(5, 2, 2), rises.reshape(5, 1, 1).expand(5, 2, 2), *torch.zeros(3, 5, 2, 2)
-    )
+    errors = of_maps(torch.zeros(5, 2, 2), rises.reshape(5, 1, 1).expand(5, 2, 2), *torch.zeros(3, 5, 2, 2))
     lag = objectives.lag("asap", alpha=10.0, tau=1.0, beta=0.0)
     assert lag(errors).tolist() == [2.0, 1.0, 0.5, 0.0, 0.0]
 
 
 def test_the_lag_of_dpo_is_its_share_in_the_gradient() -> None:
     rises = torch.tensor([-1.0, 0.0, 0.5, 4.0], requires_grad=True)
-    errors = PairErrors(
-        torch.zeros(4, 2, 2), rises.reshape(4, 1, 1).expand(4, 2, 2), *torch.zeros(3, 4, 2, 2)
-    )
-    objectives.dpo(errors, beta=3.0).sum().backward()
+    errors = of_maps(torch.zeros(4, 2, 2), rises.reshape(4, 1, 1).expand(4, 2, 2), *torch.zeros(3, 4, 2, 2))
+    bound("dpo", beta=3.0)(errors).sum().backward()
     lag = objectives.lag("dpo", alpha=10.0, tau=0.0, beta=3.0)(errors)
     assert rises.grad is not None
     torch.testing.assert_close(lag.detach(), -rises.grad / 1.5)

@@ -13,14 +13,15 @@ from pathlib import Path
 import pyarrow.parquet
 import pytest
 import torch
-from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import Tensor
 
 from asap.align import kinds, latents, loop, objectives, train
+from asap.align.cut import Cut
+from asap.align.draws import Shown
 from asap.align.kinds import Kinds
-from asap.align.objectives import PairErrors
-from asap.align.sampling import MEMORY, MIX, Lagging, Slots, allotted, mixed, systematic, weighted
+from asap.align.objectives import Errors, PairErrors, of_members
+from asap.align.sampling import MEMORY, MIX, Lagging, Uniform, allotted, mixed, systematic
 from asap.backbones.load import load
 from asap.errors import UserError
 from asap.pairs import figures
@@ -29,21 +30,29 @@ from asap.store import read_rows
 P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 KINDS = Kinds(("extra", "fused", "missing"), torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 2, 2]))  # shares P
 
-FOUR = Slots(4, 0, 1)
+FOUR = 4  # pairs a step
 
 
 def lag(errors: PairErrors) -> Tensor:
     """For tests: what stands in the policy's error on the winner, plus one."""
-    return errors.policy_w.mean(dim=(1, 2)) + 1
+    return errors.policy_w.whole + 1
 
 
 def errors(lags: Sequence[float]) -> PairErrors:
-    moved = torch.tensor(lags).reshape(-1, 1, 1) - 1
-    return PairErrors(moved, *torch.zeros(4, len(lags), 1, 1))
+    moved, none = torch.tensor(lags) - 1, torch.zeros(len(lags))
+    return of_members([Errors(moved, none), *[Errors(none, none)] * 3], none)
 
 
-def sampler(slots: Slots = FOUR, *, seed: int = 0, unbiased: bool = False) -> Lagging:
-    return Lagging(KINDS, seed, slots, lag, unbiased=unbiased)
+def shown(*pairs: int) -> list[Shown]:
+    return [Shown(pair, 0) for pair in pairs]
+
+
+def pairs_of(by: Lagging, step: int) -> list[int]:
+    return [one.pair for one in by.draw(step).pairs]
+
+
+def sampler(total: int = FOUR, *, seed: int = 0, unbiased: bool = False) -> Lagging:
+    return Lagging(KINDS, seed, total, lag, unbiased=unbiased)
 
 
 def settings(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
@@ -93,10 +102,10 @@ def test_unbiased_the_expected_loss_is_that_of_uniform_sampling() -> None:
     found = [by.draw(step) for step in range(40)]
     q = torch.tensor(list(found[0].shown.values()), dtype=torch.float64)
     weights = {
-        int(KINDS.of[index]): w.item()
+        int(KINDS.of[one.pair]): w.item()
         for draw in found
         if draw.weights is not None
-        for index, w in zip(draw.indices, draw.weights)
+        for one, w in zip(draw.pairs, draw.weights)
     }
     assert set(weights) == {0, 1, 2} and not torch.allclose(q, P, rtol=0.1)
     probability = (q / torch.bincount(KINDS.of))[KINDS.of]
@@ -105,25 +114,17 @@ def test_unbiased_the_expected_loss_is_that_of_uniform_sampling() -> None:
     assert (probability * losses).sum().item() != pytest.approx(losses.mean().item(), rel=1e-2)
 
 
-def test_weights_go_into_the_losses_and_their_gradient() -> None:
-    policy = torch.ones(2, 1, 1, requires_grad=True)
-    batch = PairErrors(policy, *torch.zeros(4, 2, 1, 1))
-    objective = weighted(objectives.sft, torch.tensor([0.5, 3.0]))
-    objective(batch).sum().backward()
-    assert objective(batch).tolist() == [0.5, 3.0]
-    assert policy.grad is not None and policy.grad.flatten().tolist() == [0.5, 3.0]
-    assert weighted(objectives.sft, None) is objectives.sft
-
-
 def test_a_kind_shows_each_of_its_pairs_before_it_shows_one_again() -> None:
     by, seen = sampler(), []
     for step in range(30):
-        indices = by.draw(step).indices
-        by.learn(indices, errors([1.0] * 4), Accelerator())
-        seen += indices
+        drawn = by.draw(step).pairs
+        by.learn(drawn, errors([1.0] * 4))
+        seen += drawn
     for kind in range(3):
         members = (KINDS.of == kind).nonzero().flatten().tolist()
-        stream = [index for index in seen if index in members]
+        own = [one for one in seen if one.pair in members]
+        assert [one.turn for one in own] == [place // len(members) for place in range(len(own))]
+        stream = [one.pair for one in own]
         for start in range(0, len(stream) - len(members), len(members)):
             assert sorted(stream[start : start + len(members)]) == members
     assert by.state()["seen"].sum() == 120 == len(seen)
@@ -132,7 +133,7 @@ def test_a_kind_shows_each_of_its_pairs_before_it_shows_one_again() -> None:
 def test_lags_are_moving_averages_of_what_was_shown() -> None:
     by = sampler()
     assert by.state()["lags"].tolist() == [1, 1, 1]
-    by.learn([0, 8, 9, 1], errors([0.0, 3.0, 1.0, 0.5]), Accelerator())
+    by.learn(shown(0, 8, 9, 1), errors([0.0, 3.0, 1.0, 0.5]))
     keep = (1 - 1 / MEMORY) ** 2
     expected = [keep + (1 - keep) * 0.25, 1, keep + (1 - keep) * 2]
     assert by.state()["lags"].tolist() == pytest.approx(expected)
@@ -143,20 +144,23 @@ def test_lags_are_moving_averages_of_what_was_shown() -> None:
 def test_a_draw_depends_on_seed_step_and_state_alone() -> None:
     one, other = sampler(), sampler()
     for step in range(9):
-        indices = one.draw(step).indices
-        one.learn(indices, errors([0.1 * i for i in indices]), Accelerator())
+        drawn = one.draw(step).pairs
+        one.learn(drawn, errors([0.1 * each.pair for each in drawn]))
     assert one.draw(9) == one.draw(9)
-    assert one.draw(9).indices != other.draw(9).indices
+    assert pairs_of(one, 9) != pairs_of(other, 9)
     for name, tensor in other.state().items():
         tensor.copy_(one.state()[name])
     assert one.draw(9) == other.draw(9)
-    assert one.draw(9).indices != one.draw(10).indices
-    assert sampler(seed=1).draw(0).indices != sampler().draw(0).indices
+    assert pairs_of(one, 9) != pairs_of(one, 10)
+    assert pairs_of(sampler(seed=1), 0) != pairs_of(sampler(), 0)
 
 
-def test_processes_share_the_pairs_of_a_step() -> None:
-    parts = [sampler(Slots(2, process, 3)).draw(5).indices for process in range(3)]
-    assert [index for part in parts for index in part] == sampler(Slots(6, 0, 1)).draw(5).indices
+def test_uniform_tells_the_turn_of_each_pair() -> None:
+    stream = [one for step in range(5) for one in Uniform(7, 0, 3).draw(step).pairs]
+    for epoch in range(2):
+        own = stream[7 * epoch : 7 * (epoch + 1)]
+        assert sorted(one.pair for one in own) == list(range(7))
+        assert {one.turn for one in own} == {epoch}
 
 
 def test_kinds_are_errors_and_of_several_parts_where_these_share_one() -> None:
@@ -172,7 +176,7 @@ def test_kinds_are_errors_and_of_several_parts_where_these_share_one() -> None:
 def test_kinds_are_read_from_a_dataset_of_figures(tmp_path: Path) -> None:
     data = figures.run(figures.Config(tmp_path / "pairs", 12))
     backbone = load("mini-hand")
-    latents.prepare(backbone, str(data), tmp_path / "cache", resolution=24, mask_dilation=0)
+    latents.prepare(backbone, str(data), tmp_path / "cache", Cut(24, 0))
     found = kinds.read(tmp_path / "cache")
     named = pyarrow.parquet.read_table(next(data.rglob("*.parquet")), columns=["error"])["error"].to_pylist()
     assert [found.names[number] for number in found.of] == named and len(set(named)) > 1
@@ -227,7 +231,7 @@ def test_another_sampling_in_the_same_folder_is_refused(
 
 def test_a_uniform_run_keeps_no_record_of_kinds(flux: Path, named_pairs: Path, tmp_path: Path) -> None:
     out = train.run(settings(flux, named_pairs, tmp_path / "run", steps=1, sampling="uniform"))
-    assert not any(name.startswith("state/") for name in load_file(out / loop.CHECKPOINT))
+    assert not {"state/lags", "state/seen"} & set(load_file(out / loop.CHECKPOINT))
     assert "shown" not in next(read_rows(out / loop.LOG))
 
 
@@ -252,17 +256,18 @@ def test_the_log_and_tensorboard_say_what_is_shown(
 
 
 SPY = """
-import json, sys
+import json, os, sys
 from pathlib import Path
 from asap.align import sampling, train
 
 folder, real = Path(sys.argv[1]), sampling.Lagging.learn
 
-def learn(self, indices, errors, accelerator):
-    real(self, indices, errors, accelerator)
-    row = {"kinds": self._kinds.of[list(indices)].tolist(), "lags": self._lag(errors).double().tolist(),
+def learn(self, pairs, errors):
+    real(self, pairs, errors)
+    row = {"kinds": self._kinds.of[[one.pair for one in pairs]].tolist(),
+           "lags": self._lag(errors).double().tolist(),
            "state": {name: tensor.tolist() for name, tensor in self.state().items()}}
-    with (folder / f"rank{accelerator.process_index}.jsonl").open("a") as file:
+    with (folder / f"rank{os.environ['RANK']}.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\\n")
 
 sampling.Lagging.learn = learn
@@ -284,12 +289,11 @@ def test_two_processes_agree_on_the_lags_of_both(flux: Path, named_pairs: Path, 
     assert done.returncode == 0, done.stderr
     first, second = (list(read_rows(tmp_path / f"rank{rank}.jsonl")) for rank in range(2))
     assert [row["state"] for row in first] == [row["state"] for row in second]
-    assert [row["lags"] for row in first] != [row["lags"] for row in second]
+    assert [row["lags"] for row in first] == [row["lags"] for row in second]
     lags = torch.ones(2, dtype=torch.float64)
-    for one, other in zip(first, second):
-        for kind in {*one["kinds"], *other["kinds"]}:
-            pairs = zip(one["kinds"] + other["kinds"], one["lags"] + other["lags"])
-            found = [value for number, value in pairs if number == kind]
+    for row in first:
+        for kind in set(row["kinds"]):
+            found = [value for number, value in zip(row["kinds"], row["lags"]) if number == kind]
             keep = (1 - 1 / MEMORY) ** len(found)
             lags[kind] = keep * lags[kind] + (1 - keep) * sum(found) / len(found)
     assert first[-1]["state"]["lags"] == pytest.approx(lags.tolist(), rel=1e-12)

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 import torch
-from accelerate import Accelerator
 from diffusers import DiffusionPipeline
 from peft.tuners.lora import Linear
 from safetensors.torch import load_file
 
-from asap.align import latents, loop, step, train
-from asap.align.objectives import PairErrors, preference_gap
+from asap.align import forward, latents, loop, objectives, train
+from asap.align.cut import Cut
+from asap.align.draws import Shown, draw
+from asap.align.gradient import joint
 from asap.align.sampling import shuffled
 from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
@@ -69,14 +70,26 @@ def test_first_gap_is_zero_for_any_time_and_noise(flux: Path, pairs: Path, tmp_p
     from asap.backbones import lora
 
     backbone = load(str(flux))
-    data = latents.prepare(backbone, str(pairs), tmp_path, resolution=32, mask_dilation=1)
+    data = latents.prepare(backbone, str(pairs), tmp_path, Cut(32, 1))
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     batch = data.batch(range(6))
-    t, eps = loop.draw(backbone, batch.winner, seed=0, step=0, rank=0)
-    errors = step.pair_errors(backbone, batch, t, eps)
-    assert torch.equal(preference_gap(errors, 10.0), torch.zeros(6))
-    assert errors.policy_w.requires_grad and errors.policy_l.requires_grad
-    assert not errors.ref_w.requires_grad
+    t, eps = draw(backbone, batch.winner, 0, [Shown(pair, 0) for pair in range(6)])
+    errors = forward.pair_errors(backbone, batch, t, eps)
+    asap = objectives.bind("asap", alpha=10.0, tau=0.1, beta=0.0)
+    assert torch.equal(asap.delta(errors), torch.zeros(6))
+    assert errors.policy_w.whole.requires_grad and errors.policy_l.region.requires_grad
+    assert not errors.ref_w.whole.requires_grad
+
+
+def test_the_draws_of_a_pair_do_not_depend_on_its_batch(flux: Path) -> None:
+    backbone, latent = load(str(flux)), torch.zeros(3, 4, 16, 16)
+    shown = [Shown(5, 0), Shown(2, 7), Shown(5, 1)]
+    t, eps = draw(backbone, latent, 0, shown)
+    for place, one in enumerate(shown):
+        alone = draw(backbone, latent[:1], 0, [one])
+        assert torch.equal(alone[0], t[place : place + 1]) and torch.equal(alone[1][0], eps[place])
+    assert len({float(time) for time in t}) == 3
+    assert not torch.equal(draw(backbone, latent, 1, shown)[1], eps)
 
 
 @pytest.mark.parametrize("sampling", SAMPLING)
@@ -123,48 +136,69 @@ def test_interrupted_it_finishes_the_step_and_goes_on_from_there(
 ) -> None:
     whole = train.run(config(flux, pairs, tmp_path / "whole", steps=5))
     settings = config(flux, pairs, tmp_path / "cut", steps=5, checkpoint_every=50)
-    real, handler = loop.draw, signal.getsignal(number)
+    real, handler = loop.take, signal.getsignal(number)
 
     def press(*args: Any) -> Any:
-        if args[3] == 2:
+        if args[2] == 2:
             signal.raise_signal(number)
         return real(*args)
 
-    monkeypatch.setattr(loop, "draw", press)
+    monkeypatch.setattr(loop, "take", press)
     with pytest.raises(KeyboardInterrupt, match="stopped after 3 of 5 steps"):
         train.run(settings)
     assert [row["step"] for row in read_rows(settings.out / loop.LOG)] == [0, 1, 2]
     assert signal.getsignal(number) == handler
-    monkeypatch.setattr(loop, "draw", real)
+    monkeypatch.setattr(loop, "take", real)
     train.run(settings)
     assert (whole / WEIGHTS).read_bytes() == (settings.out / WEIGHTS).read_bytes()
 
 
-def test_two_processes_train_one_lora(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    """Under torchrun, on gloo: one log of means, and a batch of one each is a batch of two."""
-    out = tmp_path / "run"
+ALIKE = ("loss", "delta_mean", "delta_p10", "winner_rise", "loser_rise", "grad_norm")
+
+
+LAUNCHERS = {
+    "torchrun": "torch.distributed.run --nproc-per-node 2 --standalone",
+    "accelerate": "accelerate.commands.accelerate_cli launch --multi_gpu --num_processes 2 --num_machines 1 "
+    "--mixed_precision no --dynamo_backend no",
+}
+
+
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_processes_and_accumulation_cut_a_step_without_changing_it(
+    flux: Path, pairs: Path, tmp_path: Path, launcher: str
+) -> None:
+    """Two processes on gloo, a batch of two, or two batches of one: the same pairs, noise, LoRA and log."""
+    out = tmp_path / "two"
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", "-m", "asap",
-        "train", "--model", str(flux), "--data", str(pairs), "--out", str(out), "--steps", "2",
-        "--resolution", "32", "--batch-size", "1", "--rank", "4", "--tracker", "none", "--objective", "sft",
+        sys.executable, "-m", *LAUNCHERS[launcher].split(), "-m", "asap", "train", "--model", str(flux),
+        "--data", str(pairs), "--out", str(out), "--steps", "3", "--resolution", "32", "--batch-size", "1",
+        "--rank", "4", "--tracker", "none", "--learning-rate", "1e-3", "--tau", "0.05",
+        "--checkpoint-every", "2",
     ]  # fmt: skip
     environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    rows = list(read_rows(out / loop.LOG))
-    assert [row["step"] for row in rows] == [0, 1]
-    config_of = json.loads((out / "config.json").read_text())
-    assert config_of["identity"]["processes"] == 2
-    data = latents.CachedPairs(out / "latents", 6)
-    backbone = load(str(flux))
-    losses = []
-    for rank, index in enumerate(shuffled(6, 0, range(2))):
-        batch = data.batch([index])
-        t, eps = loop.draw(backbone, batch.winner, 0, 0, rank)
-        z_t = backbone.noise(batch.winner, eps, t)
-        error = backbone.predict(z_t, t, batch.condition) - backbone.target(batch.winner, eps, t)
-        losses.append(error.square().mean().item())
-    assert rows[0]["loss"] == pytest.approx(sum(losses) / 2, rel=1e-4)
+    alone = config(flux, pairs, tmp_path / "one", steps=3, learning_rate=1e-3)
+    one = train.run(alone)
+    parts = train.run(replace(alone, out=tmp_path / "parts", batch_size=1, accumulate=2))
+    for other in (out, parts):
+        assert_same_run(one, other)
+    # the run of two goes on in one process
+    train.run(replace(alone, out=out, steps=5))
+    assert_same_run(train.run(replace(alone, out=tmp_path / "whole", steps=5)), out)
+    with pytest.raises(UserError, match="pairs_per_step was 2, now 4"):
+        train.run(replace(alone, out=out, steps=6, batch_size=4))
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """The same LoRA, and a log of the same numbers, up to rounding."""
+    found = load_file(other / WEIGHTS)
+    for name, tensor in load_file(one / WEIGHTS).items():
+        torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5)
+    for row, same in zip(read_rows(one / loop.LOG), read_rows(other / loop.LOG), strict=True):
+        assert [row[name] for name in ALIKE] == pytest.approx(
+            [same[name] for name in ALIKE], rel=1e-3, abs=1e-6
+        )
 
 
 def test_other_settings_in_the_same_folder_are_refused(flux: Path, pairs: Path, tmp_path: Path) -> None:
@@ -190,21 +224,32 @@ def test_a_run_that_diverges_stops_with_the_reason(flux: Path, pairs: Path, tmp_
     assert not (out / WEIGHTS).exists()
 
 
-def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(flux: Path, pairs: Path, tmp_path: Path) -> None:
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.AdamW([weight])
-    errors = PairErrors(*torch.zeros(5, 1, 2, 2))
-    settings = config(flux, pairs, tmp_path)
-    with pytest.raises(UserError, match="step 7: grad_norm is inf"):
-        step.update(settings, lambda _: weight.sqrt(), errors, {"w": weight}, optimizer, Accelerator(), 7)
-    assert weight.item() == 0
+def test_an_infinite_gradient_of_a_finite_loss_makes_no_step(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def infinite(learner: Any, micro: Any) -> Any:
+        errors, kept = joint(learner, micro)
+        learner.parameters[0].grad.fill_(math.inf)
+        return errors, kept
+
+    monkeypatch.setattr(loop, "_way", lambda _: infinite)
+    settings = config(flux, pairs, tmp_path / "run")
+    with pytest.raises(UserError, match="step 0: grad_norm is inf"):
+        train.run(settings)
+    assert not (settings.out / loop.CHECKPOINT).exists()
 
 
 @pytest.mark.parametrize(
     "change",
     [
         *({"steps": 0}, {"tau": float("nan")}, {"learning_rate": -1.0}, {"rank": 0}),
-        *({"weight_decay": -1.0}, {"lora_alpha": -1.0}, {"max_grad_norm": 0.0}),
+        *(
+            {"weight_decay": -1.0},
+            {"lora_alpha": -1.0},
+            {"max_grad_norm": 0.0},
+            {"draws": 0},
+            {"accumulate": 0},
+        ),
     ],
 )
 def test_settings_that_cannot_work(flux: Path, pairs: Path, tmp_path: Path, change: dict[str, float]) -> None:

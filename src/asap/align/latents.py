@@ -1,8 +1,8 @@
 """The cache of phase II: what the training loop reads instead of running VAE and text encoders.
 
 A cache folder holds `config.json` (what it was made from), `pairs-00000.safetensors` and on (winner and loser
-latents, region weights, prompt numbers), `prompts-00000.safetensors` and on (one embedding per caption), and
-`kinds.json` (which error each pair shows), where the dataset says it.
+latents, region weights, prompt numbers, of 32 pairs each), `prompts-00000.safetensors` and on (one embedding
+per caption), and `kinds.json` (which error each pair shows), where the dataset says it.
 Every file is written whole or not at all, so an interrupted cache continues where it stopped.
 """
 
@@ -15,25 +15,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import pyarrow.parquet
 import torch
-import torch.nn.functional as F
-from numpy.typing import NDArray
-from PIL import Image as PILImage
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from asap import progress, store
 from asap.align import kinds
+from asap.align.cut import Cut, fit, latent_mask, scale_to
 from asap.backbones import hub, load
-from asap.backbones.backbone import Backbone, Condition, Frame
+from asap.backbones.backbone import Backbone, Condition
 from asap.errors import UserError
-from asap.records import Image, Mask
+from asap.records import Image
 
-SHARD = 32
+SHARD = 32  # pairs, or captions, in a file
+LAYOUT = 2  # how the files are laid out; caches of another layout are refused
 ENLARGED = 1.05  # times; by less nobody sees it
 COLUMNS = ("id", "prompt", "chosen", "rejected", "mask")
 
@@ -63,7 +61,7 @@ class CachedPairs:
         return self.count
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """The pairs at `indices`, each in [0, len)."""
+        """The pairs at `indices`, each in [0, len); all of one size."""
         rows = [self._row("pairs", index) for index in indices]
         prompts = [self._row("prompts", int(row.pop("prompt"))) for row in rows]
         fields = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
@@ -71,9 +69,22 @@ class CachedPairs:
         winner, loser, weight = (fields.pop(name) for name in ("winner", "loser", "weight"))
         return Batch(winner, loser, weight, condition | fields)
 
+    def groups(self, indices: Sequence[int]) -> Iterator[tuple[list[int], Batch]]:
+        """The pairs at `indices` in batches of one size each, and the places in `indices` that each has."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, index in enumerate(indices):
+            places.setdefault(self._size(index), []).append(place)
+        for own in places.values():
+            yield own, self.batch([indices[place] for place in own])
+
+    def _size(self, index: int) -> tuple[int, ...]:
+        file = self._open(f"pairs-{index // SHARD:05}.safetensors")
+        return tuple(file.get_slice(f"winner.{index % SHARD}").get_shape())
+
     def _row(self, kind: str, index: int) -> dict[str, Tensor]:
-        file = self._open(f"{kind}-{index // SHARD:05}.safetensors")
-        return {name: file.get_slice(name)[index % SHARD] for name in file.keys()}  # noqa: SIM118
+        file, row = self._open(f"{kind}-{index // SHARD:05}.safetensors"), index % SHARD
+        names = [key.rpartition(".")[0] for key in file.keys() if key.endswith(f".{row}")]  # noqa: SIM118
+        return {name: file.get_tensor(f"{name}.{row}") for name in names}
 
 
 class Share(NamedTuple):
@@ -86,27 +97,18 @@ class Share(NamedTuple):
 ALONE = Share(0, 1)
 
 
-def prepare(
-    backbone: Backbone,
-    data: str,
-    folder: Path,
-    *,
-    resolution: int,
-    mask_dilation: int,
-    share: Share = ALONE,
-) -> CachedPairs:
+def prepare(backbone: Backbone, data: str, folder: Path, cut: Cut, share: Share = ALONE) -> CachedPairs:
     """Build or continue the cache of the HAP dataset `data` for `backbone` in `folder`, and open it.
 
-    Of several processes each makes its `share`; the cache can be read when all have returned.
-
-    Images are scaled so that their short side is `resolution` and cropped to a square around the region;
-    the region's mask is reduced to the latent grid and grown by `mask_dilation` positions.
+    Of several processes each makes its `share`; the cache can be read when all have returned. Images are
+    scaled to cover what they are cut to, and cut around the region; the region's mask is reduced to the
+    latent grid.
 
     Raises:
         UserError: no dataset there, missing columns, a resolution the model cannot take, or a cache that
             was made from something else.
     """
-    backbone.check_size(resolution, "--resolution")
+    backbone.check_size(cut.resolution, "--resolution")
     rows = open_dataset(data)
     keys = list(rows.select_columns(["id", "prompt", *kinds.columns(rows)]))
     if not keys:
@@ -114,7 +116,7 @@ def prepare(
     identity = {
         "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
         "data": dataset_id(data), "weights": load.weights_id(backbone),
-        "resolution": resolution, "mask_dilation": mask_dilation,
+        **cut._asdict(), "layout": LAYOUT,
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
     if share.process == 0 and kinds.columns(rows):
@@ -124,9 +126,9 @@ def prepare(
     numbers = {prompt: i for i, prompt in enumerate(prompts)}
     scales: list[float] = []
     for shard, chunk in _shards(rows, _todo(folder, "pairs", len(keys), share), share):
-        parts = [_encode(backbone, row, numbers, resolution, mask_dilation, scales) for row in chunk]
-        _save(folder / f"pairs-{shard:05}.safetensors", _join(parts))
-    _tell_enlarged(scales, resolution)
+        parts = [_encode(backbone, row, numbers, cut, scales) for row in chunk]
+        _save(folder / f"pairs-{shard:05}.safetensors", parts)
+    _tell_enlarged(scales, cut.resolution)
     return CachedPairs(folder, len(keys))
 
 
@@ -135,7 +137,7 @@ def _tell_enlarged(scales: Sequence[float], resolution: int) -> None:
     large = sorted(scale for scale in scales if scale > ENLARGED)
     if large:
         print(
-            f"{len(large)} of {len(scales)} pairs are enlarged to {resolution} pixels on their short side, "
+            f"{len(large)} of {len(scales)} pairs are enlarged for {resolution} pixels, "
             f"half of them {large[len(large) // 2]:.2f} times or more; `asap build` with a larger --size, or "
             "a smaller --resolution here, keeps them sharp",
             file=sys.stderr,
@@ -200,7 +202,7 @@ def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path, sha
     for shard in _bar(_todo(folder, "prompts", len(prompts), share), share, "captions"):
         chunk = prompts[shard * SHARD : (shard + 1) * SHARD]
         parts = [backbone.condition([prompt]) for prompt in chunk]
-        _save(folder / f"prompts-{shard:05}.safetensors", _join(parts))
+        _save(folder / f"prompts-{shard:05}.safetensors", [_first(part) for part in parts])
 
 
 def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int, Iterable[Any]]]:
@@ -216,12 +218,7 @@ def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int,
 
 
 def _encode(
-    backbone: Backbone,
-    row: Any,
-    numbers: dict[str, int],
-    resolution: int,
-    dilation: int,
-    scales: list[float],
+    backbone: Backbone, row: Any, numbers: dict[str, int], cut: Cut, scales: list[float]
 ) -> dict[str, Tensor]:
     chosen, rejected = (decoded(row[name], "RGB") for name in ("chosen", "rejected"))
     mask = decoded(row["mask"], "L") > 127
@@ -229,13 +226,14 @@ def _encode(
         raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
     if not mask.any():
         raise UserError(f"pair {row['id']}: its mask is empty, so there is no region to align; drop the row")
-    scales.append(resolution / min(mask.shape))
-    chosen, rejected, mask, frame = fit(chosen, rejected, mask, resolution)
+    sides = cut.sides(mask.shape, backbone.size_multiple)
+    scales.append(scale_to(sides, mask.shape))
+    chosen, rejected, mask, frame = fit(chosen, rejected, mask, sides)
     winner, loser = backbone.encode(torch.stack([_tensor(chosen), _tensor(rejected)])).cpu()
-    fields = {name: tensor[:1].cpu() for name, tensor in backbone.framing([frame]).items()}
-    weight = latent_mask(mask, backbone.latent_factor, dilation)
-    number = torch.tensor([numbers[row["prompt"]]])
-    return {"winner": winner[None], "loser": loser[None], "weight": weight[None], "prompt": number, **fields}
+    weight = latent_mask(mask, backbone.latent_factor, cut.mask_dilation)
+    number = torch.tensor(numbers[row["prompt"]])
+    fields = {"winner": winner.clone(), "loser": loser.clone(), "weight": weight, "prompt": number}
+    return fields | _first(backbone.framing([frame]))
 
 
 def decoded(picture: Any, mode: str) -> Image:
@@ -248,45 +246,12 @@ def _tensor(image: Image) -> Tensor:
     return torch.from_numpy(image.astype(np.float32) / 127.5 - 1).permute(2, 0, 1)
 
 
-def fit(chosen: Image, rejected: Image, mask: Mask, side: int) -> tuple[Image, Image, Mask, Frame]:
-    """Scale to a short side of `side` and cut the `side` x `side` square that is centred on the mask.
-
-    Both images are resampled alike. An image of exactly that size comes back unchanged.
-    """
-    height, width = mask.shape
-    scale = side / min(height, width)
-    size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    if size != (width, height):
-        chosen, rejected = (_resize(image, size) for image in (chosen, rejected))
-        mask = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    top, left = (_centred(np.flatnonzero(mask.any(1 - axis)), mask.shape[axis], side) for axis in (0, 1))
-    window = np.s_[top : top + side, left : left + side]
-    frame = Frame(original=(height, width), crop=(top, left), target=(side, side))
-    return chosen[window], rejected[window], mask[window], frame
+def _first(fields: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Of a batch of one."""
+    return {name: tensor[0] for name, tensor in fields.items()}
 
 
-def _resize(image: Image, size: tuple[int, int]) -> Image:
-    return np.asarray(PILImage.fromarray(image).resize(size, PILImage.Resampling.LANCZOS))
-
-
-def _centred(where: NDArray[np.intp], length: int, side: int) -> int:
-    """Start of the window of `side` that is centred on the range of `where`, kept within `length`."""
-    middle = (int(where[0]) + int(where[-1]) + 1) // 2
-    return min(max(middle - side // 2, 0), length - side)
-
-
-def latent_mask(mask: Mask, factor: int, dilation: int) -> Tensor:
-    """M on the latent grid: 1 where any of a position's pixels is in `mask`, grown by `dilation` positions.
-
-    (H, W) -> (H // factor, W // factor) float32.
-    """
-    grid = F.max_pool2d(torch.from_numpy(mask.astype(np.float32))[None, None], factor)
-    return F.max_pool2d(grid, 2 * dilation + 1, stride=1, padding=dilation)[0, 0]
-
-
-def _join(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    return {name: torch.cat([part[name].cpu() for part in parts]).contiguous() for name in parts[0]}
-
-
-def _save(path: Path, tensors: dict[str, Tensor]) -> None:
-    store.write_atomic(path, save(tensors))
+def _save(path: Path, rows: Sequence[dict[str, Tensor]]) -> None:
+    """Each row's tensors under names of their own, as rows may differ in size."""
+    tensors = {f"{name}.{i}": tensor for i, row in enumerate(rows) for name, tensor in row.items()}
+    store.write_atomic(path, save({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import nullcontext
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -11,21 +12,40 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
-from torch import nn
 
 from asap import command, progress, store
-from asap.align import checkpoint, interrupts, kinds, latents, objectives, sampling
+from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling, shards
+from asap.align.adapt import adapted
+from asap.align.care import CHECKPOINT as CHECKPOINT
+from asap.align.care import LOG as LOG
+from asap.align.care import Care
+from asap.align.cut import Cut
+from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
-from asap.align.step import autocast, draw, pair_errors, update
-from asap.align.train import Config, complete
-from asap.backbones import load, lora
+from asap.align.step import Work, take
+from asap.align.train import Config, complete, origins
+from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
+from asap.errors import UserError
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
 # settings that may change between the parts of one run: they do not decide what a step computes
-FREE = {"out", "steps", "checkpoint_every", "tracker", "gradient_checkpointing"}
+# (how many pairs a step has does, and is told as one number)
+FREE = {
+    *(
+        "out",
+        "cache",
+        "steps",
+        "checkpoint_every",
+        "tracker",
+        "on_trouble",
+        "overlays",
+        "recipe",
+        "calibration",
+    ),
+    *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
+    *("offload", "compile"),
+}
 
 
 def run(config: Config) -> None:
@@ -38,32 +58,75 @@ def run(config: Config) -> None:
     rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
+    shards.check(config)
     accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
-    spelled = command.spell(config, "train")
+    stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
+    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
+    record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
-        _train(config, backbone, accelerator, spelled)
+        _train(config, backbone, accelerator, record)
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
-    parameters = _add_lora(config, backbone)
-    optimizer = torch.optim.AdamW(
-        parameters.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
-    )
+def _record(config: Config, family: str) -> store.Row:
+    """What is kept of a run besides what decides it: its command, and where its settings come from."""
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
+    found["origins"] = origins(config, family)
+    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
+
+
+def _calibration(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    pairs = _cached(config, backbone, accelerator, record)
+    errors = _reference(config, backbone, pairs, accelerator)
+    work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    start = checkpoint.read(config.out / CHECKPOINT, parameters, optimizer, sampler.state())
+    care = Care(work, sampler.state())
+    start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    _drop_log_from(config.out / LOG, start)
-    loop(config, backbone, pairs, sampler, parameters, optimizer, accelerator, start)
+    with compiled.readable_failure():
+        loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        backbone.save_lora(config.out)
+        care.publish()
     accelerator.end_training()
+
+
+def work_of(
+    config: Config,
+    backbone: Backbone,
+    pairs: latents.CachedPairs,
+    errors: reference.CachedErrors | None,
+    accelerator: Accelerator,
+) -> Work:
+    """A LoRA on `backbone`, its objective and its optimiser; `config` is complete."""
+    named = adapted(config, backbone)
+    optimizer = torch.optim.AdamW(
+        named.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
+    )
+    objective = objectives.bind(config.objective, **_bound(config))
+    learner = Learner(backbone, named, objective, config.objective in UNPAIRED)
+    return Work(config, backbone, pairs, errors, learner, _way(config), optimizer, accelerator)
+
+
+def _way(config: Config) -> Way:
+    if config.skip_settled:
+        return Thrifty(config.seed)
+    if config.guard_winner:
+        return guarded
+    return split if config.backward == "split" else joint
 
 
 def _accelerator(config: Config) -> Accelerator:
@@ -74,47 +137,72 @@ def _accelerator(config: Config) -> Accelerator:
 
 
 def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
-    identity["processes"] = accelerator.num_processes
+    identity["pairs_per_step"] = _per_step(config, accelerator)
+    identity["draws"] = config.draws if config.reference == "cached" else None
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "train", identity, record)
-    pairs = latents.prepare(
-        backbone,
-        config.data,
-        config.out / "latents",
-        resolution=config.resolution or backbone.native_size,
-        mask_dilation=config.mask_dilation or 0,
-        share=latents.Share(accelerator.process_index, accelerator.num_processes),
-    )
-    accelerator.wait_for_everyone()
+    folder = config.cache or config.out / "latents"
+    with _alone_in(folder, accelerator):
+        pairs = latents.prepare(
+            backbone,
+            config.data,
+            folder,
+            Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect),
+            _share(accelerator),
+        )
+        accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
     backbone.free_encoders()
     return pairs
 
 
-def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
-    if config.gradient_checkpointing:
-        backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    lora.add_lora(
-        backbone.denoiser,
-        backbone.lora_targets,
-        rank=config.rank or 1,
-        alpha=config.lora_alpha or 1,
-        seed=store.seed_of(config.seed, "lora"),
-    )
-    return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
+@contextmanager
+def _alone_in(folder: Path, accelerator: Accelerator) -> Iterator[None]:
+    """Inside, no other run writes into the cache `folder`."""
+    with store.exclusive(folder) if accelerator.is_main_process else nullcontext():
+        accelerator.wait_for_everyone()
+        yield
+
+
+def _share(accelerator: Accelerator) -> latents.Share:
+    return latents.Share(accelerator.process_index, accelerator.num_processes)
+
+
+def _per_step(config: Config, accelerator: Accelerator) -> int:
+    return (config.batch_size or 1) * config.accumulate * int(accelerator.num_processes)
+
+
+def _reference(
+    config: Config, backbone: Backbone, pairs: latents.CachedPairs, accelerator: Accelerator
+) -> reference.CachedErrors | None:
+    """The reference's errors, each process making its share; none where it runs in the loop."""
+    if config.reference == "live":
+        return None
+    with _alone_in(pairs.folder, accelerator):
+        found = reference.prepare(
+            backbone,
+            pairs,
+            draws=config.draws,
+            seed=config.seed,
+            batch_size=config.batch_size or 1,
+            share=_share(accelerator),
+        )
+        accelerator.wait_for_everyone()
+    return found
 
 
 def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerator) -> Sampler:
-    slots = sampling.Slots(config.batch_size or 1, accelerator.process_index, accelerator.num_processes)
+    total = _per_step(config, accelerator)
     if config.sampling == "uniform":
-        return sampling.Uniform(len(pairs), config.seed, slots)
+        return sampling.Uniform(len(pairs), config.seed, total)
     lag = objectives.lag(config.objective, **_bound(config))
     return sampling.Lagging(
-        kinds.read(pairs.folder), config.seed, slots, lag, unbiased=config.sampling == "lagging_unbiased"
+        kinds.read(pairs.folder), config.seed, total, lag, unbiased=config.sampling == "lagging_unbiased"
     )
 
 
@@ -122,38 +210,24 @@ def _bound(config: Config) -> dict[str, float]:
     return {"alpha": config.alpha or 0.0, "tau": config.tau or 0.0, "beta": config.beta or 0.0}
 
 
-def loop(
-    config: Config,
-    backbone: Backbone,
-    pairs: latents.CachedPairs,
-    sampler: Sampler,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-    start: int,
-) -> None:
-    """Steps `start` to `config.steps`: batch, shared noise and time, errors, objective, step, log."""
+def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
+    """Steps `start` to the run's last: what to show, gradients, the optimiser's step, log, checkpoint."""
+    config, accelerator = work.config, work.accelerator
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
-    objective = objectives.bind(config.objective, **_bound(config))
-    rows: list[store.Row] = []
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
-            indices, weights, shown = sampler.draw(step)
-            batch = pairs.batch(indices).to(accelerator.device)
-            t, eps = draw(backbone, batch.winner, config.seed, step, accelerator.process_index)
-            with autocast(config.dtype, accelerator.device):
-                errors = pair_errors(backbone, batch, t, eps, learn_loser=config.objective not in UNPAIRED)
-            loss = sampling.weighted(objective, weights)
-            row = update(config, loss, errors, parameters, optimizer, accelerator, step)
-            sampler.learn(indices, errors, accelerator)
-            rows.append(row | _logged(shown))
-            accelerator.log(_scalars(row, shown), step=step)
+            shown = sampler.draw(step)
+            with care.guarding(step):
+                outcome, row = take(work, shown, step, care.scale)
+            sampler.learn(shown.pairs, outcome.errors)
+            care.after(step, row | _logged(shown.shown))
+            accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                _save(config, step + 1, rows, sampler, parameters, optimizer, accelerator)
+                care.save(step + 1)
             if stopped and step + 1 < config.steps:
                 raise KeyboardInterrupt(f"stopped after {step + 1} of {config.steps} steps")
 
@@ -179,26 +253,3 @@ def _scalars(row: store.Row, shown: Mapping[str, float]) -> dict[str, float]:
 def _in_bar(row: store.Row) -> dict[str, str]:
     names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
     return {short: f"{row[name]:.3g}" for name, short in names.items()}
-
-
-def _save(
-    config: Config,
-    step: int,
-    rows: list[store.Row],
-    sampler: Sampler,
-    parameters: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    accelerator: Accelerator,
-) -> None:
-    if accelerator.is_main_process:
-        store.append_rows(config.out / LOG, rows)
-        checkpoint.write(config.out / CHECKPOINT, step, parameters, optimizer, sampler.state())
-    rows.clear()
-
-
-def _drop_log_from(path: Path, step: int) -> None:
-    """Forget the logged steps that the checkpoint does not have: they will be done again."""
-    rows = list(store.read_rows(path))
-    kept = [row for row in rows if row["step"] < step]
-    if len(kept) < len(rows):
-        store.write_atomic(path, "".join(store.to_json(row) + "\n" for row in kept))

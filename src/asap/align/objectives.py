@@ -1,4 +1,4 @@
-"""Objectives: from the squared errors of one batch of pairs to one loss per pair. Needs torch alone.
+"""Objectives: from the squared errors of pairs to one loss per pair. Needs torch alone.
 
 Symbols: e(x) squared error of the denoiser on x, averaged over channels, per latent position; M the region's
 weight on the latent grid; L_M(x) = mean over positions of (1 + alpha M) e(x);
@@ -6,11 +6,14 @@ weight on the latent grid; L_M(x) = mean over positions of (1 + alpha M) e(x);
     delta = -[ (L_M^policy(x_w) - L_M^policy(x_l)) - (L_M^ref(x_w) - L_M^ref(x_l)) ]
 
 Positive delta: against the reference, the policy has come to prefer the winner x_w over the loser x_l.
+
+L_M is linear in alpha, so mean(e) and mean(M e) are all that is ever needed of an error map, whatever alpha:
+two numbers of each member (`Errors`), and mean(M).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -19,51 +22,59 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-class PairErrors(NamedTuple):
-    """Squared errors on winner (`_w`) and loser (`_l`) at the same time and noise, channel means, (B, h, w).
+class Errors(NamedTuple):
+    """A denoiser's squared errors on one member of each pair: mean(e) and mean(M e), both (B,)."""
 
-    `weight` is M, (B, h, w) in [0, 1].
-    """
+    whole: Tensor
+    region: Tensor
+
+
+class PairErrors(NamedTuple):
+    """Errors on winner (`_w`) and loser (`_l`) at the same time and noise; `area` is mean(M), (B,)."""
+
+    policy_w: Errors
+    policy_l: Errors
+    ref_w: Errors
+    ref_l: Errors
+    area: Tensor
+
+
+class Weighed(NamedTuple):
+    """L_M of each member, (B,): what an objective is a function of."""
 
     policy_w: Tensor
     policy_l: Tensor
     ref_w: Tensor
     ref_l: Tensor
-    weight: Tensor
 
-
-Objective = Callable[[PairErrors], Tensor]
-"""(B,) losses from a batch; `functools.partial` binds alpha, tau and beta."""
-
-Gap = Callable[[PairErrors], Tensor]
-"""(B,): how far the policy prefers the winner beyond the reference."""
 
 SMALLEST = 1e-6
 
 
-def region_error(error: Tensor, weight: Tensor, alpha: float) -> Tensor:
-    """L_M: the mean over positions of (1 + alpha M) e; (B, h, w) -> (B,)."""
-    return ((1 + alpha * weight) * error).mean(dim=(1, 2))
+def reduced(error: Tensor, weight: Tensor) -> Errors:
+    """mean(e) and mean(M e) of an error map e (B, h, w) and the region's weight M (B, h, w) in [0, 1]."""
+    return Errors(error.mean(dim=(1, 2)), (weight * error).mean(dim=(1, 2)))
 
 
-def preference_gap(errors: PairErrors, alpha: float) -> Tensor:
+def of_maps(policy_w: Tensor, policy_l: Tensor, ref_w: Tensor, ref_l: Tensor, weight: Tensor) -> PairErrors:
+    """The errors of pairs from error maps, each (B, h, w) like `weight`, the region's M."""
+    members = [reduced(error, weight) for error in (policy_w, policy_l, ref_w, ref_l)]
+    return of_members(members, weight.mean(dim=(1, 2)))
+
+
+def of_members(members: Sequence[Errors], area: Tensor) -> PairErrors:
+    """The errors of pairs from those of their members, in the order of `PairErrors`."""
+    policy_w, policy_l, ref_w, ref_l = members
+    return PairErrors(policy_w, policy_l, ref_w, ref_l, area)
+
+
+def gap(losses: Weighed) -> Tensor:
     """delta (B,): how far the policy prefers the winner beyond the reference."""
-    policy_w, policy_l, ref_w, ref_l = (region_error(e, errors.weight, alpha) for e in errors[:4])
-    return -((policy_w - policy_l) - (ref_w - ref_l))
+    return -((losses.policy_w - losses.policy_l) - (losses.ref_w - losses.ref_l))
 
 
-def share_of_area(weight: Tensor) -> Tensor:
-    """M over its mean, (B, h, w): every region then weighs the same, however small; zero where M is."""
-    return weight / weight.mean(dim=(1, 2), keepdim=True).clamp(min=SMALLEST)
-
-
-def area_gap(errors: PairErrors, alpha: float) -> Tensor:
-    """delta (B,) with M over its mean in place of M, so that a fingertip counts as much as a face."""
-    return preference_gap(errors._replace(weight=share_of_area(errors.weight)), alpha)
-
-
-def relative_gap(errors: PairErrors, alpha: float) -> Tensor:
-    """The gap (B,) of the logarithms of L_M, with M over its mean: a change by shares, without a unit.
+def relative_gap(losses: Weighed) -> Tensor:
+    """The gap (B,) of the logarithms of L_M: a change by shares, without a unit.
 
         -[ log(L_M^policy(x_w) / L_M^ref(x_w)) - log(L_M^policy(x_l) / L_M^ref(x_l)) ]
 
@@ -71,68 +82,105 @@ def relative_gap(errors: PairErrors, alpha: float) -> Tensor:
     fixed variance gives delta. So errors that are large everywhere (small masks, times near 0, more channels)
     do not outweigh the others, and one margin fits all of them.
     """
-    weight = share_of_area(errors.weight)
-    policy_w, policy_l, ref_w, ref_l = (
-        region_error(e, weight, alpha).clamp(min=SMALLEST).log() for e in errors[:4]
-    )
-    return -((policy_w - policy_l) - (ref_w - ref_l))
+    return gap(Weighed(*(member.clamp(min=SMALLEST).log() for member in losses)))
 
 
-def asap(errors: PairErrors, *, alpha: float, tau: float) -> Tensor:
+def asap(losses: Weighed, *, tau: float) -> Tensor:
     """(delta - tau)^2: the localized, margin-bounded objective (Li et al. 2026), (B,).
 
     Its optimum lies at the finite margin `tau` and pulls back beyond it. It is IPO's squared loss
-    (Azar et al. 2023) with tau in place of 1 / (2 beta), on errors weighted 1 + `alpha` M.
+    (Azar et al. 2023) with tau in place of 1 / (2 beta), on errors weighted 1 + alpha M.
     """
-    return (preference_gap(errors, alpha) - tau).square()
+    return (gap(losses) - tau).square()
 
 
-def one_sided(errors: PairErrors, *, alpha: float, tau: float) -> Tensor:
+def one_sided(losses: Weighed, *, tau: float) -> Tensor:
     """max(tau - delta, 0)^2: as `asap`, but nothing pulls back beyond the margin; a squared hinge, (B,)."""
-    return F.relu(tau - preference_gap(errors, alpha)).square()
+    return F.relu(tau - gap(losses)).square()
 
 
-def anchored(errors: PairErrors, *, alpha: float, tau: float) -> Tensor:
+def anchored(losses: Weighed, *, tau: float) -> Tensor:
     """`asap` + max(L_M^policy(x_w) - L_M^ref(x_w), 0)^2: the winner may not become less likely, (B,).
 
     delta grows as well when both errors rise and the loser's rises more; that way is made as costly as
     missing the margin. The idea is that of DPO-Positive (Pal et al. 2024).
     """
-    rise = region_error(errors.policy_w - errors.ref_w, errors.weight, alpha)
-    return asap(errors, alpha=alpha, tau=tau) + F.relu(rise).square()
+    return asap(losses, tau=tau) + F.relu(losses.policy_w - losses.ref_w).square()
 
 
-def area(errors: PairErrors, *, alpha: float, tau: float) -> Tensor:
-    """(delta - tau)^2 with every region of the same weight, whatever its area (`area_gap`), (B,)."""
-    return (area_gap(errors, alpha) - tau).square()
-
-
-def relative(errors: PairErrors, *, alpha: float, tau: float) -> Tensor:
+def relative(losses: Weighed, *, tau: float) -> Tensor:
     """(gap - tau)^2 of the logarithms (`relative_gap`): `tau` is a share, such as 0.2 for 20%, (B,)."""
-    return (relative_gap(errors, alpha) - tau).square()
+    return (relative_gap(losses) - tau).square()
 
 
-def dpo(errors: PairErrors, *, beta: float) -> Tensor:
-    """-log sigmoid(beta / 2 * delta) at alpha = 0: Diffusion-DPO (Wallace et al. 2023), (B,).
+def dpo(losses: Weighed, *, beta: float) -> Tensor:
+    """-log sigmoid(beta / 2 * delta): Diffusion-DPO (Wallace et al. 2023), (B,).
 
     The factor 1/2 and the means are those of diffusers' DPO script, so its beta carries over.
     """
-    return local_dpo(errors, alpha=0.0, beta=beta)
+    return -F.logsigmoid(beta / 2 * gap(losses))
 
 
-def local_dpo(errors: PairErrors, *, alpha: float, beta: float) -> Tensor:
-    """-log sigmoid(beta / 2 * delta): Diffusion-DPO on errors weighted 1 + `alpha` M, (B,)."""
-    return -F.logsigmoid(beta / 2 * preference_gap(errors, alpha))
+MAPO_SNR, MAPO_TIMES = 0.5, 1000
+"""MaPO's constants: the signal-to-noise ratio that stands for all times, and the number of times."""
 
 
-def sft(errors: PairErrors) -> Tensor:
-    """mean e(x_w): supervised fine-tuning on the winners alone, (B,)."""
-    return local_sft(errors, alpha=0.0)
+def mapo_gap(losses: Weighed) -> Tensor:
+    """How much likelier the policy finds the winner than the loser, without a reference, (B,).
+
+    T [ phi(L(x_w)) - phi(L(x_l)) ],   phi(L) = s L / (exp(s L) - 1),   s = 0.5, T = 1000
+    """
+    winner, loser = (
+        (error := (MAPO_SNR * member).clamp(min=SMALLEST)) / torch.expm1(error) for member in losses[:2]
+    )
+    return MAPO_TIMES * (winner - loser)
 
 
-def local_sft(errors: PairErrors, *, alpha: float) -> Tensor:
-    """L_M(x_w): supervised fine-tuning on the winners, the region weighted 1 + `alpha`, (B,)."""
-    return region_error(errors.policy_w, errors.weight, alpha)
+def mapo(losses: Weighed, *, beta: float) -> Tensor:
+    """L(x_w) - beta log sigmoid(`mapo_gap`): MaPO (Hong et al. 2024), (B,), as in its authors' script.
+
+    It needs no reference: SFT on the winner, and the loser pushed away as far as the winner is not yet
+    likelier. beta is theirs, 0.1.
+    """
+    return losses.policy_w - beta * F.logsigmoid(mapo_gap(losses))
+
+
+def sft(losses: Weighed) -> Tensor:
+    """L_M(x_w): supervised fine-tuning on the winners alone, (B,)."""
+    return losses.policy_w
+
+
+class Objective(NamedTuple):
+    """An objective with its settings.
+
+    Attributes:
+        loss: (B,) losses of what is weighed.
+        alpha: extra weight of errors in the region.
+        by_area: whether M is divided by its mean, so that every region weighs the same, however small.
+        gap: (B,) what it drives, for the log and for sampling.
+    """
+
+    loss: Callable[[Weighed], Tensor]
+    alpha: float
+    by_area: bool = False
+    gap: Callable[[Weighed], Tensor] = gap
+
+    def weigh(self, errors: Errors, area: Tensor) -> Tensor:
+        """L_M of one member, (B,): mean(e) + alpha mean(M e), or with M over its mean in place of M."""
+        share = errors.region / area.clamp(min=SMALLEST) if self.by_area else errors.region
+        return errors.whole + self.alpha * share
+
+    def weighed(self, errors: PairErrors) -> Weighed:
+        """L_M of each member."""
+        return Weighed(*(self.weigh(member, errors.area) for member in errors[:4]))
+
+    def __call__(self, errors: PairErrors) -> Tensor:
+        """One loss per pair, (B,)."""
+        return self.loss(self.weighed(errors))
+
+    def delta(self, errors: PairErrors) -> Tensor:
+        """The gap that the objective drives, (B,)."""
+        return self.gap(self.weighed(errors))
 
 
 NAMES = (
@@ -144,14 +192,15 @@ NAMES = (
     "relative",
     "dpo",
     "local_dpo",
+    "mapo",
     "sft",
     "local_sft",
 )
 UNPAIRED = ("sft", "local_sft")
 """What learns from winners alone."""
-LOGISTIC = ("dpo", "local_dpo")
+LOGISTIC = ("dpo", "local_dpo", "mapo")
 """What drives the gap on without a margin."""
-UNWEIGHTED = ("bounded", "dpo", "sft")
+UNWEIGHTED = ("bounded", "dpo", "mapo", "sft")
 """What takes no alpha."""
 
 
@@ -162,59 +211,54 @@ def bind(name: str, *, alpha: float, tau: float, beta: float) -> Objective:
         KeyError: no such objective.
     """
     bound: dict[str, Objective] = {
-        "asap": partial(asap, alpha=alpha, tau=tau),
-        "bounded": partial(asap, alpha=0.0, tau=tau),
-        "one_sided": partial(one_sided, alpha=alpha, tau=tau),
-        "anchored": partial(anchored, alpha=alpha, tau=tau),
-        "area": partial(area, alpha=alpha, tau=tau),
-        "relative": partial(relative, alpha=alpha, tau=tau),
-        "dpo": partial(dpo, beta=beta),
-        "local_dpo": partial(local_dpo, alpha=alpha, beta=beta),
-        "sft": sft,
-        "local_sft": partial(local_sft, alpha=alpha),
+        "asap": Objective(partial(asap, tau=tau), alpha),
+        "bounded": Objective(partial(asap, tau=tau), 0.0),
+        "one_sided": Objective(partial(one_sided, tau=tau), alpha),
+        "anchored": Objective(partial(anchored, tau=tau), alpha),
+        "area": Objective(partial(asap, tau=tau), alpha, by_area=True),
+        "relative": Objective(partial(relative, tau=tau), alpha, by_area=True, gap=relative_gap),
+        "dpo": Objective(partial(dpo, beta=beta), 0.0),
+        "local_dpo": Objective(partial(dpo, beta=beta), alpha),
+        "mapo": Objective(partial(mapo, beta=beta), 0.0, gap=mapo_gap),
+        "sft": Objective(sft, 0.0),
+        "local_sft": Objective(sft, alpha),
     }
     return bound[name]
 
 
-def gap(name: str, *, alpha: float) -> Gap:
-    """The gap that the objective `name` drives, for the log; of `sft` and `dpo` the unweighted one."""
-    own: dict[str, Gap] = {
-        "area": partial(area_gap, alpha=alpha),
-        "relative": partial(relative_gap, alpha=alpha),
-    }
-    return own.get(name, partial(preference_gap, alpha=0.0 if name in UNWEIGHTED else alpha))
-
-
-def lag(name: str, *, alpha: float, tau: float, beta: float) -> Gap:
+def lag(name: str, *, alpha: float, tau: float, beta: float) -> Callable[[PairErrors], Tensor]:
     """How far each pair's gap stays short of what the objective `name` drives it to, (B,) of at least 0.
 
     max(tau - delta, 0) / tau where there is a margin; for DPO sigmoid(-beta / 2 * delta), the factor that the
-    pair has in its loss's gradient. At delta = 0 that is 1, or 1/2.
+    pair has in its loss's gradient, and for MaPO sigmoid(-delta). At delta = 0 that is 1, or 1/2.
 
     Raises:
         KeyError: no such objective, or one without a gap to drive.
     """
     if name not in NAMES or name in UNPAIRED:
         raise KeyError(name)
-    own = gap(name, alpha=alpha)
+    own = bind(name, alpha=alpha, tau=tau, beta=beta).delta
     if name in LOGISTIC:
-        return lambda errors: torch.sigmoid(-beta / 2 * own(errors))
+        scale = 1.0 if name == "mapo" else beta / 2
+        return lambda errors: torch.sigmoid(-scale * own(errors))
     return lambda errors: F.relu(tau - own(errors)) / tau
 
 
-def summarize(errors: PairErrors, gap: Gap) -> dict[str, float]:
-    """What to watch while training: the gap's mean and quantiles, and each member's rise over the reference.
+def summarize(errors: PairErrors, objective: Objective) -> dict[str, float]:
+    """What to watch while training: the gap's mean and quantiles, and each member's rise over the reference;
+    `winner_base` is the reference's own error on winners.
 
     A winner's rise above zero is the sign of over-optimisation: the gap then grows by ruining both.
     """
     with torch.no_grad():
-        delta = gap(errors).float()
+        delta = objective.delta(errors).float()
         low, median, high = delta.quantile(torch.tensor([0.1, 0.5, 0.9], device=delta.device)).tolist()
         return {
             "delta_mean": delta.mean().item(),
             "delta_p10": low,
             "delta_p50": median,
             "delta_p90": high,
-            "winner_rise": (errors.policy_w - errors.ref_w).mean().item(),
-            "loser_rise": (errors.policy_l - errors.ref_l).mean().item(),
+            "winner_base": errors.ref_w.whole.mean().item(),
+            "winner_rise": (errors.policy_w.whole - errors.ref_w.whole).mean().item(),
+            "loser_rise": (errors.policy_l.whole - errors.ref_l.whole).mean().item(),
         }

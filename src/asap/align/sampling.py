@@ -16,12 +16,12 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from asap import store
+from asap.align.draws import Shown
 from asap.align.kinds import Kinds
-from asap.align.objectives import Objective, PairErrors
+from asap.align.objectives import Errors, PairErrors, of_members
 
 MIX = 0.5
 """m. Half: p_k / q_k, the weight of a pair when sampling is unbiased, then stays below 2."""
@@ -30,40 +30,23 @@ MEMORY = 32
 
 
 class Draw(NamedTuple):
-    """A step's pairs in one process, their losses' weights (B,) if these differ, and each kind's q."""
+    """A step's pairs, their losses' weights (B,) if these differ, and each kind's q."""
 
-    indices: list[int]
+    pairs: list[Shown]
     weights: Tensor | None
     shown: Mapping[str, float]
 
 
-class Slots(NamedTuple):
-    """How many pairs each of `processes` takes per step, and which of them this one is."""
-
-    batch_size: int
-    process: int
-    processes: int
-
-    @property
-    def total(self) -> int:
-        """Pairs per step, all processes together."""
-        return self.batch_size * self.processes
-
-    @property
-    def own(self) -> slice:
-        """Where this process's pairs are among a step's."""
-        return slice(self.process * self.batch_size, (self.process + 1) * self.batch_size)
-
-
 class Sampler(Protocol):
-    """What the loop asks before and after a step. Samplers of all processes stay equal."""
+    """What the loop asks before and after a step. It speaks of a whole step, however many processes share
+    it, so that the samplers of all stay equal."""
 
     def draw(self, step: int) -> Draw:
-        """What this process shows at `step`."""
+        """What is shown at `step`."""
         ...
 
-    def learn(self, indices: Sequence[int], errors: PairErrors, accelerator: Accelerator) -> None:
-        """Take note of a finished step: this process's pairs and their errors."""
+    def learn(self, pairs: Sequence[Shown], errors: PairErrors) -> None:
+        """Take note of a finished step: its pairs and their errors, on the CPU."""
         ...
 
     def state(self) -> Mapping[str, Tensor]:
@@ -72,17 +55,19 @@ class Sampler(Protocol):
 
 
 class Uniform:
-    """Every one of `count` pairs once an epoch, in an order that depends on `seed`."""
+    """Every one of `count` pairs once an epoch, in an order that depends on `seed`; `total` a step."""
 
-    def __init__(self, count: int, seed: int, slots: Slots) -> None:
-        self._count, self._seed, self._slots = count, seed, slots
+    def __init__(self, count: int, seed: int, total: int) -> None:
+        self._count, self._seed, self._total = count, seed, total
 
     def draw(self, step: int) -> Draw:
         """The next pairs of the stream."""
-        positions = range(step * self._slots.total, (step + 1) * self._slots.total)[self._slots.own]
-        return Draw(shuffled(self._count, self._seed, positions), None, {})
+        positions = range(step * self._total, (step + 1) * self._total)
+        indices = shuffled(self._count, self._seed, positions)
+        turns = (position // self._count for position in positions)
+        return Draw([Shown(*one) for one in zip(indices, turns)], None, {})
 
-    def learn(self, indices: Sequence[int], errors: PairErrors, accelerator: Accelerator) -> None:
+    def learn(self, pairs: Sequence[Shown], errors: PairErrors) -> None:
         """Nothing to learn."""
 
     def state(self) -> Mapping[str, Tensor]:
@@ -91,50 +76,52 @@ class Uniform:
 
 
 class Lagging:
-    """More of the kinds that lag. Within a kind every pair is shown once before any is shown again.
+    """More of the kinds that lag, `total` pairs a step. Within a kind every pair is shown once before any is
+    shown again.
 
     `lag` gives the lag of each pair of a batch, (B,). With `unbiased` a pair's loss is to be weighted p / q
     of its kind, so that the expected gradient is that of uniform sampling.
     """
 
     def __init__(
-        self, kinds: Kinds, seed: int, slots: Slots, lag: Callable[[PairErrors], Tensor], *, unbiased: bool
+        self, kinds: Kinds, seed: int, total: int, lag: Callable[[PairErrors], Tensor], *, unbiased: bool
     ) -> None:
         count = len(kinds.names)
-        self._kinds, self._seed, self._slots, self._lag = kinds, seed, slots, lag
+        self._kinds, self._seed, self._total, self._lag = kinds, seed, total, lag
         self._unbiased = unbiased
         self._members = [(kinds.of == k).nonzero().flatten().tolist() for k in range(count)]
         self._shares = torch.bincount(kinds.of, minlength=count).double() / len(kinds.of)
-        unmoved = PairErrors(*torch.zeros(5, 1, 1, 1))
+        none = torch.zeros(1)
+        unmoved = of_members([Errors(none, none)] * 4, none)
         self._lags = lag(unmoved).double().repeat(count)
         self._seen = torch.zeros(count, dtype=torch.int64)
 
     def draw(self, step: int) -> Draw:
         """Kinds by q, then of each kind the pairs whose turn it is."""
         q = mixed(self._shares, self._lags)
-        kinds = allotted(q, self._slots.total, store.seed_of(self._seed, "kinds", step))
-        indices = self._next(kinds)[self._slots.own]
-        weights = (self._shares / q)[kinds][self._slots.own].float() if self._unbiased else None
-        return Draw(indices, weights, dict(zip(self._kinds.names, q.tolist())))
+        kinds = allotted(q, self._total, store.seed_of(self._seed, "kinds", step))
+        weights = (self._shares / q)[kinds].float() if self._unbiased else None
+        return Draw(self._next(kinds), weights, dict(zip(self._kinds.names, q.tolist())))
 
-    def _next(self, kinds: Tensor) -> list[int]:
+    def _next(self, kinds: Tensor) -> list[Shown]:
         """Of each of `kinds` (n,) the pair whose turn it is."""
-        indices = torch.empty(len(kinds), dtype=torch.int64)
+        found: dict[int, Shown] = {}
         for kind in set(kinds.tolist()):
-            places, members = (kinds == kind).nonzero().flatten(), self._members[kind]
+            places, members = (kinds == kind).nonzero().flatten().tolist(), self._members[kind]
             first, seed = int(self._seen[kind]), store.seed_of(self._seed, "kind", kind)
-            turns = shuffled(len(members), seed, range(first, first + len(places)))
-            indices[places] = torch.tensor([members[turn] for turn in turns])
-        return [int(index) for index in indices]
+            positions = range(first, first + len(places))
+            order = shuffled(len(members), seed, positions)
+            for place, number, position in zip(places, order, positions):
+                found[place] = Shown(members[number], position // len(members))
+        return [found[place] for place in range(len(kinds))]
 
-    def learn(self, indices: Sequence[int], errors: PairErrors, accelerator: Accelerator) -> None:
-        """Bring the lags up to date from the pairs of all processes."""
-        kinds = self._kinds.of[list(indices)]
+    def learn(self, pairs: Sequence[Shown], errors: PairErrors) -> None:
+        """Bring the lags up to date."""
+        kinds = self._kinds.of[[shown.pair for shown in pairs]]
         with torch.no_grad():
-            lags = self._lag(errors).double().cpu()
+            lags = self._lag(errors).double()
         sums = torch.zeros_like(self._lags).index_add_(0, kinds, lags)
         counts = torch.bincount(kinds, minlength=len(sums)).double()
-        sums, counts = _of_all(torch.stack([sums, counts]), accelerator)
         keep = (1 - 1 / MEMORY) ** counts
         self._lags.mul_(keep).add_((1 - keep) * sums / counts.clamp(min=1))
         self._seen.add_(counts.long())
@@ -142,14 +129,6 @@ class Lagging:
     def state(self) -> Mapping[str, Tensor]:
         """Each kind's lag and how many of its pairs were shown."""
         return {"lags": self._lags, "seen": self._seen}
-
-
-def _of_all(table: Tensor, accelerator: Accelerator) -> Tensor:
-    """The sum over processes, added up in the same order by each, so that all get the same bits."""
-    if accelerator.num_processes == 1:
-        return table
-    tables: Tensor = accelerator.gather(table[None].to(accelerator.device))
-    return tables.cpu().sum(dim=0)
 
 
 def mixed(shares: Tensor, lags: Tensor) -> Tensor:
@@ -174,13 +153,6 @@ def systematic(q: Tensor, count: int, start: float) -> Tensor:
     """
     points = (start + torch.arange(count, dtype=torch.float64)) / count
     return torch.searchsorted(q.cumsum(0), points, right=True).clamp(max=len(q) - 1)
-
-
-def weighted(objective: Objective, weights: Tensor | None) -> Objective:
-    """`objective` with its losses times `weights` (B,); itself if there are none."""
-    if weights is None:
-        return objective
-    return lambda errors: weights.to(errors.weight.device) * objective(errors)
 
 
 def shuffled(count: int, seed: int, positions: Iterable[int]) -> list[int]:

@@ -9,8 +9,9 @@ import torch
 
 from asap import store
 from asap.align import latents
-from asap.align.objectives import region_error
-from asap.align.step import draw
+from asap.align.cut import Cut
+from asap.align.draws import Shown, draw
+from asap.align.forward import error
 from asap.backbones import load
 
 
@@ -27,18 +28,14 @@ def spread(
     """
     backbone = load.load(model)
     with store.exclusive(cache):
-        pairs = latents.prepare(
-            backbone, data, cache, resolution=backbone.native_size, mask_dilation=0, share=latents.Share(0, 1)
-        )
+        pairs = latents.prepare(backbone, data, cache, Cut(backbone.native_size, 0))
     found: dict[float, list[torch.Tensor]] = {alpha: [] for alpha in alphas}
     for number in range(batches):
         numbers = [(number * batch_size + i) % len(pairs) for i in range(batch_size)]
         batch = pairs.batch(numbers)
-        t, eps = draw(backbone, batch.winner, 0, number, 0)
-        target_w, target_l = (backbone.target(z, eps, t) for z in (batch.winner, batch.loser))
-        winner, loser = (backbone.predict(backbone.noise(z, eps, t), t, batch.condition) for z in batch[:2])
-        errors = [(p - q).square().mean(dim=1) for p, q in ((winner, target_w), (loser, target_l))]
+        shown = [Shown(index, number) for index in numbers]
+        t, eps = draw(backbone, batch.winner, 0, shown)
+        winner, loser = (error(backbone, batch, z, t, eps) for z in (batch.winner, batch.loser))
         for alpha in alphas:
-            winner_error, loser_error = (region_error(e, batch.weight, alpha) for e in errors)
-            found[alpha].append(loser_error - winner_error)
+            found[alpha].append(loser.whole - winner.whole + alpha * (loser.region - winner.region))
     return {alpha: torch.cat(gaps).std().item() for alpha, gaps in found.items()}

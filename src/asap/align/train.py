@@ -12,11 +12,21 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from asap import command
-from asap.align.recipes import by_family, recipe_of
+from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
 
 Objective = Literal[
-    "asap", "bounded", "one_sided", "anchored", "area", "relative", "dpo", "local_dpo", "sft", "local_sft"
+    "asap",
+    "bounded",
+    "one_sided",
+    "anchored",
+    "area",
+    "relative",
+    "dpo",
+    "local_dpo",
+    "mapo",
+    "sft",
+    "local_sft",
 ]
 
 
@@ -45,14 +55,20 @@ class Config(command.Settings):
     """asap: localized and margin-bounded; dpo: plain Diffusion-DPO; sft: the winners alone. bounded is asap
     and dpo, sft are local_dpo, local_sft without a region; the others change asap: one_sided does not pull
     back beyond tau, anchored keeps the winner's error down, area weighs all regions alike, relative compares
-    logarithms of errors (docs/laboratory.md says what each is worth). On the embedded models some have
-    settings of their own where you give none."""
+    logarithms of errors; mapo is dpo without a reference (docs/laboratory.md says what each is worth). On the
+    embedded models some have settings of their own where you give none."""
     steps: int = 1000
     """Optimiser steps."""
     seed: int = 0
     """Decides the LoRA's start, the order of pairs, noise and times."""
+    recipe: Name | None = None
+    """Whose settings are taken for those left open; the recipe of the model's own family when left open too
+    (`asap recipes` shows all, and how each number was come by)."""
     batch_size: Annotated[int | None, _of_recipe("batch_size")] = None
-    """Pairs per step and process."""
+    """Pairs that go through the model together, in each process."""
+    accumulate: int = 1
+    """Batches per step and process, whose gradients are added up. A step's pairs are batch_size x accumulate
+    x processes, and only their number decides what is learned."""
     learning_rate: Annotated[float | None, _of_recipe("learning_rate")] = None
     """AdamW's step size."""
     alpha: Annotated[float | None, _of_recipe("alpha")] = None
@@ -74,6 +90,9 @@ class Config(command.Settings):
     """How far the region is grown on the latent grid, in positions."""
     resolution: int | None = None
     """Pixels a side; the model's own when left open."""
+    aspect: Literal["square", "native"] = "square"
+    """square cuts a square around the region. native keeps each picture's aspect ratio, with as many pixels
+    as the square; pictures of one size go through the model together."""
     warmup: int = 0
     """Steps over which the learning rate rises from zero."""
     weight_decay: float = 0.0
@@ -84,8 +103,47 @@ class Config(command.Settings):
     """Type of the frozen model; the LoRA stays float32."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    quantize: Literal["none", "int8", "fp8", "nf4"] = "none"
+    """Store the frozen denoiser's linear layers in 8 bits (int8, fp8: needs torchao) or 4 (nf4: needs
+    bitsandbytes and a GPU). The reference is quantised too; the LoRA is not, and fits the whole model."""
+    offload: bool = False
+    """Keep the weights of the denoiser's blocks on the CPU; each crosses over when it is used. Slow."""
+    compile: bool = False
+    """Compile the denoiser's blocks with torch (needs a C++ compiler, on a GPU Triton)."""
+    reference: Literal["live", "cached"] = "live"
+    """live runs the untrained model beside the trained one, in every step. cached runs it beforehand, on
+    `draws` draws of time and noise of each pair, which are then used in turn: a third less work per step, and
+    runs with other settings on the same `cache` need it no more."""
+    draws: int = 8
+    """Draws of time and noise of each pair under --reference cached."""
+    backward: Literal["joint", "split"] = "joint"
+    """split takes the backward pass of the good picture before the faulty one's forward pass: the same
+    gradient and work with half the activations in memory, one pair at a time."""
+    guard_winner: bool = False
+    """Shrink the faulty picture's part of a pair's gradient where it would, to first order, raise the good
+    picture's error (Diffusion-SDPO); one pair at a time, with activations as under --backward split.
+    log.jsonl says what share was `learned`."""
+    skip_settled: bool = False
+    """Leave out most backward passes of pairs that sit at their margin, and let the others count for them, so
+    that the expected gradient stays the same; one pair at a time. log.jsonl says what share has `learned`."""
+    cache: Path | None = None
+    """Folder of latents, text embeddings and the reference's errors, for runs to share; `latents` in the run
+    folder when left open."""
+    calibration: Path | None = None
+    """The calibration.json of `asap propose` that settings come from. It is kept in the run's record, and
+    decides nothing."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
+    on_trouble: Literal["lower", "stop", "warn"] = "lower"
+    """What to do when good pictures are predicted much worse than by the untrained model, gradients explode
+    or gaps fly apart (benchmarks/watch.md): lower halves the learning rate, up to three times, then stops;
+    stop ends at once, at the last good checkpoint; warn goes on. Warnings are in log.jsonl, too."""
+    overlays: int = 6
+    """Pairs shown in overlays.html before the first step, with their masks as they lie on the latents; 0 for
+    no page."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the LoRA over steps, such as 0.999; 0 for none. The average
+    is then what is published, and the last parameters lie in the folder `last`."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where Accelerate logs to, besides `log.jsonl`."""
 
@@ -96,15 +154,15 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
-    _check(config)
+    check(config)
     from asap.align import loop  # torch, which neither --help nor the checks need
 
     loop.run(config)
     return config.out
 
 
-def _check(config: Config) -> None:
-    for name in ("steps", "checkpoint_every", "batch_size", "rank", "resolution"):
+def check(config: Config) -> None:
+    for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -116,9 +174,38 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+    _check_care(config)
     _check_sampling(config)
+    _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
+
+
+def _check_care(config: Config) -> None:
+    if config.overlays < 0:
+        raise UserError(f"--overlays {config.overlays}: must be at least 0")
+    if not 0 <= config.ema < 1:
+        raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
+
+
+def _check_ways(config: Config) -> None:
+    """The ways to a gradient exclude each other, and some need pairs."""
+    chosen = [
+        flag
+        for flag, on in (("--guard-winner", config.guard_winner), ("--skip-settled", config.skip_settled))
+        if on
+    ]
+    if chosen and config.objective in ("sft", "local_sft"):
+        raise UserError(
+            f"{chosen[0]} looks at both pictures, and --objective {config.objective} learns from one"
+        )
+    if len(chosen) > 1:
+        raise UserError(f"{' and '.join(chosen)} exclude each other: one keeps what the other leaves out")
+    if config.skip_settled and config.backward == "split":
+        raise UserError(
+            "--skip-settled decides before any backward pass, and --backward split takes one before "
+            "both errors are known; use one of them"
+        )
 
 
 def _check_sampling(config: Config) -> None:
@@ -136,16 +223,40 @@ def _check_sampling(config: Config) -> None:
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:
-    """`config` with what it leaves open taken from the recipe of `family` for its objective."""
-    recipe = recipe_of(family, config.objective)
-    opened = {name: value for name, value in recipe.items() if getattr(config, name) is None}
-    config = replace(config, **opened, resolution=config.resolution or native_size)
+    """`config` with what it leaves open taken from its recipe, or that of `family`, for its objective."""
+    config = replace(_by_recipe(config, family), resolution=config.resolution or native_size)
     return replace(config, lora_alpha=config.lora_alpha or config.rank)
+
+
+def _by_recipe(config: Config, family: str) -> Config:
+    recipe = recipe_of(config.recipe or family, config.objective)
+    return replace(config, **{name: value for name, value in recipe.items() if getattr(config, name) is None})
+
+
+def origins(config: Config, family: str) -> dict[str, str]:
+    """Setting -> where its value comes from, of those that `config` leaves to its recipe."""
+    name = config.recipe or family
+    found = origins_of(name, config.objective)
+    return {key: f"recipe {name}, {of}" for key, of in found.items() if getattr(config, key) is None}
+
+
+def explained(config: Config) -> tuple[Config, dict[str, str]]:
+    """`config` with what its recipe gives, and of each setting left open where its value comes from.
+
+    The model's index is read, not the model: its own resolution stays open.
+    """
+    left = {"resolution": "left open: the model's own", "lora_alpha": "left open: the rank"}
+    if config.model == command.UNSET and config.recipe is None:
+        return config, left | dict.fromkeys(origins_of("mini", "asap"), "left open: by the model's recipe")
+    from asap.backbones import load
+
+    family = config.recipe or load.family_of(config.model)
+    return _by_recipe(config, family), left | origins(config, family)
 
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    out = run(command.parse(Config, argv, "train"))
+    out = run(command.parse(Config, argv, "train", explained))
     from asap.backbones.lora import WEIGHTS
 
     print(f"trained: {out / WEIGHTS}")

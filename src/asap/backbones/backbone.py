@@ -38,6 +38,8 @@ class Backbone(Protocol):
         name: the family ("flux").
         source: the folder or hub id it came from.
         revision: the hub's commit; None for a folder.
+        device, dtype: where the denoiser is, and the type of its weights.
+        quantize: how its linear layers are stored, "none" for in `dtype` (`backbones.quantized`).
         latent_factor: pixels per latent position.
         native_size: the pixels a side that the model was made for.
         size_multiple: pixels a side of an image are a multiple of it.
@@ -48,6 +50,9 @@ class Backbone(Protocol):
     name: str
     source: str
     revision: str | None
+    device: str
+    dtype: torch.dtype
+    quantize: str
     latent_factor: int
     native_size: int
     size_multiple: int
@@ -67,6 +72,10 @@ class Backbone(Protocol):
 
     def encode(self, images: Tensor) -> Tensor:
         """The scaled MEAN of the VAE's posterior: (B, 3, H, W) in [-1, 1] -> (B, C, h, w) float32."""
+        ...
+
+    def decode(self, z: Tensor) -> Tensor:
+        """What `encode` takes, of its latents: (B, C, h, w) -> (B, 3, H, W) float32 in [-1, 1]."""
         ...
 
     def condition(self, prompts: Sequence[str]) -> Condition:

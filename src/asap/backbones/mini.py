@@ -215,7 +215,7 @@ class Mini(Pretrained):
 
     @cached_property
     def denoiser(self) -> Any:
-        return self.part(FluxTransformer2DModel, "transformer")
+        return self.network(FluxTransformer2DModel, "transformer")
 
     @cached_property
     def _captions(self) -> Any:
@@ -230,6 +230,9 @@ class Mini(Pretrained):
 
     def encode(self, images: Tensor) -> Tensor:
         return images.float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z.float().clamp(-1, 1)
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:

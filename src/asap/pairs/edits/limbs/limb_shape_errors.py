@@ -10,7 +10,7 @@ import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import soft_edge
-from asap.pairs.edits.hands.hand import beyond, to_bone
+from asap.pairs.edits.hands.hand import beyond, by_bone
 from asap.pairs.edits.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import (
     ARMS,
@@ -80,10 +80,10 @@ def end_limb(image: Image, region: Region, limb: Limb, keep: float) -> Image:
     """A copy of `image` with the limb's lower bone in a stump that ends soon after `keep` of its length."""
     axis = Axis(limb.joints[1], limb.joints[2])
     box = box_around(limb.joints[1:], 1.1 * axis.length, image.shape)
-    grid = pixel_grid(box)
-    along, across, _ = to_bone(grid, axis.start, axis.end)
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
+        grid = pixel_grid(box)
+        along, across = by_bone(grid, axis.start, axis.end)
         ring = across[piece & (np.abs(along - keep) < 0.03)]
         if not ring.size:
             raise Unsuitable("the limb is not told from what it touches")
@@ -122,10 +122,10 @@ def reshape_limb(image: Image, region: Region, limb: Limb, shape: Profile) -> Im
     if place > reach + 0.05 and beyond(tip[None], image.shape).max() > 0:
         raise Unsuitable("no room for so long a limb")
     box = box_around(np.concatenate([limb.joints[1:], tip[None]]), 0.9 * axis.length, image.shape)
-    grid = pixel_grid(box)
-    source = unshape(grid, axis, shape)
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
+        grid = pixel_grid(box)
+        source = unshape(grid, axis, shape)
         return carried(image, box, piece, source), piece & displaced(source, grid)
 
     return edit_limb(image, region, limb, box, edit, 0.1 if shape.width.max() <= 1 else 0.35)
@@ -141,7 +141,8 @@ def edit_limb(  # the plain values that a picture needs
 ) -> Image:
     """A copy of `image` with the limb's lower bone, hand or foot edited: see `layers.uncovered`.
 
-    `edit` gets their pixels (h, w) in `box`, and returns the layer to lay and the pixels that are gone.
+    `edit` gets their pixels (h, w) in `box`, and returns the layer to lay and the pixels that are gone. It is
+    called where the limb is free alone, and most are not: what costs much belongs into it.
     """
     check_free(region, limb, start=1)
     left, top, right, bottom = box
