@@ -66,9 +66,7 @@ SKIP = {"skip_settled": True}
 STUDIES = {
     "settled": Study(500, 1, {"live": LIVE, "skip settled": SKIP, "cached, 2 draws": {"draws": 2}}),
     # 100 steps of 16 show each of 100 pairs sixteen times
-    "draws": Study(
-        100, 1, {"live": LIVE, "cached, 2 draws": {"draws": 2}, "cached, 8 draws": {"draws": 8}}
-    ),
+    "draws": Study(100, 1, {"live": LIVE, "cached, 2 draws": {"draws": 2}, "cached, 8 draws": {"draws": 8}}),
     "long": Study(500, 3, {"live": LIVE, "skip settled": SKIP}),
 }
 
