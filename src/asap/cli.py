@@ -21,6 +21,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "export-lora": ("asap.align.export", "a trained LoRA -> the form of ComfyUI or kohya's scripts"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
@@ -32,7 +33,7 @@ STAGES: dict[str, tuple[str, str]] = {
 
 def usage() -> str:
     """The text of `asap --help`."""
-    rows = "\n".join(f"  {name:10}{text}" for name, (_, text) in STAGES.items())
+    rows = "\n".join(f"  {name:13}{text}" for name, (_, text) in STAGES.items())
     return (
         f"asap {__version__} - teach text-to-image models correct human anatomy\n\n"
         f"usage: asap STAGE [options]      asap STAGE --help\n\n{rows}\n"

@@ -47,6 +47,12 @@ def load(model: str, *, device: str = "cpu", dtype: str = "float32") -> Backbone
     return backbone
 
 
+def family_of(model: str) -> str:
+    """The family of `model` ("flux"), which is given as for `load`; raises as that does."""
+    found = _class_name(_index(str(EMBEDDED.get(model, model))))
+    return str(choose(FAMILIES, found, "backbone").name)
+
+
 def weights_id(backbone: Backbone) -> str:
     """What the weights of `backbone` are: the id of its folder's .safetensors files, or the hub's commit."""
     return backbone.revision or store.folder_id(Path(backbone.source), "*.safetensors")
