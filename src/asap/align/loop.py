@@ -14,7 +14,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import nn
 
 from asap import command, progress, store
-from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling
+from asap.align import interrupts, kinds, latents, objectives, overlays, prompts, reference, sampling
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
 from asap.align.care import Care
@@ -24,6 +24,7 @@ from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
 from asap.align.train import Config, complete
+from asap.align.validation import Validation
 from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
 
@@ -31,6 +32,7 @@ from asap.backbones.backbone import Backbone
 # (how many pairs a step has does, and is told as one number)
 FREE = {
     *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
 }
 
@@ -57,10 +59,11 @@ def run(config: Config) -> None:
 
 def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
     pairs = _cached(config, backbone, accelerator, spelled)
+    drawn = _validation(config, backbone) if accelerator.is_main_process else None
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    care = Care(work, sampler.state())
+    care = Care(work, sampler.state(), drawn)
     start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
@@ -177,6 +180,20 @@ def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
     return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
 
 
+def _validation(config: Config, backbone: Backbone) -> Validation | None:
+    if not (config.validate_every and config.validation_prompts):
+        return None
+    return Validation(
+        backbone,
+        prompts.read(config.validation_prompts, config.validation_seeds),
+        config.out,
+        seeds=config.validation_seeds,
+        seed=config.seed,
+        steps=config.validation_steps,
+        size=config.resolution,
+    )
+
+
 def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerator) -> Sampler:
     total = _per_step(config, accelerator)
     if config.sampling == "uniform":
@@ -197,6 +214,8 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
+    if start == 0:
+        care.validate(0)
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
@@ -206,6 +225,7 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
             care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
+            care.validate(step + 1)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                 care.save(step + 1)

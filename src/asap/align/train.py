@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from asap import command
+from asap.align import prompts
 from asap.align.recipes import by_family, recipe_of
 from asap.errors import UserError
 
@@ -131,8 +132,23 @@ class Config(command.Settings):
     ema: float = 0.0
     """Decay of an exponential moving average of the LoRA over steps, such as 0.999; 0 for none. The average
     is then what is published, and the last parameters lie in the folder `last`."""
+    validate_every: int = 0
+    """Steps between pictures of the prompts in --validation-prompts, in the folder `validation`, TensorBoard
+    and the card; 0 for none. Training goes on as it would without."""
+    validation_prompts: Path | None = None
+    """Prompts for them: one a line, or JSON lines with `text`."""
+    validation_seeds: int = 1
+    """Pictures of each prompt."""
+    validation_steps: int | None = None
+    """Steps of drawing; the model's own when left open."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where Accelerate logs to, besides `log.jsonl`."""
+
+
+COUNTS = (
+    *("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"),
+    *("validation_seeds", "validation_steps"),
+)
 
 
 def run(config: Config) -> Path:
@@ -149,7 +165,7 @@ def run(config: Config) -> Path:
 
 
 def _check(config: Config) -> None:
-    for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
+    for name in COUNTS:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -169,8 +185,13 @@ def _check(config: Config) -> None:
 
 
 def _check_care(config: Config) -> None:
-    if config.overlays < 0:
-        raise UserError(f"--overlays {config.overlays}: must be at least 0")
+    for name in ("overlays", "validate_every"):
+        if getattr(config, name) < 0:
+            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
+    if bool(config.validate_every) != bool(config.validation_prompts):
+        raise UserError("--validate-every and --validation-prompts go together; give both or none")
+    if config.validation_prompts:
+        prompts.read(config.validation_prompts, config.validation_seeds)
     if not 0 <= config.ema < 1:
         raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
 

@@ -7,6 +7,7 @@ Latents are always (B, C, h, w); a family that packs them does so inside its own
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -102,6 +103,11 @@ class Backbone(Protocol):
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """The denoiser's output, (B, C, h, w)."""
+        ...
+
+    def remembering(self) -> AbstractContextManager[None]:
+        """Inside, `generate` keeps the texts that it encodes, and shares the denoiser where that is loaded;
+        afterwards it draws these prompts alone, at the same guidance, without text encoders in memory."""
         ...
 
     def load_lora(self, folder: Path) -> None:

@@ -7,7 +7,8 @@ itself draws fingers as shreds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -252,6 +253,10 @@ class Mini(Pretrained):
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         return predict_velocity(self.denoiser, z_t, t, condition)
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        yield  # its text encoder is a small table
 
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)
