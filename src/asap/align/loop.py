@@ -14,7 +14,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import nn
 
 from asap import command, progress, store
-from asap.align import interrupts, kinds, latents, objectives, overlays, prompts, reference, sampling
+from asap.align import interrupts, kinds, latents, objectives, overlays, prompts, reference, room, sampling
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
 from asap.align.care import Care
@@ -49,8 +49,11 @@ def run(config: Config) -> None:
         kinds.check(rows, config.data)
     accelerator = _accelerator(config)
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
+    room.check_targets(backbone)
     spelled = command.spell(config, "train")
     config = complete(config, backbone.name, backbone.native_size)
+    checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
+    room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()

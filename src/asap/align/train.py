@@ -6,8 +6,9 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -177,11 +178,22 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+    _check_names(config)
     _check_care(config)
     _check_sampling(config)
     _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
+
+
+def _check_names(config: Config) -> None:
+    """What the command line's parser has checked, for those who come from Python."""
+    for name, hint in get_type_hints(Config).items():
+        known, value = get_args(hint), getattr(config, name)
+        if get_origin(hint) is Literal and value not in known:
+            near = get_close_matches(str(value), known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise UserError(f"--{name.replace('_', '-')} {value}: no such choice; {hint}")
 
 
 def _check_care(config: Config) -> None:

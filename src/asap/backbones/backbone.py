@@ -41,6 +41,7 @@ class Backbone(Protocol):
         revision: the hub's commit; None for a folder.
         device, dtype: where the denoiser is, and the type of its weights.
         latent_factor: pixels per latent position.
+        latent_channels: C.
         native_size: the pixels a side that the model was made for.
         size_multiple: pixels a side of an image are a multiple of it.
         lora_targets: the linear layers that a LoRA adapts, as peft's `target_modules`.
@@ -53,6 +54,7 @@ class Backbone(Protocol):
     device: str
     dtype: torch.dtype
     latent_factor: int
+    latent_channels: int
     native_size: int
     size_multiple: int
     lora_targets: tuple[str, ...]
@@ -67,6 +69,10 @@ class Backbone(Protocol):
 
     def check_size(self, size: int, flag: str = "--size") -> int:
         """`size`, if the model takes images of so many pixels a side; else a UserError that names `flag`."""
+        ...
+
+    def layers(self) -> dict[str, int]:
+        """The denoiser's linear layers by name, and inputs plus outputs of each; read without weights."""
         ...
 
     def encode(self, images: Tensor) -> Tensor:

@@ -15,7 +15,15 @@ from torch import Tensor
 
 from asap.backbones import lora
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import Pretrained, from_latents, generators, posterior_mean, to_uint8
+from asap.backbones.parts import (
+    Pretrained,
+    from_latents,
+    generators,
+    linear_layers,
+    posterior_mean,
+    readable_errors,
+    to_uint8,
+)
 from asap.backbones.remembered import remembering
 from asap.records import Image
 
@@ -63,6 +71,10 @@ class Latent(Pretrained):
     def _told(self) -> dict[str, Any]:
         """What the pipeline is told when it is loaded, besides where its parts are."""
         return {}
+
+    def layers(self) -> dict[str, int]:
+        with readable_errors(self.source, self.denoiser_part):
+            return linear_layers(self.denoiser_class, self.config_of(self.denoiser_class, self.denoiser_part))
 
     def free_encoders(self) -> None:
         for part in ("_vae", "_text"):

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
 from asap.backbones.cpu import tune_allocator
-from asap.backbones.parts import Pretrained, generators, readable_errors
+from asap.backbones.parts import Pretrained, generators, linear_layers, readable_errors
 from asap.errors import UserError
 from asap.records import Image
 
@@ -192,6 +192,7 @@ class Mini(Pretrained):
 
     name = "mini"
     latent_factor = 1
+    latent_channels = CHANNELS
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
@@ -225,6 +226,9 @@ class Mini(Pretrained):
     @cached_property
     def _pipeline(self) -> MiniPipeline:
         return MiniPipeline(self.denoiser, self._captions, self.native_size)
+
+    def layers(self) -> dict[str, int]:
+        return linear_layers(FluxTransformer2DModel, self.config_of(FluxTransformer2DModel, "transformer"))
 
     def free_encoders(self) -> None:
         self.__dict__.pop("_captions", None)
