@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -11,10 +12,21 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
-from torch import nn
 
 from asap import command, progress, store
-from asap.align import interrupts, kinds, latents, objectives, overlays, prompts, reference, room, sampling
+from asap.align import (
+    interrupts,
+    kinds,
+    latents,
+    objectives,
+    overlays,
+    reference,
+    room,
+    sampling,
+    shards,
+    validation,
+)
+from asap.align.adapt import adapted
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
 from asap.align.care import Care
@@ -23,17 +35,19 @@ from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
-from asap.align.train import Config, complete
-from asap.align.validation import Validation
-from asap.backbones import load, lora
+from asap.align.train import Config, complete, origins
+from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
+from asap.errors import UserError
 
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
     *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
     *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
+    *("recipe", "calibration"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
+    *("offload", "compile"),
 }
 
 
@@ -47,22 +61,41 @@ def run(config: Config) -> None:
     rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
+    shards.check(config)
     accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
+    stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
+    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
     room.check_targets(backbone)
-    spelled = command.spell(config, "train")
+    record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
     checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
     room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
-        _train(config, backbone, accelerator, spelled)
+        _train(config, backbone, accelerator, record)
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
-    drawn = _validation(config, backbone) if accelerator.is_main_process else None
+def _record(config: Config, family: str) -> store.Row:
+    """What is kept of a run besides what decides it: its command, and where its settings come from."""
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
+    found["origins"] = origins(config, family)
+    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
+
+
+def _calibration(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    pairs = _cached(config, backbone, accelerator, record)
+    drawn = validation.of(config, backbone) if accelerator.is_main_process else None
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
@@ -70,7 +103,8 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled
     start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    loop(work, sampler, care, start)
+    with compiled.readable_failure():
+        loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         care.publish()
@@ -85,7 +119,7 @@ def work_of(
     accelerator: Accelerator,
 ) -> Work:
     """A LoRA on `backbone`, its objective and its optimiser; `config` is complete."""
-    named = _add_lora(config, backbone)
+    named = adapted(config, backbone)
     optimizer = torch.optim.AdamW(
         named.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
     )
@@ -110,14 +144,13 @@ def _accelerator(config: Config) -> Accelerator:
 
 
 def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["pairs_per_step"] = _per_step(config, accelerator)
     identity["draws"] = config.draws if config.reference == "cached" else None
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "train", identity, record)
     folder = config.cache or config.out / "latents"
     with _alone_in(folder, accelerator):
@@ -168,33 +201,6 @@ def _reference(
         )
         accelerator.wait_for_everyone()
     return found
-
-
-def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
-    if config.gradient_checkpointing:
-        backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    lora.add_lora(
-        backbone.denoiser,
-        backbone.lora_targets,
-        rank=config.rank or 1,
-        alpha=config.lora_alpha or 1,
-        seed=store.seed_of(config.seed, "lora"),
-    )
-    return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
-
-
-def _validation(config: Config, backbone: Backbone) -> Validation | None:
-    if not (config.validate_every and config.validation_prompts):
-        return None
-    return Validation(
-        backbone,
-        prompts.read(config.validation_prompts, config.validation_seeds),
-        config.out,
-        seeds=config.validation_seeds,
-        seed=config.seed,
-        steps=config.validation_steps,
-        size=config.resolution,
-    )
 
 
 def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerator) -> Sampler:

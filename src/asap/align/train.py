@@ -6,15 +6,14 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from asap import command
-from asap.align import prompts
-from asap.align.recipes import by_family, recipe_of
+from asap.align import checks
+from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
 
 Objective = Literal[
@@ -63,6 +62,9 @@ class Config(command.Settings):
     """Optimiser steps."""
     seed: int = 0
     """Decides the LoRA's start, the order of pairs, noise and times."""
+    recipe: Name | None = None
+    """Whose settings are taken for those left open; the recipe of the model's own family when left open too
+    (`asap recipes` shows all, and how each number was come by)."""
     batch_size: Annotated[int | None, _of_recipe("batch_size")] = None
     """Pairs that go through the model together, in each process."""
     accumulate: int = 1
@@ -102,6 +104,13 @@ class Config(command.Settings):
     """Type of the frozen model; the LoRA stays float32."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    quantize: Literal["none", "int8", "fp8", "nf4"] = "none"
+    """Store the frozen denoiser's linear layers in 8 bits (int8, fp8: needs torchao) or 4 (nf4: needs
+    bitsandbytes and a GPU). The reference is quantised too; the LoRA is not, and fits the whole model."""
+    offload: bool = False
+    """Keep the weights of the denoiser's blocks on the CPU; each crosses over when it is used. Slow."""
+    compile: bool = False
+    """Compile the denoiser's blocks with torch (needs a C++ compiler, on a GPU Triton)."""
     reference: Literal["live", "cached"] = "live"
     """live runs the untrained model beside the trained one, in every step. cached runs it beforehand, on
     `draws` draws of time and noise of each pair, which are then used in turn: a third less work per step, and
@@ -121,6 +130,9 @@ class Config(command.Settings):
     cache: Path | None = None
     """Folder of latents, text embeddings and the reference's errors, for runs to share; `latents` in the run
     folder when left open."""
+    calibration: Path | None = None
+    """The calibration.json of `asap propose` that settings come from. It is kept in the run's record, and
+    decides nothing."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
     on_trouble: Literal["lower", "stop", "warn"] = "lower"
@@ -158,14 +170,15 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
-    _check(config)
+    check(config)
     from asap.align import loop  # torch, which neither --help nor the checks need
 
     loop.run(config)
     return config.out
 
 
-def _check(config: Config) -> None:
+def check(config: Config) -> None:
+    checks.choices(config)
     for name in COUNTS:
         value = getattr(config, name)
         if value is not None and value < 1:
@@ -178,34 +191,11 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
-    _check_names(config)
-    _check_care(config)
+    checks.care(config)
     _check_sampling(config)
     _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
-
-
-def _check_names(config: Config) -> None:
-    """What the command line's parser has checked, for those who come from Python."""
-    for name, hint in get_type_hints(Config).items():
-        known, value = get_args(hint), getattr(config, name)
-        if get_origin(hint) is Literal and value not in known:
-            near = get_close_matches(str(value), known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
-            raise UserError(f"--{name.replace('_', '-')} {value}: no such choice; {hint}")
-
-
-def _check_care(config: Config) -> None:
-    for name in ("overlays", "validate_every"):
-        if getattr(config, name) < 0:
-            raise UserError(f"--{name.replace('_', '-')} {getattr(config, name)}: must be at least 0")
-    if bool(config.validate_every) != bool(config.validation_prompts):
-        raise UserError("--validate-every and --validation-prompts go together; give both or none")
-    if config.validation_prompts:
-        prompts.read(config.validation_prompts, config.validation_seeds)
-    if not 0 <= config.ema < 1:
-        raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
 
 
 def _check_ways(config: Config) -> None:
@@ -243,16 +233,40 @@ def _check_sampling(config: Config) -> None:
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:
-    """`config` with what it leaves open taken from the recipe of `family` for its objective."""
-    recipe = recipe_of(family, config.objective)
-    opened = {name: value for name, value in recipe.items() if getattr(config, name) is None}
-    config = replace(config, **opened, resolution=config.resolution or native_size)
+    """`config` with what it leaves open taken from its recipe, or that of `family`, for its objective."""
+    config = replace(_by_recipe(config, family), resolution=config.resolution or native_size)
     return replace(config, lora_alpha=config.lora_alpha or config.rank)
+
+
+def _by_recipe(config: Config, family: str) -> Config:
+    recipe = recipe_of(config.recipe or family, config.objective)
+    return replace(config, **{name: value for name, value in recipe.items() if getattr(config, name) is None})
+
+
+def origins(config: Config, family: str) -> dict[str, str]:
+    """Setting -> where its value comes from, of those that `config` leaves to its recipe."""
+    name = config.recipe or family
+    found = origins_of(name, config.objective)
+    return {key: f"recipe {name}, {of}" for key, of in found.items() if getattr(config, key) is None}
+
+
+def explained(config: Config) -> tuple[Config, dict[str, str]]:
+    """`config` with what its recipe gives, and of each setting left open where its value comes from.
+
+    The model's index is read, not the model: its own resolution stays open.
+    """
+    left = {"resolution": "left open: the model's own", "lora_alpha": "left open: the rank"}
+    if config.model == command.UNSET and config.recipe is None:
+        return config, left | dict.fromkeys(origins_of("mini", "asap"), "left open: by the model's recipe")
+    from asap.backbones import load
+
+    family = config.recipe or load.family_of(config.model)
+    return _by_recipe(config, family), left | origins(config, family)
 
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    out = run(command.parse(Config, argv, "train"))
+    out = run(command.parse(Config, argv, "train", explained))
     from asap.backbones.lora import WEIGHTS
 
     print(f"trained: {out / WEIGHTS}")

@@ -13,7 +13,9 @@ from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
 from asap import store
+from asap.align import prompts
 from asap.align.card import SAMPLES
+from asap.align.train import Config
 from asap.backbones.backbone import Backbone
 from asap.records import Image
 
@@ -66,6 +68,21 @@ class Validation:
                 for path in folder.glob("*.png"):
                     path.unlink()
                 folder.rmdir()
+
+
+def of(config: Config, backbone: Backbone) -> Validation | None:
+    """What `config` asks for; None where it asks for no pictures."""
+    if not (config.validate_every and config.validation_prompts):
+        return None
+    return Validation(
+        backbone,
+        prompts.read(config.validation_prompts, config.validation_seeds),
+        config.out,
+        seeds=config.validation_seeds,
+        seed=config.seed,
+        steps=config.validation_steps,
+        size=config.resolution,
+    )
 
 
 def log(images: Sequence[Image], accelerator: Any, step: int) -> None:

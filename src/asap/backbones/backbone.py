@@ -40,6 +40,7 @@ class Backbone(Protocol):
         source: the folder or hub id it came from.
         revision: the hub's commit; None for a folder.
         device, dtype: where the denoiser is, and the type of its weights.
+        quantize: how its linear layers are stored, "none" for in `dtype` (`backbones.quantized`).
         latent_factor: pixels per latent position.
         latent_channels: C.
         native_size: the pixels a side that the model was made for.
@@ -53,6 +54,7 @@ class Backbone(Protocol):
     revision: str | None
     device: str
     dtype: torch.dtype
+    quantize: str
     latent_factor: int
     latent_channels: int
     native_size: int

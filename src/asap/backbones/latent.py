@@ -47,7 +47,7 @@ class Latent(Pretrained):
 
     @cached_property
     def denoiser(self) -> Any:
-        return self.part(self.denoiser_class, self.denoiser_part)
+        return self.network(self.denoiser_class, self.denoiser_part)
 
     @cached_property
     def _vae(self) -> Any:

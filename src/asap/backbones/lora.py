@@ -23,11 +23,20 @@ ADAPTER = "asap"
 WEIGHTS = "pytorch_lora_weights.safetensors"
 
 
-def add_lora(denoiser: Any, targets: Sequence[str], *, rank: int, alpha: float, seed: int) -> None:
+def add_lora(
+    denoiser: Any,
+    targets: Sequence[str],
+    *,
+    rank: int,
+    alpha: float,
+    seed: int,
+    device: torch.device | str | None = None,
+) -> None:
     """Freeze `denoiser` and put a LoRA (Hu et al. 2021) on its `targets`.
 
     The adapter starts as the identity: A is random by `seed` alone, B is zero. Its parameters are float32
-    whatever the base's type, so that small updates are not rounded away.
+    whatever the base's type, so that small updates are not rounded away; they are on `device`, or else where
+    the layers' weights are.
 
     Raises:
         UserError: none of the targets is in the denoiser.
@@ -40,9 +49,12 @@ def add_lora(denoiser: Any, targets: Sequence[str], *, rank: int, alpha: float, 
             denoiser.add_adapter(config, ADAPTER)
         except ValueError as error:
             raise UserError(f"no layer matches the LoRA's targets {tuple(targets)}: {error}") from None
-    for parameter in denoiser.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    for module in denoiser.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                # peft puts it where the layer's weight is, which may be waiting on the CPU
+                moved = parameter.detach().to(device or parameter.device, torch.float32)
+                setattr(module, name, nn.Parameter(moved))
 
 
 @contextmanager

@@ -217,7 +217,7 @@ class Mini(Pretrained):
 
     @cached_property
     def denoiser(self) -> Any:
-        return self.part(FluxTransformer2DModel, "transformer")
+        return self.network(FluxTransformer2DModel, "transformer")
 
     @cached_property
     def _captions(self) -> Any:

@@ -13,6 +13,7 @@ from diffusers import AutoencoderKL
 from safetensors import SafetensorError
 from torch import Tensor
 
+from asap.backbones import frozen, quantized
 from asap.errors import UserError
 from asap.records import Image
 
@@ -22,20 +23,34 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Pretrained:
     """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only.
 
+    Of the denoiser alone, `quantize` ("int8", "fp8", "nf4") stores the linear layers' weights in fewer bits,
+    `offload` keeps those of its blocks on the CPU (`frozen.offload`), and `spread` leaves all of it there:
+    FSDP takes it to the device of each process.
+
     Raises:
-        UserError: no such dtype, or a device that is not there.
+        UserError: no such dtype, a device that is not there, or a kind of weights that cannot be had here.
     """
 
     name: str
     native_size: int
 
     def __init__(
-        self, source: str, *, device: str = "cpu", dtype: str = "float32", revision: str | None = None
+        self,
+        source: str,
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        revision: str | None = None,
+        quantize: str = "none",
+        offload: bool = False,
+        spread: bool = False,
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"no type {dtype!r} of numbers; known: {', '.join(DTYPES)}")
         self.source, self.dtype, self.revision = source, DTYPES[dtype], revision
         self.device = check_device(device)
+        quantized.check(quantize, device, offload=offload)
+        self.quantize, self.offload, self.spread = quantize, offload, spread
 
     def part(self, cls: Any, subfolder: str, dtype: torch.dtype | None = None) -> Any:
         """The part in `subfolder`, in `dtype` where that differs from the model's.
@@ -45,6 +60,22 @@ class Pretrained:
         """
         loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=dtype or self.dtype)
         return loaded.to(self.device).eval().requires_grad_(False)
+
+    def network(self, cls: Any, subfolder: str) -> Any:
+        """The denoiser in `subfolder`, stored as `quantize` and `offload` say.
+
+        Raises:
+            UserError: as `part`.
+        """
+        device = "cpu" if self.offload or self.spread else self.device
+        form = quantized.form(self.quantize, self.dtype, device)
+        loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=self.dtype, **form)
+        loaded = loaded.to(device).eval().requires_grad_(False)
+        if self.offload or self.quantize in ("int8", "fp8"):
+            frozen.freeze(loaded)
+        if self.offload:
+            frozen.offload(loaded, self.device)
+        return loaded
 
     def pipeline(self, cls: Any, what: str, **parts: Any) -> Any:
         """The pipeline `cls` with all parts but those given in `parts`; `what` names it in messages."""

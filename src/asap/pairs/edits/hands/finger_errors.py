@@ -13,7 +13,15 @@ from asap.pairs.checks.finger_count import finger_contrast
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import fill, soft_edge
 from asap.pairs.edits.hands.fan import COARSE, Finger, cells, morph
-from asap.pairs.edits.hands.hand import Hand, cover_fingers, free_fingers, open_hand, to_bone, to_line
+from asap.pairs.edits.hands.hand import (
+    Hand,
+    by_bone,
+    cover_fingers,
+    free_fingers,
+    open_hand,
+    to_bone,
+    to_line,
+)
 from asap.pairs.edits.hands.hand_errors import LEAST_DEPTH, checked
 from asap.pairs.edits.inpaint import inpaint
 from asap.pairs.edits.warp import (
@@ -156,7 +164,7 @@ def close_crease(image: Image, hand: Hand, one: Points, other: Points) -> Image:
     left, top, right, bottom = box
     grid = pixel_grid(box)
     own, neighbours, gap = to_line(grid, one), to_line(grid, other), FUSED_GAP * hand.size
-    beyond = np.minimum(*(to_bone(grid, finger[0], finger[1])[0] for finger in (one, other))) > 0.15
+    beyond = np.minimum(*(by_bone(grid, finger[0], finger[1])[0] for finger in (one, other))) > 0.15
     near = beyond & (np.maximum(own, neighbours) < 0.85 * gap)
     crease = near & (np.abs(own - neighbours) < 0.45 * gap)
     crop = image[top:bottom, left:right].astype(np.float32)
@@ -227,7 +235,7 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
     if not bones.any() or mask[bones].mean() < 0.95:
         raise Unsuitable("the finger is not in the mask")
     joint = int(start)
-    along, _, _ = to_bone(grid, finger[joint], finger[joint + 1])
+    along, _ = by_bone(grid, finger[joint], finger[joint + 1])
     begin = smoothstep(along, start - joint, start - joint + 0.2)
     own = mask & share & (to_line(grid, finger) < PAST_TIP * hand.size)
     return begin * soft_edge(cv2.erode(own.astype(np.uint8), disc(1)) > 0, 0.012 * hand.size)
@@ -237,7 +245,7 @@ def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
     """(h, w) the skin that is nearest to this finger, and what lies just past its tip."""
     share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
     finger = hand.fingers[index]
-    along, _, _ = to_bone(grid, finger[0], finger[1])
+    along, _ = by_bone(grid, finger[0], finger[1])
     tip = finger[3] + (finger[3] - finger[2]) / np.hypot(*(finger[3] - finger[2])) * 0.05 * hand.size
     past = to_bone(grid, finger[2], tip)[2] < PAST_TIP * hand.size
     near = to_line(grid, finger) < 0.2 * hand.size
@@ -247,7 +255,7 @@ def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
 def stub_shape(hand: Hand, index: int, grid: Field, keep: float, cap: float) -> Mask:
     """(h, w) what stays of the finger: all up to the web, and a rounded rod of radius `cap` up to `keep`."""
     base, joint = hand.fingers[index, :2]
-    along, _, _ = to_bone(grid, base, joint)
+    along, _ = by_bone(grid, base, joint)
     rod = to_bone(grid, base, base + keep * (joint - base))[2] < cap * hand.size
     return np.asarray((along < min(keep, WEB)) | rod)
 
