@@ -15,7 +15,10 @@ from accelerate import Accelerator, InitProcessGroupKwargs
 from torch import nn
 
 from asap import command, progress, store
-from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
+from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling
+from asap.align.care import CHECKPOINT as CHECKPOINT
+from asap.align.care import LOG as LOG
+from asap.align.care import Care
 from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
@@ -26,12 +29,11 @@ from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
-    *("out", "cache", "steps", "checkpoint_every", "tracker", "recipe", "calibration"),
+    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *("recipe", "calibration"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
 }
 
@@ -68,8 +70,9 @@ def _record(config: Config, family: str) -> store.Row:
 
 def _calibration(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
 
 
@@ -78,14 +81,14 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record:
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    start = checkpoint.read(config.out / CHECKPOINT, work.learner.named, work.optimizer, sampler.state())
+    care = Care(work, sampler.state())
+    start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    _drop_log_from(config.out / LOG, start)
-    loop(work, sampler, start)
+    loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        backbone.save_lora(config.out)
+        care.publish()
     accelerator.end_training()
 
 
@@ -140,6 +143,8 @@ def _cached(
             _share(accelerator),
         )
         accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
     backbone.free_encoders()
     return pairs
 
@@ -206,24 +211,24 @@ def _bound(config: Config) -> dict[str, float]:
     return {"alpha": config.alpha or 0.0, "tau": config.tau or 0.0, "beta": config.beta or 0.0}
 
 
-def loop(work: Work, sampler: Sampler, start: int) -> None:
+def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     """Steps `start` to the run's last: what to show, gradients, the optimiser's step, log, checkpoint."""
     config, accelerator = work.config, work.accelerator
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
-    rows: list[store.Row] = []
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
-            outcome, row = take(work, shown, step)
+            with care.guarding(step):
+                outcome, row = take(work, shown, step, care.scale)
             sampler.learn(shown.pairs, outcome.errors)
-            rows.append(row | _logged(shown.shown))
+            care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                _save(work, step + 1, rows, sampler)
+                care.save(step + 1)
             if stopped and step + 1 < config.steps:
                 raise KeyboardInterrupt(f"stopped after {step + 1} of {config.steps} steps")
 
@@ -249,19 +254,3 @@ def _scalars(row: store.Row, shown: Mapping[str, float]) -> dict[str, float]:
 def _in_bar(row: store.Row) -> dict[str, str]:
     names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
     return {short: f"{row[name]:.3g}" for name, short in names.items()}
-
-
-def _save(work: Work, step: int, rows: list[store.Row], sampler: Sampler) -> None:
-    if work.accelerator.is_main_process:
-        out = work.config.out
-        store.append_rows(out / LOG, rows)
-        checkpoint.write(out / CHECKPOINT, step, work.learner.named, work.optimizer, sampler.state())
-    rows.clear()
-
-
-def _drop_log_from(path: Path, step: int) -> None:
-    """Forget the logged steps that the checkpoint does not have: they will be done again."""
-    rows = list(store.read_rows(path))
-    kept = [row for row in rows if row["step"] < step]
-    if len(kept) < len(rows):
-        store.write_atomic(path, "".join(store.to_json(row) + "\n" for row in kept))

@@ -127,6 +127,16 @@ class Config(command.Settings):
     decides nothing."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
+    on_trouble: Literal["lower", "stop", "warn"] = "lower"
+    """What to do when good pictures are predicted much worse than by the untrained model, gradients explode
+    or gaps fly apart (benchmarks/watch.md): lower halves the learning rate, up to three times, then stops;
+    stop ends at once, at the last good checkpoint; warn goes on. Warnings are in log.jsonl, too."""
+    overlays: int = 6
+    """Pairs shown in overlays.html before the first step, with their masks as they lie on the latents; 0 for
+    no page."""
+    ema: float = 0.0
+    """Decay of an exponential moving average of the LoRA over steps, such as 0.999; 0 for none. The average
+    is then what is published, and the last parameters lie in the folder `last`."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where Accelerate logs to, besides `log.jsonl`."""
 
@@ -157,10 +167,18 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
+    _check_care(config)
     _check_sampling(config)
     _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
+
+
+def _check_care(config: Config) -> None:
+    if config.overlays < 0:
+        raise UserError(f"--overlays {config.overlays}: must be at least 0")
+    if not 0 <= config.ema < 1:
+        raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
 
 
 def _check_ways(config: Config) -> None:

@@ -72,6 +72,10 @@ class Backbone(Protocol):
         """The scaled MEAN of the VAE's posterior: (B, 3, H, W) in [-1, 1] -> (B, C, h, w) float32."""
         ...
 
+    def decode(self, z: Tensor) -> Tensor:
+        """What `encode` takes, of its latents: (B, C, h, w) -> (B, 3, H, W) float32 in [-1, 1]."""
+        ...
+
     def condition(self, prompts: Sequence[str]) -> Condition:
         """Text embeddings, B = len(prompts)."""
         ...

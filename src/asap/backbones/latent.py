@@ -14,7 +14,7 @@ from torch import Tensor
 
 from asap.backbones import lora
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import Pretrained, generators, posterior_mean, to_uint8
+from asap.backbones.parts import Pretrained, from_latents, generators, posterior_mean, to_uint8
 from asap.records import Image
 
 
@@ -65,6 +65,9 @@ class Latent(Pretrained):
 
     def encode(self, images: Tensor) -> Tensor:
         return posterior_mean(self._vae, images)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return from_latents(self._vae, z)
 
     def framing(self, frames: Sequence[Frame]) -> Condition:
         return {}

@@ -231,6 +231,9 @@ class Mini(Pretrained):
     def encode(self, images: Tensor) -> Tensor:
         return images.float()
 
+    def decode(self, z: Tensor) -> Tensor:
+        return z.float().clamp(-1, 1)
+
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
         return embed(self._captions, prompts)

@@ -142,6 +142,19 @@ def posterior_mean(vae: Any, images: Tensor) -> Tensor:
     return (mean - shift) * float(vae.config.scaling_factor)
 
 
+def from_latents(vae: Any, z: Tensor) -> Tensor:
+    """The VAE's picture of latents that are scaled as `posterior_mean` has them, (B, 3, H, W) in [-1, 1]."""
+    shift = getattr(vae.config, "shift_factor", None) or 0.0
+    return decoded(vae, z / float(vae.config.scaling_factor) + shift)
+
+
+def decoded(vae: Any, z: Tensor) -> Tensor:
+    """The VAE's picture of its own latents `z`, float32 in [-1, 1]."""
+    with torch.no_grad():
+        picture: Tensor = vae.decode(z.to(vae.device, vae.dtype), return_dict=False)[0]
+    return picture.float().clamp(-1, 1)
+
+
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:
     """One CPU generator per seed: the initial noise does not depend on the device or the batch."""
     return [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
