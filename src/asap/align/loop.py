@@ -88,8 +88,9 @@ def _record(config: Config, family: str) -> store.Row:
 
 def _calibration(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
 
 
