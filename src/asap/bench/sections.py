@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -13,8 +13,8 @@ from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
 from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
 from asap.bench.results import Method, Rate
-from asap.bench.statistics import FEWEST
-from asap.bench.wording import NOTHING, p_value, percent, points, range_of
+from asap.bench.statistics import FEWEST, Interval
+from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -110,13 +110,14 @@ def _against_base(found: Sequence[Outcome]) -> Section:
         "wins",
         "ties",
         "losses",
+        "decided won",
         "p",
         "AER change, points",
         "mended",
         "broken",
         "drift",
     )
-    rows_ = [(base.name, "1.00", *[""] * 8), *(_versus_row(o) for o in others)]
+    rows_ = [(base.name, "1.00", *[""] * 9), *(_versus_row(o) for o in others)]
     text = (
         "Each image is compared with the base's image of the same prompt and initial noise. A win is an "
         "image that the base got wrong and the model right; a loss the reverse."
@@ -127,20 +128,25 @@ def _against_base(found: Sequence[Outcome]) -> Section:
 def _versus_row(outcome: Outcome) -> tuple[str, ...]:
     versus, drift = outcome.versus, outcome.drift
     if versus is None:
-        return (outcome.name, *[NOTHING] * 9)
+        return (outcome.name, *[NOTHING] * 10)
     paired = versus.paired
     return (
         outcome.name,
-        f"{paired.rsi:.2f}" if math.isfinite(paired.rsi) else "∞",
+        ratio(paired.rsi) + _within(versus.preference.rsi_interval, ratio),
         str(paired.wins),
         str(paired.ties),
         str(paired.losses),
+        percent(versus.preference.win_rate) + _within(versus.preference.win_rate_interval, percent),
         p_value(versus.p),
-        f"{points(versus.difference)} ({range_of(versus.interval, points) if versus.interval else NOTHING})",
+        points(versus.difference) + _within(versus.interval, points),
         percent(paired.mended),
         percent(paired.broken),
         f"{drift.mean * 100:.2f}%" if drift else NOTHING,
     )
+
+
+def _within(interval: Interval | None, form: Callable[[float], str]) -> str:
+    return f" ({range_of(interval, form) if interval else NOTHING})"
 
 
 def _versus_note(others: Sequence[Outcome]) -> str:
@@ -149,13 +155,15 @@ def _versus_note(others: Sequence[Outcome]) -> str:
     }
     where = " or ".join(sorted(places))
     drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
-    missing = ""
+    missing, reach = "", [o.versus.detectable for o in others if o.versus and o.versus.detectable]
+    least = f" Changes of {points(max(reach))[1:]} points are found four times in five." if reach else ""
     if any(o.versus and not o.versus.interval for o in others):
         missing = f" It needs {FEWEST} prompts that do not all change alike."
     return (
-        "RSI: (wins + ties) / (losses + ties). p: exact sign test of wins against losses, which for verdicts "
-        "of two values is McNemar's exact test; it takes images as independent. The interval of the change "
-        f"is a paired bootstrap over prompts.{missing} Mended: share of the base's faulty images that came "
+        "RSI: (wins + ties) / (losses + ties). Decided won: wins / (wins + losses), with Wilson's interval. "
+        "p: exact test of wins against losses in which a prompt's images change sides together; with one "
+        "image per prompt it is McNemar's. The intervals of RSI and of the change are paired bootstraps over "
+        f"prompts.{missing}{least} Mended: share of the base's faulty images that came "
         f"out right. Broken: share of the base's right images that came out wrong.{drift}"
     )
 
@@ -166,8 +174,8 @@ def _by_category(found: Sequence[Outcome]) -> Section:
     header = ("category", "n", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
     body = [(name, _scored(name, found), *_category_cells(name, found)) for name in names]
     note = (
-        "AER with Wilson's 95% interval; n: scored images of each model. p: exact sign test against the "
-        "base, Holm-adjusted over categories."
+        "AER with Wilson's 95% interval; n: scored images of each model. p: exact test against the base, "
+        "Holm-adjusted over categories."
     )
     return Section("By category", figures=charts, table=Table(header, body), note=note)
 
@@ -203,7 +211,7 @@ def _rises(found: Sequence[Outcome]) -> str:
     if not told:
         return ""
     return (
-        f"More frequent than in the base's images of the same prompts and noise: {told}. Exact sign tests, "
+        f"More frequent than in the base's images of the same prompts and noise: {told}. Exact tests, "
         "Holm-adjusted over the kinds of each model."
     )
 
