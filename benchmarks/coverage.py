@@ -35,7 +35,7 @@ from asap.bench.statistics.resampling import percentiles, resampled_sums
 from asap.store import seed_of
 
 Verdicts = NDArray[np.bool_]
-DESIGNS = ((20, 1), (50, 1), (100, 1), (500, 1), (50, 4), (125, 4), (500, 4))  # prompts, images of each
+DESIGNS = ((20, 1), (50, 1), (100, 1), (500, 1), (50, 4), (125, 4))  # prompts, images of each
 RATES = (0.05, 0.3, 0.7)
 CHANGES = ((0.4, 0.4), (0.4, 0.28), (0.1, 0.05))  # error rates of base and method
 SPREAD = 2.0  # a + b of the beta distribution: images of a prompt correlate by 1 / (1 + SPREAD)
@@ -46,9 +46,9 @@ SHARED = 0.5  # the share of prompts whose difficulty both models have in common
 class Config:
     """Simulate coverage and levels."""
 
-    runs: int = 1000
+    runs: int = 400
     """Simulated benchmarks for each row."""
-    resamples: int = 1000
+    resamples: int = 500
     """Draws of each bootstrap."""
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from asap.bench import against
 from asap.bench.charts import Bar, bars, top_of
 from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
 from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
 from asap.bench.results import Method, Rate
-from asap.bench.statistics import FEWEST, Interval
-from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio
+from asap.bench.wording import NOTHING, p_value, percent, range_of
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def comparison(found: Sequence[Outcome]) -> list[Section]:
     """The sections that hold the numbers."""
     parts = [_rates(found)]
     if len(found) > 1:
-        parts.append(_against_base(found))
+        parts += against.sections(found)
     if len(found[0].categories) > 1:
         parts.append(_by_category(found))
     if any(o.kinds for o in found):
@@ -99,72 +99,6 @@ def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
 def _bar(label: str, rate: Rate, colour: int) -> Bar:
     return Bar(
         label, rate.aer, *rate.interval, f"{percent(rate.aer)}  ({range_of(rate.interval, percent)})", colour
-    )
-
-
-def _against_base(found: Sequence[Outcome]) -> Section:
-    base, *others = found
-    header = (
-        "model",
-        "RSI",
-        "wins",
-        "ties",
-        "losses",
-        "decided won",
-        "p",
-        "AER change, points",
-        "mended",
-        "broken",
-        "drift",
-    )
-    rows_ = [(base.name, "1.00", *[""] * 9), *(_versus_row(o) for o in others)]
-    text = (
-        "Each image is compared with the base's image of the same prompt and initial noise. A win is an "
-        "image that the base got wrong and the model right; a loss the reverse."
-    )
-    return Section("Against the base", text, table=Table(header, rows_), note=_versus_note(others))
-
-
-def _versus_row(outcome: Outcome) -> tuple[str, ...]:
-    versus, drift = outcome.versus, outcome.drift
-    if versus is None:
-        return (outcome.name, *[NOTHING] * 10)
-    paired = versus.paired
-    return (
-        outcome.name,
-        ratio(paired.rsi) + _within(versus.preference.rsi_interval, ratio),
-        str(paired.wins),
-        str(paired.ties),
-        str(paired.losses),
-        percent(versus.preference.win_rate) + _within(versus.preference.win_rate_interval, percent),
-        p_value(versus.p),
-        points(versus.difference) + _within(versus.interval, points),
-        percent(paired.mended),
-        percent(paired.broken),
-        f"{drift.mean * 100:.2f}%" if drift else NOTHING,
-    )
-
-
-def _within(interval: Interval | None, form: Callable[[float], str]) -> str:
-    return f" ({range_of(interval, form) if interval else NOTHING})"
-
-
-def _versus_note(others: Sequence[Outcome]) -> str:
-    places = {
-        "outside the judged part" if o.drift.outside else "over the whole image" for o in others if o.drift
-    }
-    where = " or ".join(sorted(places))
-    drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
-    missing, reach = "", [o.versus.detectable for o in others if o.versus and o.versus.detectable]
-    least = f" Changes of {points(max(reach))[1:]} points are found four times in five." if reach else ""
-    if any(o.versus and not o.versus.interval for o in others):
-        missing = f" It needs {FEWEST} prompts that do not all change alike."
-    return (
-        "RSI: (wins + ties) / (losses + ties). Decided won: wins / (wins + losses), with Wilson's interval. "
-        "p: exact test of wins against losses in which a prompt's images change sides together; with one "
-        "image per prompt it is McNemar's. The intervals of RSI and of the change are paired bootstraps over "
-        f"prompts.{missing}{least} Mended: share of the base's faulty images that came "
-        f"out right. Broken: share of the base's right images that came out wrong.{drift}"
     )
 
 
