@@ -133,6 +133,8 @@ def _train(place: Place, trial: Trial, out: Path, steps: int) -> None:
             tau=settings.tau,
             beta=settings.beta,
             tracker="none",
+            on_trouble="warn",  # what an objective does when left alone is what is measured
+            overlays=0,
         )
     )
 
