@@ -69,6 +69,17 @@ def test_the_calibration_counts_every_labelled_hand() -> None:
     assert len(shares) == 5 and min(shares) > 0.88
 
 
+def test_coverage_is_simulated_in_small() -> None:
+    lines = printed("coverage.py", "--runs", "20", "--resamples", "50")
+    effective = [
+        float(cells([line], "|")[3].split()[0]) for line in lines if line.startswith("| 50 x 4 | 0.3")
+    ]
+    assert len(effective) == 1 and effective[0] >= 0.8
+    rows = [cells([line], "|") for line in lines if line.startswith("| 125 x 4 | 0.4, 0.4")]
+    assert float(rows[0][6]) <= 0.2  # the test over prompts, without a difference
+    assert [line for line in lines if line.startswith("| 50 x 4 | 3.0 |")]
+
+
 def test_training_steps_call_the_denoiser_alone() -> None:
     lines = printed("train.py", "--pairs", "32", "--steps", "1", "--runs", "1")
     steps = [line for line in lines if "10 more steps" in line]

@@ -22,6 +22,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "export-lora": ("asap.align.export", "a trained LoRA -> the form of ComfyUI or kohya's scripts"),
     "propose": ("asap.align.propose", "model, preference pairs -> settings for train, measured on them"),
     "recipes": ("asap.align.show_recipes", "the settings that train takes where you give none, and why"),
     "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
@@ -37,7 +38,7 @@ STAGES: dict[str, tuple[str, str]] = {
 
 def usage() -> str:
     """The text of `asap --help`."""
-    rows = "\n".join(f"  {name:10}{text}" for name, (_, text) in STAGES.items())
+    rows = "\n".join(f"  {name:13}{text}" for name, (_, text) in STAGES.items())
     return (
         f"asap {__version__} - teach text-to-image models correct human anatomy\n\n"
         f"usage: asap STAGE [options]      asap STAGE --help\n\n{rows}\n"

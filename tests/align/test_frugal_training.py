@@ -130,7 +130,7 @@ def test_compiled_it_trains_the_same(
 def test_compiled_to_code_it_trains_the_same(pairs: Path, flux: Path, tmp_path: Path) -> None:
     whole = train.run(config(flux, pairs, tmp_path / "plain", steps=2))
     torch._dynamo.reset()
-    same(whole, train.run(config(flux, pairs, tmp_path / "compiled", steps=2, compile=True)), 1e-4)
+    same(whole, train.run(config(flux, pairs, tmp_path / "compiled", steps=2, compile=True)), 1e-3)
 
 
 def test_where_torch_cannot_compile_it_says_so(

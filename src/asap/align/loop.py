@@ -14,7 +14,18 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from asap import command, progress, store
-from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling, shards
+from asap.align import (
+    interrupts,
+    kinds,
+    latents,
+    objectives,
+    overlays,
+    reference,
+    room,
+    sampling,
+    shards,
+    validation,
+)
 from asap.align.adapt import adapted
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
@@ -32,17 +43,9 @@ from asap.errors import UserError
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
-    *(
-        "out",
-        "cache",
-        "steps",
-        "checkpoint_every",
-        "tracker",
-        "on_trouble",
-        "overlays",
-        "recipe",
-        "calibration",
-    ),
+    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
+    *("recipe", "calibration"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
     *("offload", "compile"),
 }
@@ -62,8 +65,11 @@ def run(config: Config) -> None:
     accelerator = _accelerator(config)
     stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
+    room.check_targets(backbone)
     record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
+    checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
+    room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
@@ -82,17 +88,19 @@ def _record(config: Config, family: str) -> store.Row:
 
 def _calibration(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
 
 
 def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
     pairs = _cached(config, backbone, accelerator, record)
+    drawn = validation.of(config, backbone) if accelerator.is_main_process else None
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    care = Care(work, sampler.state())
+    care = Care(work, sampler.state(), drawn)
     start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
@@ -216,6 +224,8 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
+    if start == 0:
+        care.validate(0)
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
@@ -225,6 +235,7 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
             care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
+            care.validate(step + 1)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                 care.save(step + 1)

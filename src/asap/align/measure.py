@@ -38,7 +38,7 @@ from asap.backbones import load
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 
-FREE = {"out", "cache", "steps", "checkpoint_every", "tracker", "calibration", "gradient_checkpointing"}
+FREE = loop.FREE - {"batch_size", "accumulate"}
 CONSTANTS = {"margin": MARGIN, "steepness": STEEPNESS, **trial.CONSTANTS}
 
 

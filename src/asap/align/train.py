@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from asap import command
+from asap.align import checks
 from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
 
@@ -136,7 +137,7 @@ class Config(command.Settings):
     """Steps between checkpoints."""
     on_trouble: Literal["lower", "stop", "warn"] = "lower"
     """What to do when good pictures are predicted much worse than by the untrained model, gradients explode
-    or gaps fly apart (benchmarks/watch.md): lower halves the learning rate, up to three times, then stops;
+    or gaps fly apart (docs/runs.md): lower halves the learning rate, up to three times, then stops;
     stop ends at once, at the last good checkpoint; warn goes on. Warnings are in log.jsonl, too."""
     overlays: int = 6
     """Pairs shown in overlays.html before the first step, with their masks as they lie on the latents; 0 for
@@ -144,8 +145,23 @@ class Config(command.Settings):
     ema: float = 0.0
     """Decay of an exponential moving average of the LoRA over steps, such as 0.999; 0 for none. The average
     is then what is published, and the last parameters lie in the folder `last`."""
+    validate_every: int = 0
+    """Steps between pictures of the prompts in --validation-prompts, in the folder `validation`, TensorBoard
+    and the card; 0 for none. Training goes on as it would without."""
+    validation_prompts: Path | None = None
+    """Prompts for them: one a line, or JSON lines with `text`."""
+    validation_seeds: int = 1
+    """Pictures of each prompt."""
+    validation_steps: int | None = None
+    """Steps of drawing; the model's own when left open."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where Accelerate logs to, besides `log.jsonl`."""
+
+
+COUNTS = (
+    *("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"),
+    *("validation_seeds", "validation_steps"),
+)
 
 
 def run(config: Config) -> Path:
@@ -162,7 +178,8 @@ def run(config: Config) -> Path:
 
 
 def check(config: Config) -> None:
-    for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
+    checks.choices(config)
+    for name in COUNTS:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -174,18 +191,11 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
-    _check_care(config)
+    checks.care(config)
     _check_sampling(config)
     _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
-
-
-def _check_care(config: Config) -> None:
-    if config.overlays < 0:
-        raise UserError(f"--overlays {config.overlays}: must be at least 0")
-    if not 0 <= config.ema < 1:
-        raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
 
 
 def _check_ways(config: Config) -> None:

@@ -5,10 +5,10 @@ that size moves the network. What can be measured of that is
 
     drift = sqrt(median of |v_theta - v_ref|^2 / |v_ref - target|^2)
 
-over pairs, times and noise that the trial does not train on, after a few steps of the very run: the change of
-predictions as a share of their error. It grows in proportion to the rate, so that a few trials find the rate
-with a wanted drift. The wanted drifts are those of the rates that the laboratory chose on drawn hands; on
-drawn people they give the rates that it chose there (docs/calibration.md). A rate by the gap's own speed was
+over pairs at times and noise that the trial does not train on, after a few steps of the very run: the change
+of predictions as a share of their error. It grows in proportion to the rate, so that a few trials find the
+rate with a wanted drift. The wanted drifts are near those of the rates that the laboratory chose on drawn
+hands and on drawn people, where they are the same (docs/calibration.md). A rate by the gap's own speed was
 tried, and is wrong: on people the gap opens five times more slowly, and the rate that makes up for that ruins
 the model.
 """

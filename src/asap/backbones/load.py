@@ -48,6 +48,16 @@ def load(model: str, *, device: str = "cpu", dtype: str = "float32", **stored: A
     return backbone
 
 
+def parts_id(backbone: Backbone) -> dict[str, str]:
+    """What text encoders, tokenizers and VAE of `backbone` are: an id for each of their folders. None for a
+    hub's model, whose commit says it (`weights_id`)."""
+    if backbone.revision:
+        return {}
+    folders = sorted(path for path in Path(backbone.source).iterdir() if path.is_dir())
+    kinds = ("text_encoder", "tokenizer", "vae", "captions")
+    return {path.name: store.folder_id(path, "*") for path in folders if path.name.startswith(kinds)}
+
+
 def family_of(model: str) -> str:
     """The name of the backbone of `model`, such as "flux", from its `model_index.json` alone.
 

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from asap.bench import judge as judgement_files
 from asap.bench import samples as sample_files
 from asap.bench.statistics import (
+    Z95,
     Interval,
     Paired,
     Preference,
@@ -177,6 +177,12 @@ class Versus:
     preference: Preference
 
     @property
+    def detectable(self) -> float | None:
+        """The change of the rate that such a comparison finds four times in five (two-sided, 5%): 2.8
+        standard errors, taken from the interval; None where there is none."""
+        return (self.interval.high - self.interval.low) * 2.8016 / (2 * Z95) if self.interval else None
+
+    @property
     def better(self) -> bool:
         """Whether the method makes fewer errors beyond chance at the level of 5%: by the exact test, and by
         the interval where there is one."""
@@ -227,34 +233,3 @@ def category_tests(base: Method, method: Method, names: Sequence[str]) -> dict[s
     compared = {name: versus(base, method, name) for name in names}
     tested = {name: outcome.p for name, outcome in compared.items() if outcome}
     return dict(zip(tested, holm(list(tested.values()))))
-
-
-def error_kinds(method: Method) -> Counter[str]:
-    """Error name -> number of images that show it; an image may show several."""
-    return Counter(kind for judgement in method.judgements.values() for kind in _kinds(judgement))
-
-
-def _kinds(judgement: Judgement) -> set[str]:
-    return set(judgement.errors or ("unnamed",)) if judgement.verdict == "error" else set()
-
-
-class KindChange(NamedTuple):
-    """Images that show an error, of the base and of a method, over what is scored for both; `p` of
-    `prompt_test` on the images that show it in one alone, Holm-adjusted over all errors."""
-
-    before: int
-    after: int
-    p: float
-
-
-def kind_changes(base: Method, method: Method) -> dict[str, KindChange]:
-    """How often each error occurs against the base."""
-    keys = scored(base, method)
-    kinds = [(_kinds(base.judgements[key]), _kinds(method.judgements[key])) for key in keys]
-    names = sorted({kind for pair in kinds for kind in pair[0] | pair[1]})
-    shown = [([name in b for b, _ in kinds], [name in m for _, m in kinds]) for name in names]
-    adjusted = holm([prompt_test(*pair, [prompt for prompt, _ in keys]) for pair in shown])
-    return {
-        name: KindChange(sum(before), sum(after), p)
-        for name, (before, after), p in zip(names, shown, adjusted, strict=True)
-    }

@@ -14,21 +14,26 @@ from asap.bench.statistics.paired import (
 )
 from asap.bench.statistics.rates import Z95, Interval, clustered_variance, effective_count, wilson
 from asap.bench.statistics.resampling import FEWEST
+from asap.bench.statistics.strengths import Outcomes, Strengths, from_verdicts, strengths
 
 __all__ = [
     "FEWEST",
     "Z95",
     "Interval",
+    "Outcomes",
     "Paired",
     "Preference",
+    "Strengths",
     "clustered_variance",
     "compare",
     "difference_interval",
     "effective_count",
+    "from_verdicts",
     "holm",
     "preference",
     "prompt_test",
     "rsi",
     "sign_test",
+    "strengths",
     "wilson",
 ]
