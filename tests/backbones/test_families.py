@@ -80,6 +80,16 @@ def test_encoding_scales_as_the_pipeline_scales_back(family: str, folder: Path) 
     torch.testing.assert_close(z, on_grid(family, pipeline, last), rtol=1e-5, atol=1e-5)
 
 
+def test_decoding_is_what_the_pipeline_does_with_its_last_latents(family: str, folder: Path) -> None:
+    backbone, pipeline = load(str(folder)), plain(folder)
+    last = steps_of(pipeline, **UNGUIDED[family])[-1].after
+    picture = backbone.decode(on_grid(family, pipeline, last))
+    assert picture.shape == (2, 3, 32, 48) and picture.abs().max() <= 1
+    ours = ((picture + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+    theirs = drawn(plain(folder), width=48, **UNGUIDED[family])
+    assert np.abs(ours.astype(int) - theirs.astype(int)).max() <= 1
+
+
 def test_the_posterior_s_mean_and_not_a_sample(folder: Path) -> None:
     backbone = load(str(folder))
     vae, seen = backbone._vae, []  # type: ignore[attr-defined]

@@ -383,11 +383,15 @@ def decide(folder, **words):
 def test_a_rejected_pair_stays_out_and_comes_back_when_it_is_not(built, copied, photos, capsys):
     ids = [row["id"] for row in dataset.read(built, ["id"])]
     config = Config(photos, copied, degradations=FACES, workers=1)
-    decide(copied, **{ids[0]: "reject", ids[1]: "unsure", ids[2]: "keep"})
+    decide(copied, **{ids[0]: "reject", ids[1]: "unsure", ids[2]: "keep", "0123": "reject"})
     build.run(config)
+    out = capsys.readouterr().out
+    assert f"split: train {len(ids) - 1} pairs, test 0 pairs" in out
+    assert "decisions: 3 on pairs\n  1 name no pair of this dataset: 0123\n" in out
     assert [row["id"] for row in dataset.read(copied, ["id"])] == ids[1:]
     build.run(config)
-    assert f"nothing to do; {len(ids) - 1} pairs" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"nothing to do; {len(ids) - 1} pairs" in out and "name no pair of this dataset: 0123" in out
     decide(copied, **{ids[0]: "keep"})
     build.run(config)
     assert "1 photos in" in capsys.readouterr().out

@@ -60,6 +60,19 @@ def read(
     return step
 
 
+def step_of(path: Path) -> int:
+    """The finished steps of the checkpoint `path`.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(file.metadata()["step"])
+    except (SafetensorError, KeyError, TypeError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it to start over") from None
+
+
 def _restore(
     tensors: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter], optimizer: torch.optim.Optimizer
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -11,26 +12,42 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
-from torch import nn
 
 from asap import command, progress, store
-from asap.align import checkpoint, interrupts, kinds, latents, objectives, reference, sampling
+from asap.align import (
+    interrupts,
+    kinds,
+    latents,
+    objectives,
+    overlays,
+    reference,
+    room,
+    sampling,
+    shards,
+    validation,
+)
+from asap.align.adapt import adapted
+from asap.align.care import CHECKPOINT as CHECKPOINT
+from asap.align.care import LOG as LOG
+from asap.align.care import Care
 from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
-from asap.align.train import Config, complete
-from asap.backbones import load, lora
+from asap.align.train import Config, complete, origins
+from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
+from asap.errors import UserError
 
-CHECKPOINT = "checkpoint.safetensors"
-LOG = "log.jsonl"
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
-    *("out", "cache", "steps", "checkpoint_every", "tracker"),
+    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
+    *("recipe", "calibration"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
+    *("offload", "compile"),
 }
 
 
@@ -44,29 +61,54 @@ def run(config: Config) -> None:
     rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
+    shards.check(config)
     accelerator = _accelerator(config)
-    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
-    spelled = command.spell(config, "train")
+    stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
+    backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
+    room.check_targets(backbone)
+    record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
+    checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
+    room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
-        _train(config, backbone, accelerator, spelled)
+        _train(config, backbone, accelerator, record)
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
+def _record(config: Config, family: str) -> store.Row:
+    """What is kept of a run besides what decides it: its command, and where its settings come from."""
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
+    found["origins"] = origins(config, family)
+    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
+
+
+def _calibration(path: Path) -> Any:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    pairs = _cached(config, backbone, accelerator, record)
+    drawn = validation.of(config, backbone) if accelerator.is_main_process else None
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    start = checkpoint.read(config.out / CHECKPOINT, work.learner.named, work.optimizer, sampler.state())
+    care = Care(work, sampler.state(), drawn)
+    start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    _drop_log_from(config.out / LOG, start)
-    loop(work, sampler, start)
+    with compiled.readable_failure():
+        loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        backbone.save_lora(config.out)
+        care.publish()
     accelerator.end_training()
 
 
@@ -78,7 +120,7 @@ def work_of(
     accelerator: Accelerator,
 ) -> Work:
     """A LoRA on `backbone`, its objective and its optimiser; `config` is complete."""
-    named = _add_lora(config, backbone)
+    named = adapted(config, backbone)
     optimizer = torch.optim.AdamW(
         named.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
     )
@@ -103,14 +145,13 @@ def _accelerator(config: Config) -> Accelerator:
 
 
 def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["pairs_per_step"] = _per_step(config, accelerator)
     identity["draws"] = config.draws if config.reference == "cached" else None
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "train", identity, record)
     folder = config.cache or config.out / "latents"
     with _alone_in(folder, accelerator):
@@ -122,6 +163,8 @@ def _cached(
             _share(accelerator),
         )
         accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
     backbone.free_encoders()
     return pairs
 
@@ -161,19 +204,6 @@ def _reference(
     return found
 
 
-def _add_lora(config: Config, backbone: Backbone) -> dict[str, nn.Parameter]:
-    if config.gradient_checkpointing:
-        backbone.denoiser.enable_gradient_checkpointing()  # type: ignore[operator]
-    lora.add_lora(
-        backbone.denoiser,
-        backbone.lora_targets,
-        rank=config.rank or 1,
-        alpha=config.lora_alpha or 1,
-        seed=store.seed_of(config.seed, "lora"),
-    )
-    return {name: p for name, p in backbone.denoiser.named_parameters() if p.requires_grad}
-
-
 def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerator) -> Sampler:
     total = _per_step(config, accelerator)
     if config.sampling == "uniform":
@@ -188,24 +218,27 @@ def _bound(config: Config) -> dict[str, float]:
     return {"alpha": config.alpha or 0.0, "tau": config.tau or 0.0, "beta": config.beta or 0.0}
 
 
-def loop(work: Work, sampler: Sampler, start: int) -> None:
+def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     """Steps `start` to the run's last: what to show, gradients, the optimiser's step, log, checkpoint."""
     config, accelerator = work.config, work.accelerator
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
-    rows: list[store.Row] = []
+    if start == 0:
+        care.validate(0)
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
-            outcome, row = take(work, shown, step)
+            with care.guarding(step):
+                outcome, row = take(work, shown, step, care.scale)
             sampler.learn(shown.pairs, outcome.errors)
-            rows.append(row | _logged(shown.shown))
+            care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
+            care.validate(step + 1)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
-                _save(work, step + 1, rows, sampler)
+                care.save(step + 1)
             if stopped and step + 1 < config.steps:
                 raise KeyboardInterrupt(f"stopped after {step + 1} of {config.steps} steps")
 
@@ -231,19 +264,3 @@ def _scalars(row: store.Row, shown: Mapping[str, float]) -> dict[str, float]:
 def _in_bar(row: store.Row) -> dict[str, str]:
     names = {"loss": "loss", "delta_mean": "delta", "winner_rise": "winner"}
     return {short: f"{row[name]:.3g}" for name, short in names.items()}
-
-
-def _save(work: Work, step: int, rows: list[store.Row], sampler: Sampler) -> None:
-    if work.accelerator.is_main_process:
-        out = work.config.out
-        store.append_rows(out / LOG, rows)
-        checkpoint.write(out / CHECKPOINT, step, work.learner.named, work.optimizer, sampler.state())
-    rows.clear()
-
-
-def _drop_log_from(path: Path, step: int) -> None:
-    """Forget the logged steps that the checkpoint does not have: they will be done again."""
-    rows = list(store.read_rows(path))
-    kept = [row for row in rows if row["step"] < step]
-    if len(kept) < len(rows):
-        store.write_atomic(path, "".join(store.to_json(row) + "\n" for row in kept))

@@ -245,7 +245,8 @@ def lag(name: str, *, alpha: float, tau: float, beta: float) -> Callable[[PairEr
 
 
 def summarize(errors: PairErrors, objective: Objective) -> dict[str, float]:
-    """What to watch while training: the gap's mean and quantiles, and each member's rise over the reference.
+    """What to watch while training: the gap's mean and quantiles, and each member's rise over the reference;
+    `winner_base` is the reference's own error on winners.
 
     A winner's rise above zero is the sign of over-optimisation: the gap then grows by ruining both.
     """
@@ -257,6 +258,7 @@ def summarize(errors: PairErrors, objective: Objective) -> dict[str, float]:
             "delta_p10": low,
             "delta_p50": median,
             "delta_p90": high,
+            "winner_base": errors.ref_w.whole.mean().item(),
             "winner_rise": (errors.policy_w.whole - errors.ref_w.whole).mean().item(),
             "loser_rise": (errors.policy_l.whole - errors.ref_l.whole).mean().item(),
         }

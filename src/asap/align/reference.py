@@ -70,6 +70,8 @@ def prepare(
         "latents": store.content_id(store.read_config(pairs.folder)["identity"]),
         **{"settings": backbone.settings, "draws": draws, "seed": seed},
     }
+    if backbone.quantize != "none":
+        made_from["quantize"] = backbone.quantize
     folder = pairs.folder / f"reference-{store.content_id(made_from)[:8]}"
     store.open_run(folder, "reference", made_from)
     shards = range(share.process, -(-len(pairs) // SHARD), share.processes)

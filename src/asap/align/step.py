@@ -44,17 +44,23 @@ class Outcome(NamedTuple):
     learned: Tensor
 
 
-def take(work: Work, shown: Draw, step: int) -> tuple[Outcome, store.Row]:
+class NotFiniteError(UserError):
+    """A step is not finite."""
+
+
+def take(work: Work, shown: Draw, step: int, scale: float = 1.0) -> tuple[Outcome, store.Row]:
     """One optimiser step on the mean loss of the pairs `shown`; returns also the row to log.
 
+    `scale` multiplies the learning rate.
+
     Raises:
-        UserError: the loss or its gradient is not finite; neither step nor checkpoint is made of it.
+        NotFiniteError: the loss or its gradient is not finite; neither step nor checkpoint is made of it.
     """
     work.optimizer.zero_grad()
     found = [(places, *work.way(work.learner, micro)) for places, micro in micros(work, shown)]
     outcome = _of_all(found, work.accelerator)
     _sum_gradients(work.learner.parameters, work.accelerator)
-    return outcome, update(work, outcome, shown.weights, step)
+    return outcome, update(work, outcome, shown.weights, step, scale)
 
 
 def micros(work: Work, shown: Draw) -> Iterator[tuple[list[int], Micro]]:
@@ -109,11 +115,11 @@ def _sum_gradients(parameters: Sequence[nn.Parameter], accelerator: Accelerator)
             parameter.grad = accelerator.reduce(parameter.grad, "sum")
 
 
-def update(work: Work, outcome: Outcome, weights: Tensor | None, step: int) -> store.Row:
+def update(work: Work, outcome: Outcome, weights: Tensor | None, step: int, scale: float = 1.0) -> store.Row:
     """The optimiser's step with the gradients as they are; returns the row to log.
 
     Raises:
-        UserError: the loss or its gradient is not finite.
+        NotFiniteError: the loss or its gradient is not finite.
     """
     config, objective = work.config, work.learner.objective
     norm = nn.utils.clip_grad_norm_(work.learner.parameters, config.max_grad_norm)
@@ -123,7 +129,7 @@ def update(work: Work, outcome: Outcome, weights: Tensor | None, step: int) -> s
     _check_finite(row, step)
     if config.skip_settled or config.guard_winner:
         row["learned"] = outcome.learned.mean().item()
-    rate = (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))
+    rate = scale * (config.learning_rate or 0.0) * min(1.0, (step + 1) / max(1, config.warmup))
     for group in work.optimizer.param_groups:
         group["lr"] = rate
     work.optimizer.step()
@@ -133,7 +139,4 @@ def update(work: Work, outcome: Outcome, weights: Tensor | None, step: int) -> s
 def _check_finite(row: Mapping[str, float], step: int) -> None:
     for name, value in row.items():
         if not math.isfinite(value):
-            raise UserError(
-                f"step {step}: {name} is {value}; lower --learning-rate, with another --out "
-                "(the last checkpoint here is kept)"
-            )
+            raise NotFiniteError(f"step {step}: {name} is {value}; lower --learning-rate, with another --out")

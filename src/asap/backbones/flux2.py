@@ -17,6 +17,7 @@ from torch import Tensor
 
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import TRAINING_GUIDANCE, Flow
+from asap.backbones.parts import decoded
 from asap.errors import UserError
 from asap.records import Image
 
@@ -68,13 +69,24 @@ class Flux2(Flow):
         vae = self._vae
         with torch.no_grad():
             mean = vae.encode(images.to(vae.device, vae.dtype)).latent_dist.mean.float()
-        packed = Flux2Pipeline._patchify_latents(mean)
+        centre, spread = self._statistics
+        normed = (Flux2Pipeline._patchify_latents(mean) - centre) / spread
+        unpacked: Tensor = Flux2Pipeline._unpatchify_latents(normed)
+        return unpacked
+
+    def decode(self, z: Tensor) -> Tensor:
+        centre, spread = self._statistics
+        packed = Flux2Pipeline._patchify_latents(z.to(centre)) * spread + centre
+        return decoded(self._vae, Flux2Pipeline._unpatchify_latents(packed))
+
+    @property
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each packed channel, (1, 4 C, 1, 1)."""
+        vae = self._vae
         centre, variance = (
             statistic.float().view(1, -1, 1, 1) for statistic in (vae.bn.running_mean, vae.bn.running_var)
         )
-        normed = (packed - centre) / (variance + vae.config.batch_norm_eps).sqrt()
-        unpacked: Tensor = Flux2Pipeline._unpatchify_latents(normed)
-        return unpacked
+        return centre, (variance + vae.config.batch_norm_eps).sqrt()
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,11 +23,20 @@ ADAPTER = "asap"
 WEIGHTS = "pytorch_lora_weights.safetensors"
 
 
-def add_lora(denoiser: Any, targets: Sequence[str], *, rank: int, alpha: float, seed: int) -> None:
+def add_lora(
+    denoiser: Any,
+    targets: Sequence[str],
+    *,
+    rank: int,
+    alpha: float,
+    seed: int,
+    device: torch.device | str | None = None,
+) -> None:
     """Freeze `denoiser` and put a LoRA (Hu et al. 2021) on its `targets`.
 
     The adapter starts as the identity: A is random by `seed` alone, B is zero. Its parameters are float32
-    whatever the base's type, so that small updates are not rounded away.
+    whatever the base's type, so that small updates are not rounded away; they are on `device`, or else where
+    the layers' weights are.
 
     Raises:
         UserError: none of the targets is in the denoiser.
@@ -39,9 +49,12 @@ def add_lora(denoiser: Any, targets: Sequence[str], *, rank: int, alpha: float, 
             denoiser.add_adapter(config, ADAPTER)
         except ValueError as error:
             raise UserError(f"no layer matches the LoRA's targets {tuple(targets)}: {error}") from None
-    for parameter in denoiser.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.float()
+    for module in denoiser.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                # peft puts it where the layer's weight is, which may be waiting on the CPU
+                moved = parameter.detach().to(device or parameter.device, torch.float32)
+                setattr(module, name, nn.Parameter(moved))
 
 
 @contextmanager
@@ -76,8 +89,18 @@ def published(folder: Path) -> Iterator[Path]:
     """A folder to save a LoRA to; on leaving, its file is put into `folder` whole, its header settled."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{WEIGHTS}.", suffix=".tmp") as inside:
-        yield Path(inside)
+        try:
+            yield Path(inside)
+        except SafetensorError as error:
+            with store.full_disk_told(folder / WEIGHTS):
+                raise _as_os_error(error) from None
         store.write_atomic(folder / WEIGHTS, _settled((Path(inside) / WEIGHTS).read_bytes()))
+
+
+def _as_os_error(error: SafetensorError) -> Exception:
+    """What the operating system told safetensors, which keeps it as text."""
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found[1]), str(error)) if found else error
 
 
 def _settled(data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from diffusers import AutoencoderKL
 from safetensors import SafetensorError
 from torch import Tensor
 
+from asap.backbones import frozen, quantized
 from asap.errors import UserError
 from asap.records import Image
 
@@ -22,20 +23,34 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Pretrained:
     """A model in diffusers' layout: its parts, frozen, in evaluation mode, from safetensors only.
 
+    Of the denoiser alone, `quantize` ("int8", "fp8", "nf4") stores the linear layers' weights in fewer bits,
+    `offload` keeps those of its blocks on the CPU (`frozen.offload`), and `spread` leaves all of it there:
+    FSDP takes it to the device of each process.
+
     Raises:
-        UserError: no such dtype, or a device that is not there.
+        UserError: no such dtype, a device that is not there, or a kind of weights that cannot be had here.
     """
 
     name: str
     native_size: int
 
     def __init__(
-        self, source: str, *, device: str = "cpu", dtype: str = "float32", revision: str | None = None
+        self,
+        source: str,
+        *,
+        device: str = "cpu",
+        dtype: str = "float32",
+        revision: str | None = None,
+        quantize: str = "none",
+        offload: bool = False,
+        spread: bool = False,
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"no type {dtype!r} of numbers; known: {', '.join(DTYPES)}")
         self.source, self.dtype, self.revision = source, DTYPES[dtype], revision
         self.device = check_device(device)
+        quantized.check(quantize, device, offload=offload)
+        self.quantize, self.offload, self.spread = quantize, offload, spread
 
     def part(self, cls: Any, subfolder: str, dtype: torch.dtype | None = None) -> Any:
         """The part in `subfolder`, in `dtype` where that differs from the model's.
@@ -45,6 +60,22 @@ class Pretrained:
         """
         loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=dtype or self.dtype)
         return loaded.to(self.device).eval().requires_grad_(False)
+
+    def network(self, cls: Any, subfolder: str) -> Any:
+        """The denoiser in `subfolder`, stored as `quantize` and `offload` say.
+
+        Raises:
+            UserError: as `part`.
+        """
+        device = "cpu" if self.offload or self.spread else self.device
+        form = quantized.form(self.quantize, self.dtype, device)
+        loaded = self._load(cls, subfolder, subfolder=subfolder, dtype=self.dtype, **form)
+        loaded = loaded.to(device).eval().requires_grad_(False)
+        if self.offload or self.quantize in ("int8", "fp8"):
+            frozen.freeze(loaded)
+        if self.offload:
+            frozen.offload(loaded, self.device)
+        return loaded
 
     def pipeline(self, cls: Any, what: str, **parts: Any) -> Any:
         """The pipeline `cls` with all parts but those given in `parts`; `what` names it in messages."""
@@ -70,6 +101,10 @@ class Pretrained:
     @cached_property
     def latent_factor(self) -> int:
         return int(2 ** (len(self.vae_config["block_out_channels"]) - 1))
+
+    @cached_property
+    def latent_channels(self) -> int:
+        return int(self.vae_config["latent_channels"])
 
     @cached_property
     def size_multiple(self) -> int:
@@ -107,6 +142,13 @@ class Pretrained:
                     raise missing from None
 
 
+def linear_layers(cls: Any, config: dict[str, Any]) -> dict[str, int]:
+    """The linear layers of the network `cls`, and inputs plus outputs of each; no weights are made."""
+    with torch.device("meta"):
+        modules = cls.from_config(config).named_modules()
+        return {n: m.in_features + m.out_features for n, m in modules if isinstance(m, torch.nn.Linear)}
+
+
 def check_device(device: str) -> str:
     """`device`, if torch has it here.
 
@@ -140,6 +182,19 @@ def posterior_mean(vae: Any, images: Tensor) -> Tensor:
         mean: Tensor = vae.encode(images.to(vae.device, vae.dtype)).latent_dist.mean.float()
     shift = getattr(vae.config, "shift_factor", None) or 0.0
     return (mean - shift) * float(vae.config.scaling_factor)
+
+
+def from_latents(vae: Any, z: Tensor) -> Tensor:
+    """The VAE's picture of latents that are scaled as `posterior_mean` has them, (B, 3, H, W) in [-1, 1]."""
+    shift = getattr(vae.config, "shift_factor", None) or 0.0
+    return decoded(vae, z / float(vae.config.scaling_factor) + shift)
+
+
+def decoded(vae: Any, z: Tensor) -> Tensor:
+    """The VAE's picture of its own latents `z`, float32 in [-1, 1]."""
+    with torch.no_grad():
+        picture: Tensor = vae.decode(z.to(vae.device, vae.dtype), return_dict=False)[0]
+    return picture.float().clamp(-1, 1)
 
 
 def generators(seeds: Sequence[int]) -> list[torch.Generator]:

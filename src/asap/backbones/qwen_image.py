@@ -13,6 +13,7 @@ from torch import Tensor
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import Flow
 from asap.backbones.latent import padded
+from asap.backbones.parts import decoded
 from asap.records import Image
 
 TEXT_LENGTH = 512  # tokens, the pipeline's own
@@ -36,19 +37,33 @@ class QwenImage(Flow):
         return self.config_of(self.vae_class, "vae", "temperal_downsample", "latents_mean", "latents_std")
 
     @cached_property
+    def latent_channels(self) -> int:
+        return int(self.vae_config["z_dim"])
+
+    @cached_property
     def latent_factor(self) -> int:
         return int(2 ** len(self.vae_config["temperal_downsample"]))
 
     def encode(self, images: Tensor) -> Tensor:
         """The posterior's mean, (B, C, h, w) float32, each channel by its own mean and deviation."""
-        mean, std = (
-            torch.tensor(self.vae_config[name], device=self.device).view(1, -1, 1, 1)
-            for name in ("latents_mean", "latents_std")
-        )
+        mean, std = self._statistics
         with torch.no_grad():
             video = self._vae.encode(images[:, :, None].to(self._vae.device, self._vae.dtype))
         latents: Tensor = video.latent_dist.mean[:, :, 0].float()
         return (latents - mean) / std
+
+    def decode(self, z: Tensor) -> Tensor:
+        mean, std = self._statistics
+        return decoded(self._vae, (z.to(mean) * std + mean)[:, :, None])[:, :, 0]
+
+    @property
+    def _statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of each channel, (1, C, 1, 1)."""
+        mean, std = (
+            torch.tensor(self.vae_config[name], device=self.device).view(1, -1, 1, 1)
+            for name in ("latents_mean", "latents_std")
+        )
+        return mean, std
 
     @torch.no_grad()
     def condition(self, prompts: Sequence[str]) -> Condition:
