@@ -101,9 +101,9 @@ def steps(photos: Sequence[Photo], size: int) -> None:
         with clock(spent, "edit, composite, gate"):
             made = list(attempts(image, regions, photo, rules, rejected))
         with clock(spent, "encode as PNG"):
-            whole = dataset.png(image)
+            whole = dataset.png(image, photo=True)
             for pair in made:
-                dataset.encode(pair, whole)
+                dataset.encode(pair, whole, photo=True)
         pairs, tried = pairs + len(made), tried + len(made) + len(rejected)
     report(spent, len(photos), pairs, tried)
 

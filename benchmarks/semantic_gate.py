@@ -1,11 +1,15 @@
 """How often the semantic gate is right, where the truth is known: on drawn people and, with nulls, on photos.
 
     python benchmarks/semantic_gate.py [--photos FOLDER] [--pairs 12]
+    python benchmarks/semantic_gate.py --endpoint URL --model-name NAME --answers FOLDER [--pairs 4]
 
 Drawn people have exact skeletons: a pair has the error it names, and is searched for that error (found,
 missed, unknown) and for every other error of its part. Nulls change pixels but no anatomy: another light,
 grain, blur, small smooth warps, and in drawn people another expression, a turned hand, a moved forearm. Of
 photos the errors are those that the degradations made and the gates on pixels passed: assumed to be seen.
+
+With --endpoint a vision-language model (`asap build --checks vlm`) is calibrated: on every true error, and on
+two others for each picture and null. Its answers are kept in --answers: a run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from asap.figures.people.looks import NUMBER
 from asap.figures.people.render import render_people
 from asap.lookup import choose
 from asap.pairs import worker
-from asap.pairs.checks import semantics
+from asap.pairs.checks import questions, semantics, witness
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.drawn import people_figures
 from asap.pairs.edits.warp import Bump, apply_bumps
@@ -58,6 +62,8 @@ OVERLAP = {
 }
 """Error -> those of its part that it brings along, or that a person would say as well."""
 Tally = Counter[tuple[str, str, str]]
+FEW = 2
+"""Other errors that a model is asked of for each picture."""
 Null = Callable[[Image, Region, random.Random], Image]
 
 
@@ -155,41 +161,59 @@ def redrawn(draft: people_figures.Draft, part: str, rng: random.Random) -> Image
     return render_people([figure], SIZE, look=LOOK, seeds=[draft.seed])[0][0]
 
 
-def note(tally: Tally, kind: str, error: str, image: Image, negative: Image, region: Region) -> None:
+class Gate:
+    """What is calibrated: the checks of `semantics`, or the model `asked`."""
+
+    def __init__(self, asked: witness.Asked | None = None) -> None:
+        self.asked = asked
+        self.errors = set(semantics.CHECKS) if asked is None else set(questions.QUESTIONS)
+
+    def evidence(self, error: str, image: Image, negative: Image, region: Region) -> float | None:
+        """1 or more where it sees `error`, less where it does not, None where it cannot tell."""
+        if self.asked is None:
+            return semantics.evidence(error, image, negative, region)
+        return {"yes": 1.0, "no": 0.0, "unclear": None}[
+            witness.sees(error, image, negative, region, self.asked)
+        ]
+
+    def of(self, part: str, rng: random.Random) -> list[str]:
+        """The errors of a part to look for: all that have a check, or a few of those with a question."""
+        named = {entry.error: entry.part for entry in DEGRADATIONS.values()}
+        named |= {row.error: row.part for row in SKELETON_ERRORS.values()}
+        found = sorted(error for error in self.errors if named.get(error) == part)
+        return found if self.asked is None else rng.sample(found, min(FEW, len(found)))
+
+
+def note(
+    tally: Tally, gate: Gate, kind: str, error: str, image: Image, negative: Image, region: Region
+) -> None:
     """Count what the gate says of `error` in a negative whose truth is of `kind`."""
-    found = semantics.evidence(error, image, negative, region)
+    found = gate.evidence(error, image, negative, region)
     told = "unknown" if found is None else "shown" if found >= 1 else "not shown"
     tally[error, kind, told] += 1
 
 
-def of_drawn(tally: Tally, count: int, parts: list[str]) -> None:
+def of_drawn(tally: Tally, gate: Gate, count: int, parts: list[str]) -> None:
     """Errors, wrong kinds and nulls in drawn people."""
     for name in (name for name in PEOPLE_ERRORS if SKELETON_ERRORS[name].part in parts):
         error, part = SKELETON_ERRORS[name].error, SKELETON_ERRORS[name].part
-        others = kinds_of(part) - {error} - OVERLAP.get(error, set())
         for index, (draft, image, negative, region) in enumerate(drawn(name, count)):
-            if error in semantics.CHECKS:
-                note(tally, "true", error, image, negative, region)
             rng = random.Random(draft.seed)
-            for other in sorted(others):
-                note(tally, "other error", other, image, negative, region)
+            if error in gate.errors:
+                note(tally, gate, "true", error, image, negative, region)
+            for other in gate.of(part, rng):
+                if other not in {error, *OVERLAP.get(error, ())}:
+                    note(tally, gate, "other error", other, image, negative, region)
             if index >= -(-count // 3):
                 continue
             nulls = {kind: make(image, region, rng) for kind, make in NULLS.items()}
             nulls["redrawn"] = redrawn(draft, part, rng)
             for kind, null in nulls.items():
-                for other in sorted(kinds_of(part)):
-                    note(tally, kind, other, image, null, region)
+                for other in gate.of(part, rng):
+                    note(tally, gate, kind, other, image, null, region)
 
 
-def kinds_of(part: str) -> set[str]:
-    """The errors of a part that have a check."""
-    named = {entry.error: entry.part for entry in DEGRADATIONS.values()}
-    named |= {row.error: row.part for row in SKELETON_ERRORS.values()}
-    return {error for error in semantics.CHECKS if named[error] == part}
-
-
-def of_photos(tally: Tally, folder: Path) -> None:
+def of_photos(tally: Tally, gate: Gate, folder: Path) -> None:
     """Errors made by the degradations, and nulls, of a folder of photos."""
     for photo in find_photos(folder, ("ai_*", "gt/*"))[0]:
         try:
@@ -199,7 +223,7 @@ def of_photos(tally: Tally, folder: Path) -> None:
         for index, region in enumerate(find_regions(image)):
             rng, made = random.Random(seed_of(SEED, photo.id, index)), False
             for name, entry in DEGRADATIONS.items():
-                if entry.part != region.part or entry.error not in semantics.CHECKS:
+                if entry.part != region.part or entry.error not in gate.errors:
                     continue
                 function = choose({name: entry.function}, name, "degradation")
                 seed = seed_of(SEED, photo.id, index, name)
@@ -207,19 +231,19 @@ def of_photos(tally: Tally, folder: Path) -> None:
                 judge = worker.judge_of(image, region, entry.error, rules)
                 best = worker.best_candidate(function, (image, region), seed, judge)
                 if not best.refused and best.made is not None:
-                    note(tally, "photo true", entry.error, image, best.made.negative, region)
+                    note(tally, gate, "photo true", entry.error, image, best.made.negative, region)
                     made = True
             for kind, make in NULLS.items() if made else ():
                 null = make(image, region, rng)
-                for error in sorted(kinds_of(region.part)):
-                    note(tally, f"photo {kind}", error, image, null, region)
+                for error in gate.of(region.part, rng):
+                    note(tally, gate, f"photo {kind}", error, image, null, region)
 
 
 def table(tally: Tally, kinds: list[str], true: str) -> str:
     """Rows: error, found of known, unknown, false alarms by kind of null, precision at equal numbers."""
     lines = [f"| error | found | unknown | {' | '.join(kinds)} | recall | precision |"]
     lines.append("|---|---:|---:|" + "---:|" * (len(kinds) + 2))
-    for error in (name for name in semantics.CHECKS if any(key[0] == name for key in tally)):
+    for error in (name for name in questions.QUESTIONS if any(key[0] == name for key in tally)):
         shown, missed, unknown = (tally[error, true, told] for told in ("shown", "not shown", "unknown"))
         cells, false, nulls = [], 0, 0
         for kind in kinds:
@@ -243,14 +267,21 @@ def main() -> None:
     parser.add_argument("--photos", type=Path)
     parser.add_argument("--pairs", type=int, default=12, help="of each error of drawn people; 0 for none")
     parser.add_argument("--parts", nargs="+", default=["hand", "face", "body"], choices=list(LABELS))
+    parser.add_argument("--endpoint", default="", help="calibrate a vision-language model that answers there")
+    parser.add_argument("--model-name", default="")
+    parser.add_argument("--answers", type=Path, default=Path("semantic_gate"), help="where these are kept")
     given = parser.parse_args()
+    use = "vlm" if given.endpoint else "trusted"
+    gate = Gate(
+        witness.prepared(witness.Service(given.endpoint, given.model_name), use, given.answers.resolve())
+    )
     cv2.setNumThreads(1)
     tally: Tally = Counter()
     if given.pairs:
-        of_drawn(tally, given.pairs, given.parts)
+        of_drawn(tally, gate, given.pairs, given.parts)
         print(table(tally, ["other error", *NULLS, "redrawn"], "true"), "\n")
     if given.photos is not None:
-        of_photos(tally, given.photos)
+        of_photos(tally, gate, given.photos)
         print(table(tally, [f"photo {kind}" for kind in NULLS], "photo true"))
 
 

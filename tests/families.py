@@ -37,6 +37,15 @@ def condition_of(backbone: Backbone) -> dict[str, Tensor]:
     return backbone.condition(PROMPTS) | backbone.framing([Frame((32, 32), (0, 0), (32, 32))] * 2)
 
 
+def perturb(denoiser: Any) -> None:
+    """Give the LoRA an effect: B starts at zero."""
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in denoiser.parameters():
+            if parameter.requires_grad:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+
+
 def plain(folder: Path) -> Any:
     pipeline = DiffusionPipeline.from_pretrained(folder)
     pipeline.set_progress_bar_config(disable=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from safetensors import safe_open
 
+import loopback
+
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -67,6 +69,17 @@ def test_the_calibration_counts_every_labelled_hand() -> None:
     assert len(shares) == 5 and min(shares) > 0.88
 
 
+def test_coverage_is_simulated_in_small() -> None:
+    lines = printed("coverage.py", "--runs", "20", "--resamples", "50")
+    effective = [
+        float(cells([line], "|")[3].split()[0]) for line in lines if line.startswith("| 50 x 4 | 0.3")
+    ]
+    assert len(effective) == 1 and effective[0] >= 0.8
+    rows = [cells([line], "|") for line in lines if line.startswith("| 125 x 4 | 0.4, 0.4")]
+    assert float(rows[0][6]) <= 0.2  # the test over prompts, without a difference
+    assert [line for line in lines if line.startswith("| 50 x 4 | 3.0 |")]
+
+
 def test_training_steps_call_the_denoiser_alone() -> None:
     lines = printed("train.py", "--pairs", "32", "--steps", "1", "--runs", "1")
     steps = [line for line in lines if "10 more steps" in line]
@@ -98,6 +111,21 @@ def test_the_semantic_gate_is_right_on_a_drawn_hand_of_each_error() -> None:
     for error in ("missing finger", "shortened finger", "broken finger"):
         assert found[error] in (["1/1", "0"], ["0/0", "1"])  # seen, or not to be told
     assert len(found) == 7  # the heading, and six errors with a check
+
+
+def test_the_semantic_gate_calibrates_a_model_too(tmp_path: Path) -> None:
+    """One that denies all errors but missing fingers, which it sees everywhere: it tells nothing of them."""
+
+    def behaviour(_: int, body: loopback.Body) -> loopback.Reply:
+        return loopback.answers("yes" if "lack a finger" in loopback.question(body) else "no")
+
+    with loopback.serving(behaviour) as service:
+        told = ("--endpoint", service.url, "--model-name", "tiny-vlm", "--answers", str(tmp_path))
+        lines = printed("semantic_gate.py", "--pairs", "1", "--parts", "hand", *told)
+    found = {cells([line], "|")[0]: cells([line], "|")[1:3] for line in lines if line.startswith("| ")}
+    assert found["missing finger"] == ["0/0", "1"]
+    assert found["shortened finger"] == found["second hand"] == ["0/1", "0"]
+    assert len({loopback.key(body) for body in service.requests}) == len(service.requests) > 20
 
 
 def test_every_script_and_record_is_listed() -> None:

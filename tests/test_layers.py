@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "asap"
 ALLOWED = {
     "errors": set(),
     "records": set(),
-    "command": set(),
+    "command": {"errors"},
     "lookup": {"errors"},
     "chat": {"errors"},
     "progress": set(),
@@ -25,6 +25,7 @@ ALLOWED = {
     "figures": {"errors", "records", "lookup", "store", "progress"},
     "anatomy": {"errors", "records", "lookup", "store", "progress", "figures"},
     "backbones": {"errors", "records", "lookup", "store", "progress", "figures"},
+    "web": {"errors"},
     "pairs": {
         "errors",
         "records",
@@ -35,10 +36,12 @@ ALLOWED = {
         "pool",
         "chat",
         "cluster",
+        "web",
         "figures",
         "anatomy",
         "backbones",
     },
+    "review": {"errors", "store", "command", "web", "pairs"},
     "align": {
         "errors",
         "records",

@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -21,6 +21,8 @@ KEPT_TEXT = 200  # characters of a service's message that are shown
 POLICIES = ("content_policy", "content_filter", "contentpolicy", "contentfilter", "responsibleai")
 LONGEST_WAIT = 300.0  # seconds between two tries, whatever Retry-After asks for
 FIRST_WAIT = 0.5  # seconds before the second try, doubled for each one after it
+NOBODY = 2  # tries after which a service that nothing was ever heard of counts as not there
+LONGEST_CONNECT = 10.0  # seconds that a connection may take
 FATAL = {
     401: "the service refuses the key; check the environment variable that holds it",
     403: "the service denies access; check the key and the model's name",
@@ -58,6 +60,7 @@ class Chat:
         deadline: seconds that one try may take in all.
         stop: when set, waiting ends and every request is given up.
         secret: a text that no message may show.
+        heard: set as soon as the service has said anything at all.
     """
 
     client: httpx.Client
@@ -65,6 +68,7 @@ class Chat:
     deadline: float
     stop: threading.Event
     secret: str = ""
+    heard: threading.Event = field(default_factory=threading.Event)
 
     def complete(self, body: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
         """The service's reply to `body`, a chat completion as an object.
@@ -73,7 +77,8 @@ class Chat:
         each time with jitter from `rng`, or as long as Retry-After asks.
 
         Raises:
-            UserError: the key or the address is wrong, so that no other request can succeed either.
+            UserError: the key or the address is wrong, so that no other request can succeed either; or no
+                connection could be made, twice, while nothing was ever heard of the service.
             RefusedError, RejectedError, UnreadableError, UnreachableError: see there.
         """
         reason = "given up"
@@ -82,6 +87,7 @@ class Chat:
                 status, headers, data = self._post(body)
             except httpx.RequestError as error:
                 reason, headers = f"{type(error).__name__}: {self._clean(str(error))}", httpx.Headers()
+                self._check_there(error, attempt, reason)
             else:
                 if status == 200:
                     return _object(data)
@@ -97,6 +103,7 @@ class Chat:
         # A read timeout alone does not bound a server that drips bytes: the whole reply has a deadline too.
         end, data = time.monotonic() + self.deadline, bytearray()
         with self.client.stream("POST", "chat/completions", json=body) as reply:
+            self.heard.set()
             for piece in reply.iter_bytes():
                 data += piece
                 if len(data) > LARGEST_REPLY:
@@ -104,6 +111,13 @@ class Chat:
                 if time.monotonic() > end:
                     raise httpx.ReadTimeout(f"no whole reply in {self.deadline:g} s")
         return reply.status_code, reply.headers, bytes(data)
+
+    def _check_there(self, error: httpx.RequestError, attempt: int, reason: str) -> None:
+        """Raise where nobody ever answered and no connection can be made: that is an address to mend."""
+        lost = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+        if lost and not self.heard.is_set() and attempt + 1 >= min(NOBODY, self.attempts):
+            url = str(self.client.base_url).rstrip("/")
+            raise UserError(f"nobody answers at {url} ({reason}); start the service, or check --endpoint")
 
     def _check(self, status: int, reason: str) -> None:
         """Raise unless another try may help."""
@@ -142,7 +156,8 @@ def client(endpoint: str, key: str, concurrency: int, timeout: float) -> httpx.C
     """A client of the service at `endpoint`, for `concurrency` requests at once; `key` may be ""."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
-    return httpx.Client(base_url=endpoint.rstrip("/") + "/", headers=headers, timeout=timeout, limits=limits)
+    waits = httpx.Timeout(timeout, connect=min(timeout, LONGEST_CONNECT))
+    return httpx.Client(base_url=endpoint.rstrip("/") + "/", headers=headers, timeout=waits, limits=limits)
 
 
 def text_of(content: Any) -> str:

@@ -16,14 +16,20 @@ STAGES: dict[str, tuple[str, str]] = {
         "asap.pairs.captions.caption",
         "photos without captions -> captions, by a model that sees",
     ),
+    "review": ("asap.review.run", "a HAP dataset -> people's decisions on its pairs, on a local page"),
     "publish": ("asap.pairs.exchange.publish", "a HAP dataset -> the hub, object storage or a folder"),
     "export": ("asap.pairs.exchange.exports", "a HAP dataset -> the forms of other trainers"),
     "import": ("asap.pairs.exchange.imports", "preference pairs of others -> a HAP dataset"),
     "figures": ("asap.pairs.figures", "procedural figures with exact truth -> preference pairs"),
     "train": ("asap.align.train", "preference pairs -> a LoRA for an image model"),
+    "export-lora": ("asap.align.export", "a trained LoRA -> the form of ComfyUI or kohya's scripts"),
+    "propose": ("asap.align.propose", "model, preference pairs -> settings for train, measured on them"),
+    "recipes": ("asap.align.show_recipes", "the settings that train takes where you give none, and why"),
+    "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "power": ("asap.bench.power", "before a comparison: the change that it can show, the images it needs"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
     "lab": ("asap.lab.run", "all objectives compared on the embedded world, with seeds and intervals"),
     "pretrain": ("asap.align.pretrain", "make an embedded model from scratch"),
@@ -32,7 +38,7 @@ STAGES: dict[str, tuple[str, str]] = {
 
 def usage() -> str:
     """The text of `asap --help`."""
-    rows = "\n".join(f"  {name:10}{text}" for name, (_, text) in STAGES.items())
+    rows = "\n".join(f"  {name:13}{text}" for name, (_, text) in STAGES.items())
     return (
         f"asap {__version__} - teach text-to-image models correct human anatomy\n\n"
         f"usage: asap STAGE [options]      asap STAGE --help\n\n{rows}\n"

@@ -6,7 +6,8 @@ boxes are `(left, top, right, bottom)` in pixels, right and bottom exclusive; po
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -53,7 +54,7 @@ class Region:
 
     Attributes:
         part: "hand", "face" or "body".
-        mask: (H, W) the part's pixels.
+        pixels: (H, W) the part's mask, or what makes it: `mask` asks for it once, if ever.
         keypoints: (K, 2) in pixels, in COCO-WholeBody order for the part: hand 21, face 68, body 23
             (17 joints and 6 foot points). A point that was not found is NaN.
         score: the detector's confidence in [0, 1].
@@ -63,11 +64,16 @@ class Region:
     """
 
     part: str
-    mask: Mask
+    pixels: Mask | Callable[[], Mask]
     keypoints: Points
     score: float
     side: str | None = None
     context: Mapping[str, Any] = field(default_factory=dict)
+
+    @functools.cached_property
+    def mask(self) -> Mask:
+        """(H, W) the part's pixels."""
+        return self.pixels() if callable(self.pixels) else self.pixels
 
 
 @dataclass(frozen=True, eq=False)

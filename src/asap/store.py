@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import json
 import os
@@ -72,7 +73,7 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with full_disk_told(path), os.fdopen(handle, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
@@ -81,6 +82,19 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def full_disk_told(path: Path) -> Iterator[None]:
+    """Inside, a disk or a quota that is full while `path` is written is a `UserError` of one line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            f"the disk is full, so {path} could not be written; free some space, and the same command goes on"
+        ) from None
 
 
 def to_json(value: object, *, indent: int | None = None) -> str:
@@ -100,7 +114,7 @@ def append_rows(path: Path, rows: Iterable[object]) -> None:
     """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(to_json(row) + "\n" for row in rows)
-    with path.open("ab+") as file:
+    with full_disk_told(path), path.open("ab+") as file:
         _cut_half_line(file)
         file.write(text.encode())
         file.flush()

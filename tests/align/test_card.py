@@ -54,6 +54,24 @@ def test_it_says_what_was_done_and_what_came_of_it() -> None:
     assert "## Warnings" not in text
 
 
+def test_it_says_where_settings_come_from_and_what_was_measured() -> None:
+    proposed = {
+        "tau": {"value": 0.01, "why": "1.5 x the spread"},
+        "learning_rate": {"value": 9e-4, "why": "no"},
+    }
+    measured = {
+        "measured": 256, "gap": {"spread": 0.0062}, "notes": ["the spread is known to 7%"],
+        "proposed": proposed, "origins": {"rank": "recipe flux, chosen: by us"},
+    }  # fmt: skip
+    text = card.card({**MADE, "calibration": measured, "origins": {}}, rows())
+    assert "| tau | 0.01 | measured: 1.5 x the spread |" in text
+    assert "| learning rate | 0.0001 |  |" in text  # another one was given than what was measured
+    assert "| rank | 16 | recipe flux, chosen: by us |" in text
+    assert "has a spread of 0.0062.\n\n- the spread is known to 7%\n" in text
+    plain = card.card({**MADE, "origins": {"tau": "recipe flux, published: there"}}, rows())
+    assert "| tau | 0.01 | recipe flux, published: there |" in plain and "## Calibration" not in plain
+
+
 def test_warnings_are_told_and_many_are_counted() -> None:
     series = rows(30)
     for row in series[5:25]:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from asap.align import latents, overlays
+from asap.align.cut import Cut
 from asap.align.overlays import Placement, choose, placement, write
 from asap.backbones.load import load
 
@@ -58,7 +59,7 @@ def test_the_page_marks_the_pair_whose_mask_was_shifted_on_purpose(
     if name == "mini-hand":
         monkeypatch.setattr("asap.backbones.mini.Mini.condition", lambda self, p: {"e": torch.zeros(1, 1)})
     backbone = load(name if name == "mini-hand" else str(tiny_family(name)))
-    cache = latents.prepare(backbone, str(pairs), tmp_path / "cache", resolution=32, mask_dilation=1)
+    cache = latents.prepare(backbone, str(pairs), tmp_path / "cache", Cut(32, 1))
     page = tmp_path / overlays.PAGE
     assert write(page, backbone, cache, str(pairs), 4) == []
     assert page.read_text().count("<article>") == 4 and "In all 6 pairs" in page.read_text()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,16 +11,7 @@ from asap.align import train
 from asap.backbones import lora
 from asap.backbones.load import load
 from asap.bench import generate
-from families import DRAWN_BY, PROMPTS, condition_of, drawn, plain
-
-
-def perturb(denoiser: Any) -> None:
-    """Give the LoRA an effect: B starts at zero."""
-    generator = torch.Generator().manual_seed(5)
-    with torch.no_grad():
-        for parameter in denoiser.parameters():
-            if parameter.requires_grad:
-                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+from families import DRAWN_BY, PROMPTS, condition_of, drawn, perturb, plain
 
 
 def test_a_saved_lora_gives_the_same_images_in_plain_diffusers(

@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from huggingface_hub import constants
+from huggingface_hub import constants, hf_hub_download
 
 from asap.align import latents
 from asap.backbones import hub, load
@@ -119,4 +119,21 @@ def test_without_a_network_it_says_so_at_once(
         load.load("of/other")
     with pytest.raises(UserError, match=r"cannot be asked for it .*; check the network"):
         latents.open_dataset("of/other")
+    assert time.monotonic() - started < 5 and not caplog.records
+
+
+def test_without_a_network_what_is_in_the_cache_is_used(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = hub.model_file("of/other", "model_index.json")
+    use(monkeypatch, "http://127.0.0.1:9", Path(constants.HF_HUB_CACHE))
+    started = time.monotonic()
+    with hub.or_cache("model", "of/other", "model_index.json"):
+        assert hf_hub_download("of/other", "model_index.json") == str(path)
+    with (
+        pytest.raises(UserError, match=r"cannot be asked for it .*; check the network"),
+        hub.or_cache("model", "of/other", "model_index.json"),
+    ):
+        hf_hub_download("of/other", "config.json")
+    assert not constants.HF_HUB_OFFLINE
     assert time.monotonic() - started < 5 and not caplog.records

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from asap.bench import results
+from asap.bench.kinds import error_kinds, kind_changes
 from asap.bench.statistics import wilson
 from asap.errors import UserError
 from asap.records import Judgement
@@ -70,13 +71,13 @@ def test_categories_are_tested_together(tmp_path: Path) -> None:
 
 
 def test_error_kinds_count_images(tmp_path: Path) -> None:
-    assert results.error_kinds(results.read(str(write_run(tmp_path / "a", "eec")))) == {"extra finger": 2}
+    assert error_kinds(results.read(str(write_run(tmp_path / "a", "eec")))) == {"extra finger": 2}
 
 
 def test_changes_of_kinds_are_counted_on_what_both_scored(tmp_path: Path) -> None:
     base = results.read(str(write_run(tmp_path / "a", "eecccccr")))
     method = results.read(str(write_run(tmp_path / "b", "eceeeere")))
-    assert results.kind_changes(base, method) == {"extra finger": (2, 5, pytest.approx(12 / 32))}
+    assert kind_changes(base, method) == {"extra finger": (2, 5, pytest.approx(12 / 32))}
 
 
 def test_names_come_from_folders_or_are_given(tmp_path: Path) -> None:

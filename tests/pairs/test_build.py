@@ -27,6 +27,7 @@ from asap.pairs.hap import dataset, splits
 from asap.pairs.hap.terms import Terms
 from asap.records import Photo, Region
 from asap.store import read_rows
+from asap.web.journal import Answer, Journal
 
 ASTRONAUT = data.astronaut()
 FACES = "mouth_twisted,nose_displaced"
@@ -382,15 +383,32 @@ def decide(folder, **words):
 def test_a_rejected_pair_stays_out_and_comes_back_when_it_is_not(built, copied, photos, capsys):
     ids = [row["id"] for row in dataset.read(built, ["id"])]
     config = Config(photos, copied, degradations=FACES, workers=1)
-    decide(copied, **{ids[0]: "reject", ids[1]: "unsure", ids[2]: "keep"})
+    decide(copied, **{ids[0]: "reject", ids[1]: "unsure", ids[2]: "keep", "0123": "reject"})
     build.run(config)
+    out = capsys.readouterr().out
+    assert f"split: train {len(ids) - 1} pairs, test 0 pairs" in out
+    assert "decisions: 3 on pairs\n  1 name no pair of this dataset: 0123\n" in out
     assert [row["id"] for row in dataset.read(copied, ["id"])] == ids[1:]
     build.run(config)
-    assert f"nothing to do; {len(ids) - 1} pairs" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"nothing to do; {len(ids) - 1} pairs" in out and "name no pair of this dataset: 0123" in out
     decide(copied, **{ids[0]: "keep"})
     build.run(config)
     assert "1 photos in" in capsys.readouterr().out
     (copied / "decisions.jsonl").unlink()
+    assert hashes(copied) == hashes(built)
+
+
+def test_a_pair_that_a_reviewer_rejects_stays_out_until_it_is_undone(built, copied, photos):
+    pair = next(iter(dataset.read(built, ["id"])))["id"]
+    config, kept = Config(photos, copied, degradations=FACES, workers=1), Journal(copied / "reviews.sqlite")
+    kept.add(Answer("1", pair, "ana", "reject"))
+    build.run(config)
+    assert pair not in [row["id"] for row in dataset.read(copied, ["id"])]
+    kept.add(Answer("2", pair, "ana", "", undoes="1"))
+    build.run(config)
+    kept.close()
+    (copied / "reviews.sqlite").unlink()
     assert hashes(copied) == hashes(built)
 
 

@@ -93,6 +93,22 @@ def test_bad_detectors_are_told_before_anything_is_made(photos, tmp_path):
     assert not (tmp_path / "hap").exists()
 
 
+def test_keypoints_of_other_photos_are_told_once_before_the_work(photos, tmp_path, capsys):
+    names = [f"image{index}.jpg" for index in range(5)]
+    options = {"detector": "keypoints", "degradations": FACES, "workers": 1}
+    with pytest.raises(UserError, match=r"keypoints for none of \d photos") as caught:
+        build.run(
+            Config(photos, tmp_path / "x", detector_files=(coco(tmp_path / "k.json", names),), **options)
+        )
+    told = str(caught.value)
+    assert "image0.jpg, image1.jpg, image2.jpg and 2 more" in told and "the photos are a.png, " in told
+    assert "\n" not in told and "build" not in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+    files = (coco(tmp_path / "some.json", ["a.png"]),)
+    build.run(Config(photos, tmp_path / "hap", detector_files=files, **options))
+    assert "no keypoints for 2 of 3 photos, such as b.png, other.png" in capsys.readouterr().out
+
+
 def test_dwpose_runs_in_worker_processes(tmp_path, capfd):
     for package in ("onnx", "onnxruntime", "rtmlib"):
         pytest.importorskip(package)

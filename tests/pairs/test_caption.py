@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -208,6 +209,29 @@ def test_keys_and_addresses_that_are_wrong_end_it_in_one_line(photos, monkeypatc
     assert service.keys == {f"Bearer {KEY}"}
     assert KEY not in str(raised.value) and "\n" not in str(raised.value)
     assert (photos / "metadata.jsonl").read_bytes() == before + b"\n"
+
+
+def test_a_refused_connection_is_told_at_once_with_the_url(photos, monkeypatch):
+    monkeypatch.setattr(chat, "FIRST_WAIT", 0.5)
+    before, start = (photos / "metadata.jsonl").read_bytes(), time.monotonic()
+    with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1 .*--endpoint") as raised:
+        caption.run(Config(photos, "http://127.0.0.1:9/v1", "tiny-vlm"))
+    assert time.monotonic() - start < 5 and "\n" not in str(raised.value)
+    assert (photos / "metadata.jsonl").read_bytes() == before + b"\n"
+
+
+def test_a_service_that_restarts_is_waited_for(photos):
+    """Once it was heard of, a connection that is refused is tried again as before."""
+    body = {"messages": [{"role": "user", "content": [{}, {"image_url": {"url": ""}}]}]}
+    with serving(seen) as service:
+        # no connection is kept open, which a thread of the server would go on to answer
+        connection = chat.client(service.url, "", 1, 5.0)
+        connection.headers["connection"] = "close"
+        talk = chat.Chat(connection, 4, 5.0, threading.Event())
+        assert talk.complete(body, random.Random(0))
+    with pytest.raises(chat.UnreachableError, match="ConnectError"):
+        talk.complete(body, random.Random(0))
+    connection.close()
 
 
 def test_nobody_there_is_told_after_a_few(tmp_path):

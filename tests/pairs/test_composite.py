@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from asap.pairs.composite import composite, crop_box
+from asap.pairs.composite import composite, crop_box, region_of
 
 RNG = np.random.default_rng(1)
 PHOTO = RNG.integers(40, 200, (120, 160, 3)).astype(np.uint8)
@@ -23,6 +23,18 @@ def test_equal_outside_bit_for_bit_and_the_whole_edit_inside():
     assert mask[40:80, 60:100].all()
     assert_array_equal(negative[42:78, 62:98], edited[42:78, 62:98])
     assert crop_box(mask) == (56, 36, 104, 84)
+
+
+def test_a_region_holds_the_change_without_holes_and_reaches_beyond_it():
+    changed = np.zeros((60, 80), bool)
+    changed[20:40, 20:50], changed[25:35, 30:40] = True, False
+    changed[30, 53] = True  # a speck that the closing takes in
+    region = region_of(changed, 3)
+    assert region[changed].all() and region[25:35, 30:40].all()
+    assert crop_box(region) == (17, 17, 57, 43)
+    changed[50, 70] = True  # one that is far away stays apart, but is not lost
+    assert region_of(changed, 3)[50, 70]
+    assert not region_of(np.zeros((9, 9), bool), 3).any()
 
 
 def test_the_border_fades_where_the_edit_reaches_it():

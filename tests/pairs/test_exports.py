@@ -32,7 +32,10 @@ def picture(data_):
     return np.array(Pillow.open(io.BytesIO(data_)).convert("RGB"))
 
 
-@pytest.mark.parametrize(("format_", "back"), [("pick-a-pic", "pick-a-pic"), ("simpletuner", "folders")])
+@pytest.mark.parametrize(
+    ("format_", "back"),
+    [("pick-a-pic", "pick-a-pic"), ("simpletuner", "folders"), ("simpletuner", "simpletuner")],
+)
 def test_there_and_back_the_rows_are_the_same(made, tmp_path, format_, back):
     exports.run(exports.Config(made, format_, tmp_path / "out"))
     imports.run(imports.Config(tmp_path / "out", back, tmp_path / "again"))
@@ -238,3 +241,11 @@ def test_bad_input_is_one_line(tmp_path, make, words):
     assert "\n" not in str(raised.value)
     with pytest.raises(UserError, match=r"no such file|chosen|is not|no folder"):
         imports.run(imports.Config(tmp_path / "in", "folders", tmp_path / "hap2"))
+
+
+def test_folders_by_their_other_name_are_the_same_import(made, tmp_path, capsys):
+    exports.run(exports.Config(made, "simpletuner", tmp_path / "out"))
+    out = imports.run(imports.Config(tmp_path / "out", "folders", tmp_path / "again"))
+    capsys.readouterr()
+    imports.run(imports.Config(tmp_path / "out", "simpletuner", out))
+    assert "nothing to do" in capsys.readouterr().out

@@ -127,3 +127,11 @@ def test_prompts_are_written_with_their_facts(tmp_path: Path) -> None:
 def test_numbers_that_cannot_be(tmp_path: Path, change: dict[str, float], said: str) -> None:
     with pytest.raises(UserError, match=said):
         figures.run(figures.Config(tmp_path / "hap", **change))  # type: ignore[arg-type]
+
+
+def test_it_ends_with_what_to_open(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "hap"
+    figures.main(["--out", str(out), "--pairs", "3"])
+    told = capsys.readouterr().out
+    assert told == f"{out}: 3 pairs\nLook at them: {out / 'contact_sheet.html'}\n"
+    assert (out / "contact_sheet.html").is_file()

@@ -153,6 +153,17 @@ def test_what_a_target_is(tmp_path, monkeypatch):
     assert {kind_of(x) for x in ("s3://bucket/hap", "memory://hap", "file:///tmp/x")} == {"url"}
 
 
+def test_a_plain_new_name_is_a_folder_as_the_help_says(made, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        publish.main(["--help"])
+    told = " ".join(re.sub("[^\\w./,:]", " ", capsys.readouterr().out).split())
+    assert "or a folder: any other path, such as NAME" in told
+    publish.run(Config(made, "plain"))
+    assert capsys.readouterr().out.startswith("folder plain: 4 pairs")
+    assert files(tmp_path / "plain") == FILES
+
+
 def test_object_storage_by_fsspec(made, tmp_path):
     storage = fsspec.filesystem("memory")
     publish.run(Config(made, "memory://shop/hap"))

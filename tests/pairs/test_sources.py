@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import tarfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import constants
 from PIL import Image
 from skimage import data
 
@@ -165,6 +167,27 @@ def test_a_dataset_saved_or_loaded_by_name(tmp_path: Path) -> None:
     assert told(loaded)["train/000003"] == ("four words", None)
     with pytest.raises(UserError, match="split coarse: datasets cannot load it"):
         find_photos(tmp_path / "saved", split="coarse")
+
+
+def test_a_dataset_is_told_in_one_line_where_there_is_no_network(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    template = constants.HUGGINGFACE_CO_URL_TEMPLATE.removeprefix(constants.ENDPOINT)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9" + template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"hf:some/photos: .*cannot be asked for it .*; check the network"):
+        find_photos("hf:some/photos")
+    assert time.monotonic() - started < 5 and not caplog.records
+
+
+@pytest.mark.parametrize("name", ["photos.tar.gz", "photos.zip", "notes.pdf", "nothing"])
+def test_what_is_no_source_is_told_what_would_be(tmp_path: Path, name: str) -> None:
+    if name != "nothing":
+        (tmp_path / name).write_bytes(b"packed")
+    with pytest.raises(UserError, match=r"a folder of photos, \.tar shards, .* hf:NAME") as raised:
+        find_photos(tmp_path / name)
+    assert ("unpack it" in str(raised.value)) == (name in ("photos.tar.gz", "photos.zip"))
 
 
 def test_object_storage_holds_folders_shards_and_tables(tmp_path: Path) -> None:

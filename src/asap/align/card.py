@@ -91,7 +91,8 @@ def card(made: Row, rows: Sequence[Row], *, samples: bool = False) -> str:
         *([_SAMPLES] if samples else []),
         *([_TRAINING, _numbers(rows)] if rows else []),
         *([_warnings(rows)] if any("warning" in row for row in rows) else []),
-        "## Settings\n\n" + _table(("setting", "value"), _settings(identity)),
+        "## Settings\n\n" + _table(("setting", "value", "where it comes from"), _settings(made)),
+        *([_calibration(made["calibration"])] if "calibration" in made else []),
         _versions(made),
     ]
     return "\n".join(parts)
@@ -159,14 +160,39 @@ def _warnings(rows: Sequence[Row]) -> str:
     return "## Warnings\n\n" + "\n".join(told[:MENTIONED] + more) + "\n"
 
 
-def _settings(identity: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _settings(made: Row) -> list[tuple[str, str, str]]:
+    identity, origins = made["identity"], _origins(made)
     shown = dict(identity) | {name: _short(str(identity[name])) for name in ("model", "data")}
     names = {"pairs": "data hash", "weights": "base weights' hash"}
     return [
-        (names.get(name, name.replace("_", " ")), f"{value:g}" if isinstance(value, float) else str(value))
+        (
+            names.get(name, name.replace("_", " ")),
+            f"{value:g}" if isinstance(value, float) else str(value),
+            origins.get(name, ""),
+        )
         for name, value in shown.items()
         if value is not None
     ]
+
+
+def _origins(made: Row) -> dict[str, str]:
+    """Where settings come from: a recipe, or what was measured before, as long as it was kept to."""
+    measured, known = made.get("calibration", {}), made.get("origins", {})
+    kept: dict[str, str] = {
+        name: f"measured: {one['why']}"
+        for name, one in measured.get("proposed", {}).items()
+        if made["identity"].get(name) == one["value"]
+    }
+    return {**measured.get("origins", {}), **known, **kept}
+
+
+def _calibration(measured: Row) -> str:
+    told = [
+        f"Measured by `asap propose` beforehand, on {measured['measured']} draws of pair, time and noise: "
+        f"the untrained model's own gap has a spread of {measured['gap']['spread']:.3g}.",
+        *measured["notes"],
+    ]
+    return "## Calibration\n\n" + "\n- ".join([told[0] + "\n", *told[1:]]) + "\n"
 
 
 def _versions(made: Row) -> str:
@@ -178,6 +204,7 @@ def _versions(made: Row) -> str:
     )
 
 
-def _table(heads: tuple[str, str], lines: Iterable[tuple[str, str]]) -> str:
-    cells = [f"| {name} | {value.replace('|', chr(92) + '|')} |" for name, value in lines]
-    return "\n".join([f"| {heads[0]} | {heads[1]} |", "|---|---|", *cells]) + "\n"
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    cells = [" | ".join(cell.replace("|", chr(92) + "|") for cell in line) for line in lines]
+    rule = "|" + "---|" * len(heads)
+    return "\n".join([f"| {' | '.join(heads)} |", rule, *(f"| {line} |" for line in cells)]) + "\n"

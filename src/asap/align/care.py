@@ -14,11 +14,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from asap import store
-from asap.align import card, checkpoint
+from asap.align import card, checkpoint, validation
 from asap.align.average import Average
 from asap.align.objectives import LOGISTIC, UNPAIRED
 from asap.align.step import NotFiniteError, Work
 from asap.align.train import Config
+from asap.align.validation import Validation
 from asap.align.watch import Watch
 from asap.errors import UserError
 
@@ -38,7 +39,7 @@ class Care:
     `CANDIDATE` waits for that. Both are mostly second names of the same file.
     """
 
-    def __init__(self, work: Work, state: Mapping[str, Tensor]) -> None:
+    def __init__(self, work: Work, state: Mapping[str, Tensor], validation: Validation | None = None) -> None:
         config = work.config
         self._work, self._out, self._main = work, config.out, work.accelerator.is_main_process
         self._watch = Watch(config.on_trouble, margin(config))
@@ -46,6 +47,7 @@ class Care:
         averaged = self._average.state() if self._average else {}
         self._state = {**state, **self._watch.state(), **averaged}
         self._rows: list[store.Row] = []
+        self._validation = validation
 
     @property
     def scale(self) -> float:
@@ -58,6 +60,8 @@ class Care:
         start = checkpoint.read(path, learner.named, self._work.optimizer, self._state)
         if self._main:
             _drop_from(self._out / LOG, start)
+            if self._validation:
+                self._validation.forget_after(start)
             for kept in (self._out / GOOD, self._out / CANDIDATE):
                 if kept.exists() and checkpoint.step_of(kept) > start:  # somebody deleted the checkpoint
                     kept.unlink()
@@ -88,6 +92,16 @@ class Care:
         if verdict and verdict.action == "stop":
             raise self._abandon(step, f"step {step}: {verdict.text}; {MEND}")
         return row
+
+    def validate(self, step: int) -> None:
+        """Draw pictures after `step` finished steps, where it is their turn; one process does."""
+        config, accelerator = self._work.config, self._work.accelerator
+        if not config.validate_every or (step % config.validate_every and step != config.steps):
+            return
+        if self._validation:
+            with self.averaged():
+                validation.log(self._validation.draw(step), accelerator, step)
+        accelerator.wait_for_everyone()
 
     def save(self, step: int) -> None:
         """Write log and checkpoint of `step` finished steps."""

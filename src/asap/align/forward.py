@@ -15,9 +15,14 @@ from asap.backbones.backbone import Backbone
 
 def error(backbone: Backbone, batch: Batch, z: Tensor, t: Tensor, eps: Tensor) -> Errors:
     """mean(e) and mean(M e), (B,), of the denoiser as it is on `z`, the winners or losers of `batch`."""
+    predicted = prediction(backbone, batch, z, t, eps)
+    return reduced((predicted - backbone.target(z, eps, t)).square().mean(dim=1), batch.weight)
+
+
+def prediction(backbone: Backbone, batch: Batch, z: Tensor, t: Tensor, eps: Tensor) -> Tensor:
+    """The denoiser's output on `z`, the winners or losers of `batch`, as float32 (B, C, h, w)."""
     with _autocast(backbone, z.device):
-        predicted = backbone.predict(backbone.noise(z, eps, t), t, batch.condition)
-    return reduced((predicted.float() - backbone.target(z, eps, t)).square().mean(dim=1), batch.weight)
+        return backbone.predict(backbone.noise(z, eps, t), t, batch.condition).float()
 
 
 def _autocast(backbone: Backbone, device: torch.device) -> AbstractContextManager[object]:

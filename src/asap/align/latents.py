@@ -23,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from asap import progress, store
-from asap.align import kinds
+from asap.align import kinds, masks, room
 from asap.align.cut import Cut, fit, latent_mask, scale_to
 from asap.backbones import hub, load
 from asap.backbones.backbone import Backbone, Condition
@@ -116,11 +116,15 @@ def prepare(backbone: Backbone, data: str, folder: Path, cut: Cut, share: Share 
     identity = {
         "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
         "data": dataset_id(data), "weights": load.weights_id(backbone),
-        **cut._asdict(), "layout": LAYOUT,
+        "parts": load.parts_id(backbone), **cut._asdict(), "layout": LAYOUT,
     }  # fmt: skip
     store.open_run(folder, "latents", identity)
     if share.process == 0 and kinds.columns(rows):
         kinds.write(folder, kinds.kinds_of(keys))
+    missing = SHARD * len(_todo(folder, "pairs", len(keys), ALONE))
+    room.check(folder, room.of_latents(backbone, missing, cut), "the latents of its pairs")
+    if share.process == 0 and missing:
+        masks.check(rows, data)
     prompts = sorted({row["prompt"] for row in keys})
     _cache_prompts(backbone, prompts, folder, share)
     numbers = {prompt: i for i, prompt in enumerate(prompts)}
@@ -201,7 +205,9 @@ def _bar(todo: Sequence[int], share: Share, name: str) -> Any:
 def _cache_prompts(backbone: Backbone, prompts: Sequence[str], folder: Path, share: Share) -> None:
     for shard in _bar(_todo(folder, "prompts", len(prompts), share), share, "captions"):
         chunk = prompts[shard * SHARD : (shard + 1) * SHARD]
-        parts = [backbone.condition([prompt]) for prompt in chunk]
+        parts = [backbone.condition([prompt]) for prompt in chunk[:1]]
+        room.check(folder, room.of_caption(parts[0]) * (len(prompts) - shard * SHARD), "its captions")
+        parts += [backbone.condition([prompt]) for prompt in chunk[1:]]
         _save(folder / f"prompts-{shard:05}.safetensors", [_first(part) for part in parts])
 
 

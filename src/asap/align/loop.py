@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -13,7 +14,18 @@ import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from asap import command, progress, store
-from asap.align import interrupts, kinds, latents, objectives, overlays, reference, sampling, shards
+from asap.align import (
+    interrupts,
+    kinds,
+    latents,
+    objectives,
+    overlays,
+    reference,
+    room,
+    sampling,
+    shards,
+    validation,
+)
 from asap.align.adapt import adapted
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
@@ -23,14 +35,17 @@ from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
-from asap.align.train import Config, complete
+from asap.align.train import Config, complete, origins
 from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
+from asap.errors import UserError
 
 # settings that may change between the parts of one run: they do not decide what a step computes
 # (how many pairs a step has does, and is told as one number)
 FREE = {
     *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
+    *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
+    *("recipe", "calibration"),
     *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
     *("offload", "compile"),
 }
@@ -50,20 +65,42 @@ def run(config: Config) -> None:
     accelerator = _accelerator(config)
     stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
-    spelled = command.spell(config, "train")
+    room.check_targets(backbone)
+    record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
+    checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
+    room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
-        _train(config, backbone, accelerator, spelled)
+        _train(config, backbone, accelerator, record)
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str) -> None:
-    pairs = _cached(config, backbone, accelerator, spelled)
+def _record(config: Config, family: str) -> store.Row:
+    """What is kept of a run besides what decides it: its command, and where its settings come from."""
+    found: store.Row = {
+        "command": command.spell(config, "train"),
+        "before": store.commands_of(Path(config.data)),
+    }
+    found["origins"] = origins(config, family)
+    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
+
+
+def _calibration(path: Path) -> Any:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+
+
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    pairs = _cached(config, backbone, accelerator, record)
+    drawn = validation.of(config, backbone) if accelerator.is_main_process else None
     errors = _reference(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
-    care = Care(work, sampler.state())
+    care = Care(work, sampler.state(), drawn)
     start = care.resume()
     if start >= config.steps and accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
@@ -108,14 +145,13 @@ def _accelerator(config: Config) -> Accelerator:
 
 
 def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, spelled: str
+    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
 ) -> latents.CachedPairs:
     """Each process makes its share of the cache; then all open it."""
     identity = {name: value for name, value in asdict(config).items() if name not in FREE}
     identity["pairs_per_step"] = _per_step(config, accelerator)
     identity["draws"] = config.draws if config.reference == "cached" else None
     identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    record = {"command": spelled, "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "train", identity, record)
     folder = config.cache or config.out / "latents"
     with _alone_in(folder, accelerator):
@@ -188,6 +224,8 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
     if accelerator.log_with:
         # forget the steps that a killed run logged after its last checkpoint
         accelerator.init_trackers("asap", init_kwargs={"tensorboard": {"purge_step": start}})
+    if start == 0:
+        care.validate(0)
     with interrupts.kept() as stop:
         for step in (bar := _bar(config, start, accelerator)):
             shown = sampler.draw(step)
@@ -197,6 +235,7 @@ def loop(work: Work, sampler: Sampler, care: Care, start: int) -> None:
             care.after(step, row | _logged(shown.shown))
             accelerator.log(_scalars(row, shown.shown), step=step)
             bar.set_postfix(_in_bar(row), refresh=False)
+            care.validate(step + 1)
             stopped = stop.agreed(accelerator)
             if stopped or (step + 1) % config.checkpoint_every == 0 or step + 1 == config.steps:
                 care.save(step + 1)

@@ -61,6 +61,7 @@ def _apart(config: Config) -> dict[str, bool]:
         "--skip-settled": config.skip_settled,
         "--reference cached": config.reference == "cached",
         "--aspect native": config.aspect == "native",
+        "--validate-every": config.validate_every > 0,
     }
 
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from asap import command
-from asap.align.recipes import by_family, recipe_of
+from asap.align import checks
+from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
 
 Objective = Literal[
@@ -61,6 +62,9 @@ class Config(command.Settings):
     """Optimiser steps."""
     seed: int = 0
     """Decides the LoRA's start, the order of pairs, noise and times."""
+    recipe: Name | None = None
+    """Whose settings are taken for those left open; the recipe of the model's own family when left open too
+    (`asap recipes` shows all, and how each number was come by)."""
     batch_size: Annotated[int | None, _of_recipe("batch_size")] = None
     """Pairs that go through the model together, in each process."""
     accumulate: int = 1
@@ -126,6 +130,9 @@ class Config(command.Settings):
     cache: Path | None = None
     """Folder of latents, text embeddings and the reference's errors, for runs to share; `latents` in the run
     folder when left open."""
+    calibration: Path | None = None
+    """The calibration.json of `asap propose` that settings come from. It is kept in the run's record, and
+    decides nothing."""
     checkpoint_every: int = 50
     """Steps between checkpoints."""
     on_trouble: Literal["lower", "stop", "warn"] = "lower"
@@ -138,8 +145,23 @@ class Config(command.Settings):
     ema: float = 0.0
     """Decay of an exponential moving average of the LoRA over steps, such as 0.999; 0 for none. The average
     is then what is published, and the last parameters lie in the folder `last`."""
+    validate_every: int = 0
+    """Steps between pictures of the prompts in --validation-prompts, in the folder `validation`, TensorBoard
+    and the card; 0 for none. Training goes on as it would without."""
+    validation_prompts: Path | None = None
+    """Prompts for them: one a line, or JSON lines with `text`."""
+    validation_seeds: int = 1
+    """Pictures of each prompt."""
+    validation_steps: int | None = None
+    """Steps of drawing; the model's own when left open."""
     tracker: Literal["tensorboard", "wandb", "none"] = "tensorboard"
     """Where Accelerate logs to, besides `log.jsonl`."""
+
+
+COUNTS = (
+    *("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"),
+    *("validation_seeds", "validation_steps"),
+)
 
 
 def run(config: Config) -> Path:
@@ -148,15 +170,16 @@ def run(config: Config) -> Path:
     Raises:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
-    _check(config)
+    check(config)
     from asap.align import loop  # torch, which neither --help nor the checks need
 
     loop.run(config)
     return config.out
 
 
-def _check(config: Config) -> None:
-    for name in ("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"):
+def check(config: Config) -> None:
+    checks.choices(config)
+    for name in COUNTS:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
@@ -168,18 +191,11 @@ def _check(config: Config) -> None:
         value = getattr(config, name)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
-    _check_care(config)
+    checks.care(config)
     _check_sampling(config)
     _check_ways(config)
     if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
         raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
-
-
-def _check_care(config: Config) -> None:
-    if config.overlays < 0:
-        raise UserError(f"--overlays {config.overlays}: must be at least 0")
-    if not 0 <= config.ema < 1:
-        raise UserError(f"--ema {config.ema}: must be at least 0 and below 1, such as 0.999")
 
 
 def _check_ways(config: Config) -> None:
@@ -217,16 +233,40 @@ def _check_sampling(config: Config) -> None:
 
 
 def complete(config: Config, family: str, native_size: int) -> Config:
-    """`config` with what it leaves open taken from the recipe of `family` for its objective."""
-    recipe = recipe_of(family, config.objective)
-    opened = {name: value for name, value in recipe.items() if getattr(config, name) is None}
-    config = replace(config, **opened, resolution=config.resolution or native_size)
+    """`config` with what it leaves open taken from its recipe, or that of `family`, for its objective."""
+    config = replace(_by_recipe(config, family), resolution=config.resolution or native_size)
     return replace(config, lora_alpha=config.lora_alpha or config.rank)
+
+
+def _by_recipe(config: Config, family: str) -> Config:
+    recipe = recipe_of(config.recipe or family, config.objective)
+    return replace(config, **{name: value for name, value in recipe.items() if getattr(config, name) is None})
+
+
+def origins(config: Config, family: str) -> dict[str, str]:
+    """Setting -> where its value comes from, of those that `config` leaves to its recipe."""
+    name = config.recipe or family
+    found = origins_of(name, config.objective)
+    return {key: f"recipe {name}, {of}" for key, of in found.items() if getattr(config, key) is None}
+
+
+def explained(config: Config) -> tuple[Config, dict[str, str]]:
+    """`config` with what its recipe gives, and of each setting left open where its value comes from.
+
+    The model's index is read, not the model: its own resolution stays open.
+    """
+    left = {"resolution": "left open: the model's own", "lora_alpha": "left open: the rank"}
+    if config.model == command.UNSET and config.recipe is None:
+        return config, left | dict.fromkeys(origins_of("mini", "asap"), "left open: by the model's recipe")
+    from asap.backbones import load
+
+    family = config.recipe or load.family_of(config.model)
+    return _by_recipe(config, family), left | origins(config, family)
 
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    out = run(command.parse(Config, argv, "train"))
+    out = run(command.parse(Config, argv, "train", explained))
     from asap.backbones.lora import WEIGHTS
 
     print(f"trained: {out / WEIGHTS}")

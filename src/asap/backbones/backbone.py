@@ -7,6 +7,7 @@ Latents are always (B, C, h, w); a family that packs them does so inside its own
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -41,6 +42,7 @@ class Backbone(Protocol):
         device, dtype: where the denoiser is, and the type of its weights.
         quantize: how its linear layers are stored, "none" for in `dtype` (`backbones.quantized`).
         latent_factor: pixels per latent position.
+        latent_channels: C.
         native_size: the pixels a side that the model was made for.
         size_multiple: pixels a side of an image are a multiple of it.
         lora_targets: the linear layers that a LoRA adapts, as peft's `target_modules`.
@@ -54,6 +56,7 @@ class Backbone(Protocol):
     dtype: torch.dtype
     quantize: str
     latent_factor: int
+    latent_channels: int
     native_size: int
     size_multiple: int
     lora_targets: tuple[str, ...]
@@ -68,6 +71,10 @@ class Backbone(Protocol):
 
     def check_size(self, size: int, flag: str = "--size") -> int:
         """`size`, if the model takes images of so many pixels a side; else a UserError that names `flag`."""
+        ...
+
+    def layers(self) -> dict[str, int]:
+        """The denoiser's linear layers by name, and inputs plus outputs of each; read without weights."""
         ...
 
     def encode(self, images: Tensor) -> Tensor:
@@ -104,6 +111,11 @@ class Backbone(Protocol):
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """The denoiser's output, (B, C, h, w)."""
+        ...
+
+    def remembering(self) -> AbstractContextManager[None]:
+        """Inside, `generate` keeps the texts that it encodes, and shares the denoiser where that is loaded;
+        afterwards it draws these prompts alone, at the same guidance, without text encoders in memory."""
         ...
 
     def load_lora(self, folder: Path) -> None:

@@ -6,10 +6,12 @@ is no network. So `ask` sends one request first; downloads happen after it, with
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
 from huggingface_hub.constants import HUGGINGFACE_HEADER_X_REPO_COMMIT
 from huggingface_hub.errors import (
     EntryNotFoundError,
@@ -49,6 +51,31 @@ def ask(kind: Kind, source: str, name: str) -> bool:
         UserError: nothing of that name, no right to it, or no network.
     """
     return _ask(kind, source, name)[0]
+
+
+@contextmanager
+def or_cache(kind: Kind, source: str, name: str) -> Iterator[None]:
+    """Inside, libraries that load the hub's `source` use its cache alone if the hub cannot be asked (`ask`).
+
+    Left to themselves they would ask again and again for half a minute, a warning each.
+
+    Raises:
+        UserError: as `ask`, where what is done inside fails then.
+    """
+    try:
+        ask(kind, source, name)
+    except UserError as error:
+        refusal = error
+    else:
+        yield
+        return
+    before, constants.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE, True
+    try:
+        yield
+    except Exception:  # what it takes is not in the cache
+        raise refusal from None
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def revision(kind: Kind, source: str, name: str = "README.md") -> str:

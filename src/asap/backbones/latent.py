@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +15,16 @@ from torch import Tensor
 
 from asap.backbones import lora
 from asap.backbones.backbone import Condition, Frame
-from asap.backbones.parts import Pretrained, from_latents, generators, posterior_mean, to_uint8
+from asap.backbones.parts import (
+    Pretrained,
+    from_latents,
+    generators,
+    linear_layers,
+    posterior_mean,
+    readable_errors,
+    to_uint8,
+)
+from asap.backbones.remembered import remembering
 from asap.records import Image
 
 
@@ -50,7 +60,10 @@ class Latent(Pretrained):
 
     @cached_property
     def _pipeline(self) -> Any:
-        pipeline = self.pipeline(self.pipeline_class, "the pipeline", **self._told)
+        shared = {self.denoiser_part: self.denoiser} if "denoiser" in vars(self) else {}
+        without = dict.fromkeys(shared)
+        pipeline = self.pipeline(self.pipeline_class, "the pipeline", **without, **self._told)
+        pipeline.register_modules(**shared)  # the one that is being trained, wherever it is
         pipeline.vae.enable_slicing()  # a batch is decoded one by one: much less memory
         return pipeline
 
@@ -58,6 +71,10 @@ class Latent(Pretrained):
     def _told(self) -> dict[str, Any]:
         """What the pipeline is told when it is loaded, besides where its parts are."""
         return {}
+
+    def layers(self) -> dict[str, int]:
+        with readable_errors(self.source, self.denoiser_part):
+            return linear_layers(self.denoiser_class, self.config_of(self.denoiser_class, self.denoiser_part))
 
     def free_encoders(self) -> None:
         for part in ("_vae", "_text"):
@@ -71,6 +88,12 @@ class Latent(Pretrained):
 
     def framing(self, frames: Sequence[Frame]) -> Condition:
         return {}
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        self.denoiser  # noqa: B018 - loaded first, so that the pipeline shares it
+        with remembering(self._pipeline):
+            yield
 
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asap import store
 from asap.backbones import hub
-from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 from asap.lookup import choose
+
+if TYPE_CHECKING:  # torch, which `family_of` does without
+    from asap.backbones.backbone import Backbone
 
 FAMILIES = {
     "Flux2KleinPipeline": "asap.backbones.flux2:Flux2Klein",
@@ -38,15 +40,40 @@ def load(model: str, *, device: str = "cpu", dtype: str = "float32", **stored: A
         UserError: no such folder or hub id, or a family without a backbone.
     """
     source = EMBEDDED.get(model, Path(model))
-    index = _index(str(source))
-    family = _class_name(index)
-    if family not in FAMILIES:
-        raise UserError(f"{model} is a {family}; backbones exist for {', '.join(FAMILIES)}")
+    index, family = _family(model)
     # of the hub, all parts come from the commit whose index is in the cache
     revision = None if source.is_dir() else index.parent.name
     make = choose(FAMILIES, family, "backbone")
     backbone: Backbone = make(str(source), device=device, dtype=dtype, revision=revision, **stored)
     return backbone
+
+
+def parts_id(backbone: Backbone) -> dict[str, str]:
+    """What text encoders, tokenizers and VAE of `backbone` are: an id for each of their folders. None for a
+    hub's model, whose commit says it (`weights_id`)."""
+    if backbone.revision:
+        return {}
+    folders = sorted(path for path in Path(backbone.source).iterdir() if path.is_dir())
+    kinds = ("text_encoder", "tokenizer", "vae", "captions")
+    return {path.name: store.folder_id(path, "*") for path in folders if path.name.startswith(kinds)}
+
+
+def family_of(model: str) -> str:
+    """The name of the backbone of `model`, such as "flux", from its `model_index.json` alone.
+
+    Raises:
+        UserError: as `load`.
+    """
+    return FAMILIES[_family(model)[1]].partition(":")[0].rpartition(".")[2]
+
+
+def _family(model: str) -> tuple[Path, str]:
+    """The model's index, and the class of its pipeline."""
+    index = _index(str(EMBEDDED.get(model, Path(model))))
+    family = _class_name(index)
+    if family not in FAMILIES:
+        raise UserError(f"{model} is a {family}; backbones exist for {', '.join(FAMILIES)}")
+    return index, family
 
 
 def weights_id(backbone: Backbone) -> str:

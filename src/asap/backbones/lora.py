@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -88,8 +89,18 @@ def published(folder: Path) -> Iterator[Path]:
     """A folder to save a LoRA to; on leaving, its file is put into `folder` whole, its header settled."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{WEIGHTS}.", suffix=".tmp") as inside:
-        yield Path(inside)
+        try:
+            yield Path(inside)
+        except SafetensorError as error:
+            with store.full_disk_told(folder / WEIGHTS):
+                raise _as_os_error(error) from None
         store.write_atomic(folder / WEIGHTS, _settled((Path(inside) / WEIGHTS).read_bytes()))
+
+
+def _as_os_error(error: SafetensorError) -> Exception:
+    """What the operating system told safetensors, which keeps it as text."""
+    found = re.search(r"os error (\d+)", str(error))
+    return OSError(int(found[1]), str(error)) if found else error
 
 
 def _settled(data: bytes) -> bytes:

@@ -7,7 +7,8 @@ itself draws fingers as shreds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from asap.backbones import lora, schedule
 from asap.backbones.backbone import Condition, Frame
 from asap.backbones.cpu import tune_allocator
-from asap.backbones.parts import Pretrained, generators, readable_errors
+from asap.backbones.parts import Pretrained, generators, linear_layers, readable_errors
 from asap.errors import UserError
 from asap.records import Image
 
@@ -191,6 +192,7 @@ class Mini(Pretrained):
 
     name = "mini"
     latent_factor = 1
+    latent_channels = CHANNELS
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0", "add_q_proj", "add_k_proj", "add_v_proj", "to_add_out"),
         *("ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2", "proj_mlp", "proj_out"),
@@ -225,6 +227,9 @@ class Mini(Pretrained):
     def _pipeline(self) -> MiniPipeline:
         return MiniPipeline(self.denoiser, self._captions, self.native_size)
 
+    def layers(self) -> dict[str, int]:
+        return linear_layers(FluxTransformer2DModel, self.config_of(FluxTransformer2DModel, "transformer"))
+
     def free_encoders(self) -> None:
         self.__dict__.pop("_captions", None)
 
@@ -252,6 +257,10 @@ class Mini(Pretrained):
 
     def predict(self, z_t: Tensor, t: Tensor, condition: Condition) -> Tensor:
         return predict_velocity(self.denoiser, z_t, t, condition)
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        yield  # its text encoder is a small table
 
     def load_lora(self, folder: Path) -> None:
         lora.load_into(self._pipeline, folder)

@@ -103,6 +103,10 @@ class Pretrained:
         return int(2 ** (len(self.vae_config["block_out_channels"]) - 1))
 
     @cached_property
+    def latent_channels(self) -> int:
+        return int(self.vae_config["latent_channels"])
+
+    @cached_property
     def size_multiple(self) -> int:
         return 2 * self.latent_factor
 
@@ -136,6 +140,13 @@ class Pretrained:
                     return load(**settings, variant="fp16")  # some folders hold half precision alone
                 except (OSError, ValueError):
                     raise missing from None
+
+
+def linear_layers(cls: Any, config: dict[str, Any]) -> dict[str, int]:
+    """The linear layers of the network `cls`, and inputs plus outputs of each; no weights are made."""
+    with torch.device("meta"):
+        modules = cls.from_config(config).named_modules()
+        return {n: m.in_features + m.out_features for n, m in modules if isinstance(m, torch.nn.Linear)}
 
 
 def check_device(device: str) -> str:

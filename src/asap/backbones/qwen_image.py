@@ -37,6 +37,10 @@ class QwenImage(Flow):
         return self.config_of(self.vae_class, "vae", "temperal_downsample", "latents_mean", "latents_std")
 
     @cached_property
+    def latent_channels(self) -> int:
+        return int(self.vae_config["z_dim"])
+
+    @cached_property
     def latent_factor(self) -> int:
         return int(2 ** len(self.vae_config["temperal_downsample"]))
 

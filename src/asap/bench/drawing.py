@@ -67,7 +67,7 @@ def _claim(config: Config, identity: Row) -> None:
     record = {
         "seeds": config.seeds,
         "command": command.spell(config, "generate"),
-        "before": commands_of(config.prompts.parent),
+        "before": commands_of(config.prompts.parent) if config.prompts.is_file() else [],
     }
     open_run(config.out, "generate", identity, record)
     found = read_config(config.out)

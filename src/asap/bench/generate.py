@@ -20,7 +20,8 @@ class Config:
     """Draw images of every prompt; run the same command again to continue after an interruption."""
 
     prompts: Path
-    """Prompts: JSON lines (id, text, category, facts) or a text file with one prompt per line."""
+    """Prompts: `haf-bench`, `haf-bench:quick` or `haf-bench:calibration`, or a file of your own: JSON lines
+    (id, text, category, facts), or text with one prompt per line."""
     out: Path
     """Folder for the images: images/*.png, metadata.jsonl and config.json."""
     model: str = "mini-hand"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asap.bench.drift import Drift
-from asap.bench.results import KindChange, Rate, Versus
+from asap.bench.kinds import KindChange
+from asap.bench.results import Rate, Versus
 from asap.bench.wording import p_value, percent, points, range_of
 
 

@@ -1,4 +1,4 @@
-"""Prompt files: JSON lines (`id`, `text`, `category`, `facts`), or plain text with a prompt per line."""
+"""Prompts: HAF-Bench by name, JSON lines (`id`, `text`, `category`, `facts`), or text, one per line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from asap.bench.haf import sets
 from asap.errors import UserError
 from asap.records import Prompt
 from asap.store import Row, content_id
@@ -17,7 +18,7 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 
 
 def read(path: Path) -> list[Prompt]:
-    """The prompts in `path`, in its order.
+    """The prompts in `path`, in its order, or those of the set that it names (`haf.sets.NAMES`).
 
     A file that ends in `.jsonl` holds one object per line: `text` (or `prompt`), and optionally `id`,
     `category` and `facts`; other keys are left alone. Any other file holds one prompt per line. Blank lines
@@ -29,6 +30,8 @@ def read(path: Path) -> list[Prompt]:
         UserError: no such file, lines that are no prompts (up to `TOLD` are named), two different prompts
             with one id, or no prompt.
     """
+    if str(path) in sets.NAMES:
+        return sets.prompts(str(path))
     parse = _from_json if path.suffix == ".jsonl" else _from_text
     found: dict[str, tuple[int, Prompt]] = {}
     mistakes, repeated = [], []
@@ -65,7 +68,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: cannot read the prompts ({error.strerror}); check --prompts") from None
+        hint = f"known sets: {', '.join(sets.NAMES)}" if str(path).startswith("haf") else "check --prompts"
+        raise UserError(f"{path}: cannot read the prompts ({error.strerror}); {hint}") from None
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if line.strip():
             yield number, line

@@ -11,15 +11,17 @@ from pathlib import Path
 import tyro
 
 from asap import __version__, command
-from asap.bench import known_errors, results, second, training
+from asap.bench import known_errors, results, second, standings, training
 from asap.bench.cautions import cautions
 from asap.bench.drift import PartMask, mean_drift
 from asap.bench.headline import Contest, Outcome, lead, ranked
+from asap.bench.kinds import error_kinds, kind_changes
 from asap.bench.known_errors import corrected, corrected_json
 from asap.bench.page import Section, render
 from asap.bench.results import Method, Rate, Versus
 from asap.bench.second import Judged
 from asap.bench.sections import comparison, facts, pictures
+from asap.bench.statistics import Interval
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.store import Row, exclusive, to_json, write_atomic
@@ -62,7 +64,7 @@ def outcomes(methods: Sequence[Method], part_mask: PartMask | None = None) -> li
 def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: PartMask | None) -> Outcome:
     judged = list(method.judgements.values())
     by_category = {name: results.rate(j for j in judged if j.category == name) for name in names}
-    rate, kinds = results.rate(judged), results.error_kinds(method)
+    rate, kinds = results.rate(judged), error_kinds(method)
     if method is base:
         return Outcome(method.name, rate, by_category, kinds)
     return Outcome(
@@ -71,7 +73,7 @@ def _outcome(base: Method, method: Method, names: Sequence[str], part_mask: Part
         categories=by_category,
         kinds=kinds,
         versus=results.versus(base, method),
-        kind_changes=results.kind_changes(base, method),
+        kind_changes=kind_changes(base, method),
         category_p=results.category_tests(base, method, names),
         drift=mean_drift(base, method, part_mask),
     )
@@ -109,6 +111,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         print(f"asap: {caution}", file=sys.stderr)
     page = [
         *_numbers(methods, found),
+        *standings.sections(methods),
         *second.sections(others),
         *sections,
         *([training.section(runs, [method.name for method in methods])] if runs else []),
@@ -174,6 +177,7 @@ def as_json(methods: Sequence[Method], found: Sequence[Outcome], others: Sequenc
             {**_outcome_json(o), "corrected": corrected_json(corrected(o.rate, known))} for o in found
         ],
         "second": second.as_json(others),
+        "strengths": standings.as_json(methods),
         "best_against_next": {"best": last.best, "next": last.next, **_versus_json(last.versus)}
         if last
         else None,
@@ -209,9 +213,13 @@ def _versus_json(versus: Versus) -> Row:
         "rsi": _number(paired.rsi),
         "mended": _number(paired.mended),
         "broken": _number(paired.broken),
+        "rsi_interval": _ends(versus.preference.rsi_interval),
+        "win_rate": _number(versus.preference.win_rate),
+        "win_rate_interval": _ends(versus.preference.win_rate_interval),
         "p": versus.p,
         "aer_difference": versus.difference,
         "aer_difference_interval": versus.interval,
+        "aer_difference_detectable": versus.detectable,
     }
 
 
@@ -224,6 +232,10 @@ def _rate_json(rate: Rate) -> Row:
         "effective": rate.effective,
         "unscored": dict(rate.unscored),
     }
+
+
+def _ends(interval: Interval | None) -> list[float | None] | None:
+    return [_number(end) for end in interval] if interval else None
 
 
 def _number(value: float) -> float | None:

@@ -6,18 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from asap.bench import judge as judgement_files
 from asap.bench import samples as sample_files
 from asap.bench.statistics import (
+    Z95,
     Interval,
     Paired,
+    Preference,
     compare,
     difference_interval,
     effective_count,
     holm,
-    sign_test,
+    preference,
+    prompt_test,
     wilson,
 )
 from asap.errors import UserError
@@ -159,10 +161,12 @@ class Versus:
 
     Attributes:
         paired: wins, losses, ties.
-        p: exact two-sided sign test of wins against losses, which is McNemar's exact test.
+        p: exact two-sided test of wins against losses over prompts, `prompt_test`: McNemar's exact test where
+            each prompt has one image.
         difference: AER(method) - AER(base) on those samples.
         interval: of the difference, clustered by prompt; None where `difference_interval` has none.
         prompts: to which the samples belong.
+        preference: RSI and the win rate of decided samples, with their intervals.
     """
 
     paired: Paired
@@ -170,19 +174,24 @@ class Versus:
     difference: float
     interval: Interval | None
     prompts: int
+    preference: Preference
+
+    @property
+    def detectable(self) -> float | None:
+        """The change of the rate that such a comparison finds four times in five (two-sided, 5%): 2.8
+        standard errors, taken from the interval; None where there is none."""
+        return (self.interval.high - self.interval.low) * 2.8016 / (2 * Z95) if self.interval else None
 
     @property
     def better(self) -> bool:
-        """Whether the method makes fewer errors beyond chance at the level of 5%: by the sign test and the
-        interval, or by the test alone where there is no interval and its samples are independent."""
-        if self.difference >= 0 or self.p >= 0.05:
-            return False
-        return self.interval.high < 0 if self.interval else self.paired.total == self.prompts
+        """Whether the method makes fewer errors beyond chance at the level of 5%: by the exact test, and by
+        the interval where there is one."""
+        return self.difference < 0 and self.p < 0.05 and (self.interval is None or self.interval.high < 0)
 
 
 def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
     """The comparison of `method` with `base`, in one category or in all; None where nothing can be paired."""
-    keys = [key for key in _scored(base, method) if category in (None, base.judgements[key].category)]
+    keys = [key for key in scored(base, method) if category in (None, base.judgements[key].category)]
     if not keys:
         return None
     before = [base.judgements[key].verdict == "error" for key in keys]
@@ -191,10 +200,11 @@ def versus(base: Method, method: Method, category: str | None = None) -> Versus 
     prompts = [prompt for prompt, _ in keys]
     return Versus(
         paired=paired,
-        p=sign_test(paired.wins, paired.losses),
+        p=prompt_test(before, after, prompts),
         difference=(sum(after) - sum(before)) / len(keys),
         interval=difference_interval(before, after, prompts),
         prompts=len(set(prompts)),
+        preference=preference([b - a for b, a in zip(before, after, strict=True)], prompts),
     )
 
 
@@ -204,7 +214,7 @@ def shared(methods: Sequence[Method]) -> list[Key]:
     return [key for key in base.judgements if all(key in method.judgements for method in others)]
 
 
-def _scored(base: Method, method: Method) -> list[Key]:
+def scored(base: Method, method: Method) -> list[Key]:
     """The keys that are scored for both, in the base's order."""
     return [
         key
@@ -223,33 +233,3 @@ def category_tests(base: Method, method: Method, names: Sequence[str]) -> dict[s
     compared = {name: versus(base, method, name) for name in names}
     tested = {name: outcome.p for name, outcome in compared.items() if outcome}
     return dict(zip(tested, holm(list(tested.values()))))
-
-
-def error_kinds(method: Method) -> Counter[str]:
-    """Error name -> number of images that show it; an image may show several."""
-    return Counter(kind for judgement in method.judgements.values() for kind in _kinds(judgement))
-
-
-def _kinds(judgement: Judgement) -> set[str]:
-    return set(judgement.errors or ("unnamed",)) if judgement.verdict == "error" else set()
-
-
-class KindChange(NamedTuple):
-    """Images that show an error, of the base and of a method, over what is scored for both; `p` of the exact
-    sign test on the images that show it in one alone, Holm-adjusted over all errors."""
-
-    before: int
-    after: int
-    p: float
-
-
-def kind_changes(base: Method, method: Method) -> dict[str, KindChange]:
-    """How often each error occurs against the base."""
-    kinds = [(_kinds(base.judgements[key]), _kinds(method.judgements[key])) for key in _scored(base, method)]
-    names = sorted({kind for pair in kinds for kind in pair[0] | pair[1]})
-    paired = [compare([n in b for b, _ in kinds], [n in m for _, m in kinds]) for n in names]
-    adjusted = holm([sign_test(found.wins, found.losses) for found in paired])
-    return {
-        name: KindChange(found.both_wrong + found.wins, found.both_wrong + found.losses, p)
-        for name, found, p in zip(names, paired, adjusted, strict=True)
-    }

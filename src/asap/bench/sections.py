@@ -8,13 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
+from asap.bench import against
 from asap.bench.charts import Bar, bars, top_of
 from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
 from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
 from asap.bench.results import Method, Rate
-from asap.bench.statistics import FEWEST
-from asap.bench.wording import NOTHING, p_value, percent, points, range_of
+from asap.bench.wording import NOTHING, p_value, percent, range_of
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def comparison(found: Sequence[Outcome]) -> list[Section]:
     """The sections that hold the numbers."""
     parts = [_rates(found)]
     if len(found) > 1:
-        parts.append(_against_base(found))
+        parts += against.sections(found)
     if len(found[0].categories) > 1:
         parts.append(_by_category(found))
     if any(o.kinds for o in found):
@@ -102,72 +102,14 @@ def _bar(label: str, rate: Rate, colour: int) -> Bar:
     )
 
 
-def _against_base(found: Sequence[Outcome]) -> Section:
-    base, *others = found
-    header = (
-        "model",
-        "RSI",
-        "wins",
-        "ties",
-        "losses",
-        "p",
-        "AER change, points",
-        "mended",
-        "broken",
-        "drift",
-    )
-    rows_ = [(base.name, "1.00", *[""] * 8), *(_versus_row(o) for o in others)]
-    text = (
-        "Each image is compared with the base's image of the same prompt and initial noise. A win is an "
-        "image that the base got wrong and the model right; a loss the reverse."
-    )
-    return Section("Against the base", text, table=Table(header, rows_), note=_versus_note(others))
-
-
-def _versus_row(outcome: Outcome) -> tuple[str, ...]:
-    versus, drift = outcome.versus, outcome.drift
-    if versus is None:
-        return (outcome.name, *[NOTHING] * 9)
-    paired = versus.paired
-    return (
-        outcome.name,
-        f"{paired.rsi:.2f}" if math.isfinite(paired.rsi) else "∞",
-        str(paired.wins),
-        str(paired.ties),
-        str(paired.losses),
-        p_value(versus.p),
-        f"{points(versus.difference)} ({range_of(versus.interval, points) if versus.interval else NOTHING})",
-        percent(paired.mended),
-        percent(paired.broken),
-        f"{drift.mean * 100:.2f}%" if drift else NOTHING,
-    )
-
-
-def _versus_note(others: Sequence[Outcome]) -> str:
-    places = {
-        "outside the judged part" if o.drift.outside else "over the whole image" for o in others if o.drift
-    }
-    where = " or ".join(sorted(places))
-    drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
-    missing = ""
-    if any(o.versus and not o.versus.interval for o in others):
-        missing = f" It needs {FEWEST} prompts that do not all change alike."
-    return (
-        "RSI: (wins + ties) / (losses + ties). p: exact sign test of wins against losses, which for verdicts "
-        "of two values is McNemar's exact test; it takes images as independent. The interval of the change "
-        f"is a paired bootstrap over prompts.{missing} Mended: share of the base's faulty images that came "
-        f"out right. Broken: share of the base's right images that came out wrong.{drift}"
-    )
-
-
 def _by_category(found: Sequence[Outcome]) -> Section:
     names = list(found[0].categories)
     charts = _charts({f"{name} (n = {_scored(name, found)})": _bars(found, name) for name in names})
     header = ("category", "n", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
     body = [(name, _scored(name, found), *_category_cells(name, found)) for name in names]
     note = (
-        "AER with Wilson's 95% interval; n: scored images of each model. p: exact sign test against the "
-        "base, Holm-adjusted over categories."
+        "AER with Wilson's 95% interval; n: scored images of each model. p: exact test against the base, "
+        "Holm-adjusted over categories."
     )
     return Section("By category", figures=charts, table=Table(header, body), note=note)
 
@@ -203,7 +145,7 @@ def _rises(found: Sequence[Outcome]) -> str:
     if not told:
         return ""
     return (
-        f"More frequent than in the base's images of the same prompts and noise: {told}. Exact sign tests, "
+        f"More frequent than in the base's images of the same prompts and noise: {told}. Exact tests, "
         "Holm-adjusted over the kinds of each model."
     )
 

@@ -22,6 +22,13 @@ def points(difference: float) -> str:
     return f"{sign}{abs(tenths) / 10:.1f}"
 
 
+def ratio(value: float) -> str:
+    """A ratio with two digits after the point."""
+    if math.isnan(value):
+        return NOTHING
+    return f"{value:.2f}" if math.isfinite(value) else "∞"
+
+
 def p_value(p: float) -> str:
     """A p-value with two digits; very small ones as a bound."""
     if not math.isfinite(p):

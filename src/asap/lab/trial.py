@@ -17,6 +17,7 @@ from asap import store
 from asap.align import train
 from asap.bench import generate, judge, results
 from asap.bench.drift import mean_drift
+from asap.bench.kinds import error_kinds
 from asap.bench.samples import read_image
 from asap.lab import measures
 from asap.lab.plan import Data, Trial
@@ -163,7 +164,7 @@ def score(place: Place, prompts: str, folder: Path) -> store.Row:
     drift = mean_drift(first, own, place.world.part_mask)
     return {
         "verdicts": {name: verdicts(folder / name) for name in place.judges},
-        "kinds": {name: results.error_kinds(results.read(str(folder / name))) for name in place.judges},
+        "kinds": {name: error_kinds(results.read(str(folder / name))) for name in place.judges},
         "drift": drift.mean if drift else None,
         "leak": measures.leak(before, after, facts_of(own), place.world_name),
         "frechet": measures.frechet(after, place.world_name),

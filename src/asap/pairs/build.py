@@ -20,6 +20,7 @@ from asap.anatomy.detectors import load as detectors
 from asap.anatomy.detectors.detector import Choice
 from asap.errors import UserError
 from asap.lookup import choose
+from asap.pairs.checks import witness
 from asap.pairs.checks.gates import NUMBERS, Gates, Target
 from asap.pairs.checks.semantics import Use
 from asap.pairs.degradations import DEGRADATIONS
@@ -94,7 +95,8 @@ class Config:
     """Most strengths tried of one edit; 1 leaves every edit at its own."""
     checks: Use = "trusted"
     """Whether the error named is looked for in the negative: "trusted" refuses pairs by the checks that
-    proved right in calibration, "all" by every check there is, "none" by none; what none can tell is kept."""
+    proved right in calibration, "all" by every check there is, "none" by none; what none can tell is kept.
+    "vlm": as trusted, and what these cannot tell is asked of a vision-language model (--endpoint)."""
     seed: int = 0
     """Seed of every choice."""
     split: str = "train"
@@ -110,6 +112,8 @@ class Config:
     photos under the same names (RAY_ADDRESS, or the cluster that this machine belongs to)."""
     workers: int = 0
     """Processes; 0 takes all cores, with a generator or --gpus all GPUs, with Ray all there is room for."""
+    service: Annotated[witness.Service, tyro.conf.arg(name="")] = field(default_factory=witness.Service)
+    """The model that --checks vlm asks."""
     engines: Annotated[Engines, tyro.conf.arg(name="")] = field(default_factory=Engines)
     """Generators that repaint parts of photos; none where no model is given."""
     gpus: float = 0.0
@@ -129,13 +133,19 @@ def run(config: Config) -> Path:
     exclude = (*config.exclude, *_inside(config.out, config.photos))
     columns = Columns(config.image_column, config.caption_column)
     photos, skipped = find_photos(config.photos, exclude, columns=columns, split=config.split)
+    unknown = detectors.unknown_photos(rules.detector, photos)
+    if unknown:
+        told = ", ".join(photo.source for photo in unknown[:3])
+        print(f"no keypoints for {len(unknown)} of {len(photos)} photos, such as {told}")
     weights = [file_id(Path(path)) for path in rules.lpips]
     with exclusive(config.out):
         identity = {**rules._asdict(), "gates": rules.gates._asdict(), "target": rules.target._asdict()}
         identity |= {"lpips": weights, "detector": detectors.identity(rules.detector)}
-        del identity["engines"]
+        del identity["engines"], identity["witness"]
         if rules.engines:
             identity["engines"] = rules.engines.identity()
+        if rules.witness:
+            identity["witness"] = rules.witness.service.identity()
         open_run(config.out, "build", identity, {"command": command.spell(config, "build", "photos")})
         making.make(config, rules, exclude, photos, skipped)
     return config.out
@@ -169,6 +179,7 @@ def _rules(config: Config) -> Rules:
         target=_target(config),
         tries=config.tries,
         checks=config.checks,
+        witness=witness.prepared(config.service, config.checks, config.out),
     )
 
 

@@ -40,7 +40,8 @@ def composite(chosen: Image, edited: Image, size: float) -> tuple[Image, Mask] |
     if box is None:
         return None
     left, top, right, bottom = box
-    patch = _grown(changed[top:bottom, left:right], reach)
+    opened = cv2.morphologyEx(changed[top:bottom, left:right].astype(np.uint8), cv2.MORPH_OPEN, disc(1))
+    patch = _grown(opened, reach)
     if not patch.any():
         return None
     inside, outside = edited[top:bottom, left:right].astype(np.float32), chosen[top:bottom, left:right]
@@ -49,6 +50,16 @@ def composite(chosen: Image, edited: Image, size: float) -> tuple[Image, Mask] |
     rejected[top:bottom, left:right][patch] = np.round(mixed).astype(np.uint8)[patch]
     mask[top:bottom, left:right] = patch
     return rejected, mask
+
+
+def region_of(changed: Mask, reach: float) -> Mask:
+    """(H, W) a clean shape that holds all of `changed`: grown by `reach` pixels, closed, its holes filled."""
+    box = crop_box(changed, round(5 * reach) + 5)
+    mask = np.zeros(changed.shape, bool)
+    if box is not None:
+        left, top, right, bottom = box
+        mask[top:bottom, left:right] = _grown(changed[top:bottom, left:right].astype(np.uint8), reach)
+    return mask
 
 
 def crop_box(mask: Mask, margin: int = 0) -> Box | None:
@@ -67,9 +78,8 @@ def _largest(image: Image) -> NDArray[np.uint8]:
     return np.asarray(cv2.max(cv2.max(red, green), blue))
 
 
-def _grown(changed: Mask, reach: float) -> Mask:
-    opened = cv2.morphologyEx(changed.astype(np.uint8), cv2.MORPH_OPEN, disc(1))
-    grown = cv2.morphologyEx(cv2.dilate(opened, disc(reach)), cv2.MORPH_CLOSE, disc(2 * reach))
+def _grown(changed: NDArray[np.uint8], reach: float) -> Mask:
+    grown = cv2.morphologyEx(cv2.dilate(changed, disc(reach)), cv2.MORPH_CLOSE, disc(2 * reach))
     outlines, _ = cv2.findContours(grown, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     return np.asarray(cv2.drawContours(grown, outlines, -1, 1, cv2.FILLED) > 0)
 

@@ -166,4 +166,6 @@ def draw(config: Config, numbers: range | None = None) -> Iterator[Pair]:
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    print(f"dataset: {run(command.parse(Config, argv, 'figures'))}")
+    folder = run(command.parse(Config, argv, "figures"))
+    print(f"{folder}: {sum(1 for _ in dataset.read(folder, ['id']))} pairs")
+    print(f"Look at them: {folder / dataset.CONTACT_SHEET}")

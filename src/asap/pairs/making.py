@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from asap import cluster, progress
 from asap.pairs import ledger, summary
 from asap.pairs.build import Config
+from asap.pairs.checks import witness
 from asap.pairs.engines.settings import processes
 from asap.pairs.hap import terms
 from asap.pairs.photos import Skipped
@@ -44,8 +45,11 @@ def make(
     new = ledger.fresh(out, photos)
     missing = len(before.keys() - {photo.source for photo in photos})
     if not todo and not new and not ledger.is_stale(out, before) and terms.met(out, wanted):
-        print(f"{out}: nothing to do; {summary.holds(before, missing)}\nLook at them: {out / summary.SHEET}")
+        print(f"{out}: nothing to do; {summary.holds(before, missing)}")
+        print(f"{summary.of_terms(out)}\nLook at them: {out / summary.SHEET}")
         return
+    if rules.witness and todo:
+        witness.greet(rules.witness)
     speed = _make(config, rules, todo, len(photos))
     new = ledger.fresh(out, photos)
     accounts = {**before, **new}

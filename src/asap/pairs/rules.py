@@ -8,6 +8,7 @@ from typing import NamedTuple
 from asap.anatomy.detectors.detector import Choice
 from asap.pairs.checks.gates import Gates, Target
 from asap.pairs.checks.semantics import Use
+from asap.pairs.checks.witness import Asked
 from asap.pairs.degradations import DEGRADATIONS, Entry
 from asap.pairs.engines.settings import Engines
 
@@ -27,6 +28,7 @@ class Rules(NamedTuple):
     checks: Use = "trusted"
     detector: Choice = Choice()
     engines: Engines = Engines()
+    witness: Asked | None = None
 
 
 def entries(engines: Engines) -> Mapping[str, Entry]:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from asap.pairs.checks.semantics import CHECKS, Use
-from asap.pairs.hap import dataset
+from asap.pairs.checks.semantics import CHECKS, Use, asks
+from asap.pairs.hap import dataset, decisions, splits
 from asap.pairs.hap.card import mean
 from asap.pairs.photos import Skipped
 from asap.pairs.rules import Rules
@@ -15,6 +15,8 @@ from asap.store import Row, read_rows, to_json, write_atomic
 
 LISTED = 20
 """Files without a pair that are listed by name in the terminal."""
+NAMED = 5
+"""Decisions on nothing whose ids are listed."""
 SHEET = "contact_sheet.html"
 
 
@@ -52,6 +54,21 @@ def holds(accounts: Mapping[str, Row], missing: int) -> str:
     return f"{pairs} pairs of {len(accounts)} photos{gone}"
 
 
+def of_terms(folder: Path) -> str:
+    """How the pairs of a finished dataset are split, and which decisions name none of them, as lines."""
+    ids = {split: [row["id"] for row in dataset.read(folder, ["id"], split)] for split in splits.SPLITS}
+    lines = [f"split: {', '.join(f'{name} {len(pairs)} pairs' for name, pairs in ids.items())}"]
+    decided = decisions.read(folder)
+    dropped = {pair for row in read_rows(folder / "photos.jsonl") for pair in row.get("dropped", ())}
+    lost = [pair for pair in decided if pair not in dropped.union(*ids.values())]
+    if decided:
+        lines.append(f"decisions: {len(decided) - len(lost)} on pairs")
+    if lost:
+        more = f", and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
+        lines.append(f"  {len(lost)} name no pair of this dataset: {', '.join(lost[:NAMED])}{more}")
+    return "\n".join(lines)
+
+
 def of_pairs(folder: Path) -> str:
     """What a finished dataset holds, as lines for the terminal."""
     pairs = list(dataset.read(folder, ["part", "error", *dataset.METRICS]))
@@ -63,17 +80,26 @@ def of_pairs(folder: Path) -> str:
         lines += [f"{kind.upper()} inside the masks {inside}, outside {outside}"] if inside != "-" else []
     lines.append(f"{sum(reasons.values())} attempts rejected")
     lines += [f"  {count:6}  {reason}" for reason, count in reasons.most_common(LISTED)]
-    lines.append(f"Look at them: {folder / SHEET}")
+    lines += [of_terms(folder), f"Look at them: {folder / SHEET}"]
     return "\n".join(lines)
 
 
 def looked_for(use: Use) -> str:
     """Which errors were looked for in the negatives, as a sentence."""
-    names = [name for name, check in CHECKS.items() if use == "all" or (use == "trusted" and check.trusted)]
+    names = [name for name, check in CHECKS.items() if asks(check, use)]
     if not names:
         return "Whether the error named is to be seen was not checked."
     listed = ", ".join(names)
     return f"Looked for in the negative, where that can be told, and refused if not to be seen: {listed}."
+
+
+def asked_of(model: str) -> str:
+    """What a model was asked, as a sentence."""
+    return (
+        f"Of all others, and where these could not tell, the vision-language model {model} was asked whether "
+        "the error is to be seen; pairs of which it said no were refused. Its word is a pair's parameter "
+        "`witness`: 1 for yes, 0.5 for unclear."
+    )
 
 
 def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
@@ -89,6 +115,7 @@ def notes(rules: Rules, accounts: Mapping[str, Row]) -> list[str]:
         f"edit, at up to {rules.tries} strengths, the one nearest to an SSIM of {target.ssim_inside:g} "
         f"inside and {target.ssim_outside:g} outside{near} is kept.",
         looked_for(rules.checks),
+        *([asked_of(rules.witness.service.model_name)] if rules.witness else []),
         "In the folder where it was made, `photos.jsonl` tells what became of each photo, `skipped.jsonl` "
         "which files gave no pair and why, `rejected.jsonl` which attempts were rejected and why. "
         "`contact_sheet.html` shows the pairs. The photos' own licences apply to the pictures.",

@@ -13,6 +13,7 @@ from asap.anatomy.detectors.detector import Unusable
 from asap.anatomy.detectors.load import load
 from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
+from asap.pairs.checks import witness
 from asap.pairs.checks.candidates import Candidate, Made, best_candidate
 from asap.pairs.checks.gates import fault, similarity
 from asap.pairs.checks.semantics import absent, evidence
@@ -26,9 +27,9 @@ from asap.pairs.rules import Rules, entries
 from asap.records import Image, Pair, Photo, Region
 from asap.store import Row, content_id, seed_of, to_json, write_atomic
 
-CHOSEN = ("strength", "evidence")
+CHOSEN = ("strength", "evidence", "witness")
 """What the choice of the best candidate adds to a pair's parameters."""
-EDITION = 2
+EDITION = 3
 """Of the code that makes a photo's pairs. Raise it when other pairs come out: then all are made anew."""
 
 
@@ -60,9 +61,9 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         account["skipped"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
     else:
         account["parts"] = Counter(region.part for region in regions)
-        whole = dataset.png(image)
+        whole, told = dataset.png(image, photo=True), provenance(photo, image, rules.detector.name)
         pairs = attempts(image, regions, photo, rules, rejected)
-        rows = (dataset.encode(pair, whole, provenance(photo, image, rules.detector.name)) for pair in pairs)
+        rows = (dataset.encode(pair, whole, told, photo=True) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
         account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")
@@ -188,6 +189,10 @@ def measured(image: Image, region: Region, error: str, rules: Rules, edited: Ima
     if found is None:
         metrics["evidence"] = evidence(error, image, negative, region, rules.checks)
         found = absent(metrics["evidence"])
+        if metrics["evidence"] is None and rules.witness:
+            word = witness.sees(error, image, negative, region, rules.witness)
+            metrics["witness"] = witness.SCORES[word]
+            found = witness.unseen(word)
     reason, way = found or ("", rules.target.way(metrics))
     return Candidate(reason, way, rules.target.distance(metrics), made, metrics)
 

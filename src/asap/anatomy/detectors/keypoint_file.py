@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -33,6 +33,8 @@ FIELDS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21,
 BODY_FIELDS = ("keypoints", "foot_kpts")
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)
 """The Exif tag, and its values for pictures that lie on their side."""
+SHOWN = 3
+"""Names that a message lists."""
 Row = Mapping[str, Any]
 
 
@@ -87,6 +89,23 @@ class KeypointFile:
         scale = np.array([width / wide, height / high])
         return of_people(image, [_scaled(person, scale, height, width) for person in entry.people])
 
+    def strangers(self, photos: Sequence[Photo]) -> list[Photo]:
+        """The photos for which the file has nothing.
+
+        Raises:
+            UserError: that is all of them, so that the names do not go together.
+        """
+        names = self._entries.keys()
+        left = [photo for photo in photos if PurePosixPath(photo.source).name not in names]
+        if photos and len(left) == len(photos):
+            here = [entry.file_name for entries in self._entries.values() for entry in entries]
+            raise UserError(
+                f"{self._path} has keypoints for none of {len(photos)} photos: its file names are "
+                f"{_some(here)}; the photos are {_some([photo.source for photo in photos])}; "
+                'make each "file_name" a photo\'s path below the folder, or its name'
+            )
+        return left
+
     def _entry(self, photo: Photo) -> Entry:
         entries = self._entries.get(PurePosixPath(photo.source).name, [])
         exact = [entry for entry in entries if entry.file_name == photo.source]
@@ -95,6 +114,12 @@ class KeypointFile:
         if len(exact or entries) > 1:
             raise Unusable(f"{self._path.name} has several photos of that name")
         return (exact or entries)[0]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of `names`, and how many more there are."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more if names else "none"
 
 
 def read(path: Path) -> list[Entry]:

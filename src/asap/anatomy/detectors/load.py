@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 from asap.anatomy.detectors.detector import Choice, Detector
+from asap.anatomy.detectors.keypoint_file import KeypointFile
 from asap.errors import UserError
 from asap.lookup import choose
+from asap.records import Photo
 from asap.store import Row, folder_id, sampled_id
 
 DETECTORS = {
@@ -35,6 +38,17 @@ def prepare(choice: Choice) -> Choice:
             f"--detector-points is for grounded-sam; the detector {choice.name} has its own points"
         )
     return kind.prepare(choice)
+
+
+def unknown_photos(choice: Choice, photos: Sequence[Photo]) -> list[Photo]:
+    """The photos of which a prepared choice cannot know anything, for its points come from a file.
+
+    Raises:
+        UserError: that is all of them.
+    """
+    files = {"keypoints": choice.files[:1], "grounded-sam": (choice.points,)}.get(choice.name, ())
+    points = [Path(path) for path in files if Path(path).is_file()]
+    return KeypointFile(points[0]).strangers(photos) if points else []
 
 
 @functools.cache

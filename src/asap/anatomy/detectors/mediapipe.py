@@ -18,7 +18,7 @@ from asap.anatomy.detectors.views import around, hand_squares
 from asap.anatomy.keypoints import bounds, size_of
 from asap.anatomy.masks import person_mask
 from asap.errors import UserError
-from asap.records import Box, Image, Photo, Points, Region
+from asap.records import Box, Image, Mask, Photo, Points, Region
 
 TILED = 512
 """Longest side from which on tiles are looked at as well."""
@@ -140,8 +140,12 @@ def _regions(
     models: Models, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
 ) -> list[Region]:
     bodies = in_order(bodies)
-    person = person_mask(image, models.people(image), [b.points for b in bodies]) if bodies else None
-    return assemble(image, in_order(hands), [_outline(face) for face in in_order(faces)], bodies, person)
+
+    def person() -> Mask:
+        return person_mask(image, models.people(image), [body.points for body in bodies])
+
+    outlines = [_outline(face) for face in in_order(faces)]
+    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None)
 
 
 def _outline(mesh: Found) -> Found:

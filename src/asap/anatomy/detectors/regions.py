@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from asap.anatomy.keypoints import FACE, LEFT_HAND, RIGHT_HAND, bounds, box_of, known, size_of, split
+from asap.anatomy.lazily import Lazily
 from asap.anatomy.masks import body_mask, dilate, face_mask, hand_mask, person_mask
 from asap.anatomy.parts import eyes_apart, silhouette
 from asap.records import Box, Image, Mask, Points, Region
@@ -66,7 +68,7 @@ def of_people(image: Image, people: Sequence[WholeBody]) -> list[Region]:
                 mask = person.mask if part == "body" else None
                 found[part].append(Found(points, score, side or None, mask))
     hands, faces, bodies = (in_order(found[part]) for part in ("hand", "face", "body"))
-    return assemble(image, hands, faces, bodies, pixels_of(image, people) if bodies else None)
+    return assemble(image, hands, faces, bodies, partial(pixels_of, image, people) if bodies else None)
 
 
 def pixels_of(image: Image, people: Sequence[WholeBody]) -> Mask:
@@ -105,31 +107,36 @@ def assemble(
     hands: Sequence[Found],
     faces: Sequence[Found],
     bodies: Sequence[Found],
-    person: Mask | None,
+    person: Mask | Callable[[], Mask] | None,
 ) -> list[Region]:
     """The regions, hands first, then faces, then bodies, each in the order given.
+
+    Masks that no detector gave are made when they are asked for: many a hand or body has no room for an
+    error that needs its mask, and GrabCut takes long.
 
     Args:
         image: (H, W, 3).
         hands, faces, bodies: with 21, 68 and 23 points; those without a mask are `is_usable`.
-        person: (H, W) all people's pixels, which bodies without a mask of their own need.
+        person: (H, W) all people's pixels, or what makes them; bodies without a mask of their own need it.
     """
+    everyone = None if person is None else cache(person if callable(person) else lambda: person)
     points = [hand.points for hand in hands]
     boxes = [_box(face, image) for face in faces]
-    around = {} if person is None else {"person": person}
-    regions = []
+    around = {} if everyone is None else {"person": everyone}
+    regions: list[Region] = []
+    mask: Mask | Callable[[], Mask]
     for index, hand in enumerate(hands):
-        mask = hand_mask(image, hand.points) if hand.mask is None else hand.mask
-        context = {"hands": _others(points, index), "faces": boxes, **around, **hand.context}
-        regions.append(Region("hand", mask, hand.points, hand.score, hand.side, context))
+        mask = cache(partial(hand_mask, image, hand.points)) if hand.mask is None else hand.mask
+        known = {"hands": _others(points, index), "faces": boxes, **hand.context}
+        regions.append(Region("hand", mask, hand.points, hand.score, hand.side, Lazily(known, around)))
     for index, face in enumerate(faces):
         mask = face_mask(face.points, *image.shape[:2]) if face.mask is None else face.mask
         context = {"hands": points, "faces": _others(boxes, index), **face.context}
         regions.append(Region("face", mask, face.points, face.score, None, context))
     for body in bodies:
-        mask = body_mask(_needed(person), body.points) if body.mask is None else body.mask
-        context = {"hands": points, "faces": boxes, **around, **body.context}
-        regions.append(Region("body", mask, body.points, body.score, None, context))
+        mask = _body_mask(everyone, body.points) if body.mask is None else body.mask
+        known = {"hands": points, "faces": boxes, **body.context}
+        regions.append(Region("body", mask, body.points, body.score, None, Lazily(known, around)))
     return regions
 
 
@@ -140,10 +147,10 @@ def _box(face: Found, image: Image) -> Box:
     return box_of(points, 0, *image.shape[:2])
 
 
-def _needed(person: Mask | None) -> Mask:
-    if person is None:
+def _body_mask(everyone: Callable[[], Mask] | None, points: Points) -> Callable[[], Mask]:
+    if everyone is None:
         raise ValueError("a body without a mask needs the mask of all people")
-    return person
+    return cache(lambda: body_mask(everyone(), points))
 
 
 def _others(items: Sequence[T], index: int) -> list[T]:

@@ -75,7 +75,7 @@ def run(config: Config) -> Path:
         if not todo:
             print(f"{path}: nothing to do; all of {len(photos)} photos have captions")
         else:
-            _write(path, captioner(config), todo)
+            _write(path, captioner(config), todo, config.endpoint or config.model)
     return path
 
 
@@ -143,12 +143,12 @@ def _mend(path: Path) -> None:
             file.truncate(len(data) - len(last))
 
 
-def _write(path: Path, made: Captioner, todo: Sequence[Photo]) -> None:
+def _write(path: Path, made: Captioner, todo: Sequence[Photo], place: str) -> None:
     """Add a line for each photo that gets a caption; tell what became of the others."""
     reasons = Counter[str]()
     written = 0
     with progress.bar(
-        _reached(made.describe(todo), made.name), total=len(todo), desc="caption", unit="photo"
+        _reached(made.describe(todo), place), total=len(todo), desc="caption", unit="photo"
     ) as bar:
         for caption in bar:
             if caption.text is None:
@@ -168,7 +168,7 @@ def _line(caption: Caption, name: str) -> Row:
     return {"file_name": photo.source, "text": caption.text, "captioner": name, "photo": photo.id, **told}
 
 
-def _reached(captions: Iterator[Caption], name: str) -> Iterator[Caption]:
+def _reached(captions: Iterator[Caption], place: str) -> Iterator[Caption]:
     """`captions`, as long as not all of the first of them were lost on the way.
 
     Raises:
@@ -180,9 +180,7 @@ def _reached(captions: Iterator[Caption], name: str) -> Iterator[Caption]:
         reached = reached or caption.reached
         lost += not caption.reached
         if lost >= PROBED and not reached:
-            raise UserError(
-                f"the service of {name} answered for none of {lost} photos ({caption.reason}); mend that"
-            )
+            raise UserError(f"{place} answered for none of {lost} photos ({caption.reason}); mend that")
 
 
 def main(argv: Sequence[str]) -> None:

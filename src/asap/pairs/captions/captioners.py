@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import cv2
 
 from asap import chat
+from asap.backbones import hub
 from asap.errors import UserError
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Photo
@@ -167,10 +169,14 @@ class Local:
         self.name = Path(source).name if Path(source).exists() else source  # no path of this machine
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         dtype = torch.bfloat16 if self.device.startswith("cuda") else torch.float32
+        local = Path(source).exists()
         try:
-            self._processor = AutoProcessor.from_pretrained(source)
-            model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
+            with nullcontext() if local else hub.or_cache("model", source, "config.json"):
+                self._processor = AutoProcessor.from_pretrained(source)
+                model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
             self._model = model.to(self.device).eval()
+        except UserError as error:
+            raise UserError(f"--model {source} cannot caption: {error}") from None
         except Exception as error:  # transformers raises of many kinds
             reason = " ".join(str(error).split())[:200]
             raise UserError(f"--model {source} cannot caption ({type(error).__name__}: {reason})") from None

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.hands.hand import to_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.limbs.limb import ARMS, LEGS, Limb, find_limbs, largest_part, limb_pixels, people
 from asap.pairs.edits.warp import Field, box_around, disc, pixel_grid
 from asap.records import Image, Mask, Region
@@ -129,7 +129,7 @@ def _change(image: Image, negative: Image, region: Region, limb: Limb) -> Change
         for where in (~person, own)
     )
     like = to_flesh[1] < to_ground[1]
-    along, across, _ = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])
+    along, across = by_bone(pixel_grid(box), limb.joints[1], limb.joints[2])
     return Change(limb, own, beside & like, on & ~like, along, across)
 
 

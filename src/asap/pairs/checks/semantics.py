@@ -14,7 +14,7 @@ from asap.lookup import choose
 from asap.pairs.checks.gates import Fault
 from asap.records import Image, Region
 
-Use = Literal["trusted", "all", "none"]
+Use = Literal["trusted", "all", "none", "vlm"]
 
 
 class Check(NamedTuple):
@@ -62,16 +62,21 @@ def evidence(error: str, image: Image, negative: Image, region: Region, use: Use
         error: as in `Pair.error`.
         image, negative: (H, W, 3).
         region: of the part in `image`.
-        use: which checks: all, those trusted, or none.
+        use: which checks: all, those trusted (also with a model beside them, "vlm"), or none.
 
     Returns:
         None for "unknown": no such check in use, or none that works on this part.
     """
     check = CHECKS.get(error)
-    if check is None or use == "none" or (use == "trusted" and not check.trusted):
+    if check is None or not asks(check, use):
         return None
     found = choose({error: check.measure}, error, "check")(image, negative, region)
     return None if found is None else max(0.0, round(float(found) / check.least, 4))
+
+
+def asks(check: Check, use: Use) -> bool:
+    """Whether `use` asks this check."""
+    return use == "all" or (use != "none" and check.trusted)
 
 
 def absent(found: float | None) -> Fault | None:

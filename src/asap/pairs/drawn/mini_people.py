@@ -1,4 +1,8 @@
-"""Pairs of the small world of people (`figures.people.world`): poses in turn, with errors."""
+"""Pairs of the small world of people (`figures.people.world`): poses in turn, with errors.
+
+Masks are just the pixels that differ: the models of this world work on pixels, not on a latent grid, and a
+margin of 2 pixels would be more than many of its parts.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +46,7 @@ def pair(
     `look` in [0, 1] is the dose of the photographic look; errors are of `parts` alone.
     """
     own = drafts(seed, number, parts)
-    made = (people_figures.rendered(draft, size, BOUNDS, look=look) for draft in own)
+    made = (people_figures.rendered(draft, size, BOUNDS, look=look, margin=0) for draft in own)
     return next(pair for pair in made if pair is not None)
 
 

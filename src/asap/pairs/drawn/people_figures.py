@@ -1,4 +1,4 @@
-"""Pairs of drawn people: a scene by seed, one error of its skeleton, both rendered; the mask is exact."""
+"""Pairs of drawn people: a scene by seed, one error of its skeleton, both rendered."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from asap.figures.people.catalogue import POSES
 from asap.figures.people.figure import Figure
 from asap.figures.people.render import render_people
 from asap.pairs.checks import gates
-from asap.pairs.composite import crop_box
-from asap.records import Pair
+from asap.pairs.composite import crop_box, region_of
+from asap.records import Image, Mask, Pair
 
 SIZE = 256
 SMALLEST_SIZE = 64
 LEAST_EXTENT = 0.06  # picture heights; the longer side of an error that reads at once
 LEAST_SHARE = {"face": 0.002, "hand": 0.008, "body": 0.005}  # of the picture, its pixels
+MARGIN = 0.012  # picture heights by which the mask reaches beyond what differs
 SCENES = 12  # drawn for an error before the next error takes its place
 STRICT = gates.Gates()
 PARTS = ("hand", "face", "body")
@@ -97,22 +98,20 @@ def _suited(error: str, seed: int, *, biased: bool) -> str | None:
     return random.Random(seed).choice(allowed) if allowed else None
 
 
-def rendered(draft: Draft, size: int, bounds: gates.Gates = STRICT, *, look: float = 0.0) -> Pair | None:
-    """The pair of a draft, or None where the error is hardly seen, or is most of the picture.
+def rendered(
+    draft: Draft, size: int, bounds: gates.Gates = STRICT, *, look: float = 0.0, margin: float = MARGIN
+) -> Pair | None:
+    """The pair of a draft, or None where what differs is hardly seen, or is most of the picture.
 
-    The mask is what differs in the finished pictures.
+    The mask is a clean shape about what differs in the finished pictures (`composite.region_of`), wider by
+    `margin` picture heights, at least 2 pixels; with a margin of 0 it is just the pixels that differ.
     """
     both, seeds = [draft.correct, draft.faulty], [draft.seed, draft.seed]
     (chosen, rejected), _ = render_people(both, size, look=look, seeds=seeds)
-    mask = np.any(chosen != rejected, axis=-1)
-    box, row = crop_box(mask), SKELETON_ERRORS[draft.error]
-    if box is None or mask.mean() < LEAST_SHARE[row.part]:
+    changed, row = np.any(chosen != rejected, axis=-1), SKELETON_ERRORS[draft.error]
+    if not _is_seen(chosen, rejected, changed, row.part, bounds):
         return None
-    if max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * size:
-        return None
-    metrics = gates.similarity(chosen, rejected, mask)
-    if gates.refusal(metrics, mask, bounds):
-        return None
+    mask = region_of(changed, max(2.0, margin * size)) if margin else changed
     dose = (look,) if look else ()
     return Pair(
         id=store.content_id("person", size, *dose, draft.seed, draft.error, draft.scene.caption),
@@ -123,8 +122,18 @@ def rendered(draft: Draft, size: int, bounds: gates.Gates = STRICT, *, look: flo
         part=row.part,
         error=row.error,
         degradation=f"skeleton_{draft.error}",
-        box=box,
+        box=crop_box(mask) or (0, 0, 0, 0),
         source=f"figure {draft.seed}",
         seed=draft.seed,
-        metrics=metrics,
+        metrics=gates.similarity(chosen, rejected, mask),
     )
+
+
+def _is_seen(chosen: Image, rejected: Image, changed: Mask, part: str, bounds: gates.Gates) -> bool:
+    """Whether the pixels that differ are enough to read as an error, and pass the gates."""
+    box = crop_box(changed)
+    if box is None or changed.mean() < LEAST_SHARE[part]:
+        return False
+    if max(box[2] - box[0], box[3] - box[1]) < LEAST_EXTENT * len(changed):
+        return False
+    return not gates.refusal(gates.similarity(chosen, rejected, changed), changed, bounds)

@@ -20,12 +20,15 @@ from asap.pairs.edits.fill import soft_edge
 from asap.pairs.edits.patch_match import (
     RADIUS,
     Places,
+    Wanted,
     distances,
     inside,
     nearest_valid,
+    patches,
     refine,
     search,
     spots,
+    wanted,
 )
 from asap.pairs.edits.warp import Field, spread, to_bytes
 from asap.records import Image, Mask
@@ -47,9 +50,9 @@ class Level(NamedTuple):
 
 
 class Match(NamedTuple):
-    """All patches' matches (h, w, 2), rows and columns; colours (h, w, 3); the cost on the hole's rim."""
+    """All patches' matches (h, w, 2), steps in rows and columns; colours (h, w, 3); the cost on the rim."""
 
-    places: Places
+    steps: NDArray[np.int32]
     colours: Field
     cost: float
 
@@ -79,7 +82,7 @@ def inpaint(image: Image, hole: Mask, forbidden: Mask, width: float) -> Image:
         found = solve(level, found, full=size <= EXHAUSTIVE)
     if found.cost > WORST_MATCH:
         raise Unsuitable("background not simple enough to fill")
-    return copied(image, hole, known, found.places, width)
+    return copied(image, hole, known, found.steps, width)
 
 
 def level_sizes(longest: int) -> list[int]:
@@ -114,25 +117,40 @@ def solve(level: Level, coarser: Match | None, *, full: bool) -> Match:
     shape = level.image.shape[:2]
     image = start(level, coarser)
     side = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
-    targets = spots(cv2.dilate(level.hole.astype(np.uint8), side) > 0)
-    targets = targets[inside(targets, shape)]
+    spread_out = spots(cv2.dilate(level.hole.astype(np.uint8), side) > 0)
+    targets = wanted(trust_of(level), spread_out[inside(spread_out, shape)])
     valid = cv2.erode(level.known.astype(np.uint8), side, borderValue=0) > 0
     if not valid.any():
         raise Unsuitable("too little background to fill from")
-    depth = cv2.distanceTransform(level.hole.astype(np.uint8), cv2.DIST_L2, 3)
-    trust = np.where(level.hole, FADE**depth, level.known).astype(np.float32)
-    places = targets if coarser is None else nearest_valid(resized(coarser.places, shape), valid, targets)
+    places = targets.places
+    if coarser is not None:
+        places = nearest_valid(moved(places, shape, coarser.steps), valid)
     for turn in range(6 if coarser is None else 2):
-        if full:
-            places = search(image, trust, targets, valid)
-        else:
-            places = refine(image, trust, targets, valid, places, turn)
-        image = vote(image, level, trust, targets, places)
-    rim = cv2.dilate(level.known.astype(np.uint8), side)[tuple(targets.T)] > 0
-    errors = distances(image, level.known.astype(np.float32), targets[rim], places[rim])
-    whole = np.indices(shape).transpose(1, 2, 0).astype(np.int32)
-    whole[tuple(targets.T)] = places
-    return Match(whole, image, float(np.sqrt(np.quantile(errors, 0.9))) if rim.any() else 0.0)
+        places = search(image, targets, valid) if full else refine(image, targets, valid, places, turn)
+        image = vote(image, level, targets, places)
+    steps = np.zeros((shape[0] * shape[1], 2), np.int32)
+    steps[targets.places] = np.stack(np.divmod(places, shape[1]), 1) - np.stack(
+        np.divmod(targets.places, shape[1]), 1
+    )
+    return Match(steps.reshape(*shape, 2), image, rim_cost(image, level, targets.places, places))
+
+
+def trust_of(level: Level) -> Field:
+    """(h, w) how much each pixel counts in a patch: 1 where it is known, less the deeper in the hole."""
+    depth = cv2.distanceTransform(level.hole.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.where(level.hole, FADE**depth, level.known).astype(np.float32)
+
+
+def rim_cost(image: Field, level: Level, targets: Places, places: Places) -> float:
+    """Root of the mean square difference that nine tenths of the patches on the hole's rim keep to."""
+    side = np.ones((2 * RADIUS + 1,) * 2, np.uint8)
+    rim = cv2.dilate(level.known.astype(np.uint8), side).reshape(-1)[targets] > 0
+    if not rim.any():
+        return 0.0
+    every = patches(image)
+    at_rim = wanted(level.known.astype(np.float32), targets[rim])
+    errors = distances(every, every.at(at_rim.places), at_rim, places[rim])
+    return float(np.sqrt(np.quantile(errors, 0.9)))
 
 
 def start(level: Level, coarser: Match | None) -> Field:
@@ -146,46 +164,58 @@ def start(level: Level, coarser: Match | None) -> Field:
     return image
 
 
-def vote(image: Field, level: Level, trust: Field, targets: Places, places: Places) -> Field:
+def vote(image: Field, level: Level, targets: Wanted, places: Places) -> Field:
     """`image` with each pixel of the hole the mean of what its patches propose, the better ones more."""
-    cost = distances(image, trust, targets, places)
+    every = patches(image)
+    cost = distances(every, every.at(targets.places), targets, places)
     spread_of = max(float(np.quantile(cost, 0.75)), 1.0)
-    weight = np.exp(-cost / (2 * spread_of)) * trust[tuple(targets.T)].clip(0.05)
-    total, weights = np.zeros_like(image), np.zeros(image.shape[:2], np.float32)
+    middle = targets.weights[:, targets.weights.shape[1] // 2]
+    weight = np.exp(-cost / (2 * spread_of)) * middle.clip(0.05)
+    colours, width = image.reshape(-1, 3), image.shape[1]
+    weight_at, place_at = np.zeros(len(colours), np.float32), np.arange(len(colours))
+    weight_at[targets.places], place_at[targets.places] = weight, places
+    hole = spots(level.hole)
+    total, weights = np.zeros((len(hole), 3), np.float32), np.zeros(len(hole), np.float32)
     for row in range(-RADIUS, RADIUS + 1):
         for column in range(-RADIUS, RADIUS + 1):
-            step = np.array((row, column), np.int32)
-            to, source = targets + step, places + step
-            total[tuple(to.T)] += weight[:, None] * image[tuple(source.T)]
-            weights[tuple(to.T)] += weight
-    result = image.copy()
-    filled = level.hole & (weights > 0)
-    result[filled] = total[filled] / weights[filled][:, None]
+            step = row * width + column
+            around = hole - step
+            share = weight_at[around]
+            total += share[:, None] * colours.take(place_at[around] + step, axis=0)
+            weights += share
+    result, filled = image.copy(), weights > 0
+    result.reshape(-1, 3)[hole[filled]] = total[filled] / weights[filled][:, None]
     return result
 
 
-def resized(field: Places, shape: tuple[int, ...]) -> Places:
-    """The matches of a coarser level on the pixels of a finer one, of `shape`, both padded."""
-    old = np.array(field.shape[:2]) - 2 * RADIUS
+def moved(places: Places, shape: tuple[int, ...], steps: NDArray[np.int32]) -> Places:
+    """(N,) where `places` of a picture of `shape` come to lie by the `steps` of a coarser level, both padded;
+    what leaves the picture comes to its border."""
+    old = np.array(steps.shape[:2]) - 2 * RADIUS
     scale = (np.array(shape) - 2 * RADIUS) / old
-    offsets = (field - np.indices(field.shape[:2]).transpose(1, 2, 0)) * scale
-    rows, columns = (
-        np.clip(((np.arange(n) - RADIUS + 0.5) / s).astype(int), 0, o - 1) + RADIUS
-        for n, s, o in zip(shape, scale, old)
+    rows, columns = np.divmod(places, shape[1])
+    coarse = (
+        np.clip(((at - RADIUS + 0.5) / s).astype(int), 0, o - 1) + RADIUS
+        for at, s, o in zip((rows, columns), scale, old)
     )
-    whole = np.indices(shape[:2]).transpose(1, 2, 0) + offsets[rows[:, None], columns[None]]
-    return np.asarray(whole.round(), np.int32)
+    row_step, column_step = (steps[tuple(coarse)] * scale).T
+    ends = zip((rows + row_step, columns + column_step), shape)
+    row, column = (np.clip(end.round().astype(np.intp), 0, n - 1) for end, n in ends)
+    return np.asarray(row * shape[1] + column)
 
 
-def copied(image: Image, hole: Mask, known: Mask, field: Places, width: float) -> Image:
+def copied(image: Image, hole: Mask, known: Mask, steps: NDArray[np.int32], width: float) -> Image:
     """`image` with each pixel of the hole copied, at full size, from where the finest level found it."""
     height, wide = image.shape[:2]
-    padded = (height + 2 * RADIUS, wide + 2 * RADIUS)
-    source = resized(field, padded)[RADIUS:-RADIUS, RADIUS:-RADIUS] - RADIUS
-    valid = nearest_valid(source, known, spots(np.ones_like(known))).reshape(height, wide, 2)
+    rows, columns = np.nonzero(hole)
+    inner, padded = wide + 2 * RADIUS, (height + 2 * RADIUS, wide + 2 * RADIUS)
+    found = moved((rows + RADIUS) * inner + columns + RADIUS, padded, steps)
+    row, column = np.divmod(found, inner)
+    row, column = (row - RADIUS).clip(0, height - 1), (column - RADIUS).clip(0, wide - 1)
+    source = nearest_valid(row * wide + column, known)
     old = image.astype(np.float32)
-    new = old[valid[..., 0], valid[..., 1]]
-    proposal = np.where(hole[..., None], new, old)
+    proposal = old.copy()
+    proposal[rows, columns] = old.reshape(-1, 3)[source]
     smooth = cv2.GaussianBlur(proposal, (0, 0), 0.7)
     edge = soft_edge(hole, 0.15 * width)[..., None]
     return to_bytes(old + edge * (smooth - old))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from asap.pairs.edits.fill import soft_edge
-from asap.pairs.edits.hands.hand import to_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.inpaint import inpaint
 from asap.pairs.edits.warp import Field, disc, rotation, sample, smoothstep, to_bytes
 from asap.records import Box, Image, Mask, Points
@@ -60,13 +60,15 @@ def profile(
 
 def unshape(grid: Field, axis: Axis, shape: Profile) -> Field:
     """(h, w, 2) where each pixel of `grid` lay before the part was given its new `shape`."""
-    along, old, _ = to_bone(grid, axis.start, axis.end)
+    along, old = by_bone(grid, axis.start, axis.end)
     before = np.asarray(np.interp(along, shape.after, shape.before), np.float32)
     across = old / np.asarray(np.interp(before, shape.before, shape.width), np.float32)
     way = (axis.end - axis.start) / axis.length
     normal = rotation(np.pi / 2) @ way
-    place = axis.start + before[..., None] * (axis.end - axis.start) + across[..., None] * normal
-    return np.asarray(place, np.float32)
+    place = np.empty((*along.shape, 2), np.float32)
+    for i in (0, 1):  # broadcasting along so short an axis takes several times as long
+        place[..., i] = axis.start[i] + before * (axis.end - axis.start)[i] + across * normal[i]
+    return place
 
 
 def turned(grid: Field, centre: Points, angle: float) -> Field:
@@ -76,14 +78,15 @@ def turned(grid: Field, centre: Points, angle: float) -> Field:
 
 def mirrored(grid: Field, axis: Axis) -> Field:
     """(h, w, 2) each pixel's mirror image across the axis."""
-    _, across, _ = to_bone(grid, axis.start, axis.end)
+    _, across = by_bone(grid, axis.start, axis.end)
     normal = rotation(np.pi / 2) @ (axis.end - axis.start) / axis.length
     return np.asarray(grid - 2 * across[..., None] * normal, np.float32)
 
 
 def displaced(source: Field, grid: Field) -> Mask:
     """(h, w) the pixels whose `source` is elsewhere, by a third of a pixel and more."""
-    return np.asarray(np.abs(source - grid).max(axis=-1) > 0.33)
+    apart = np.abs(source - grid)
+    return np.asarray(np.maximum(apart[..., 0], apart[..., 1]) > 0.33)
 
 
 def carried(image: Image, box: Box, piece: Mask, source: Field, fade: Field | None = None) -> Field:

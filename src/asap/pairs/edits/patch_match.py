@@ -1,9 +1,14 @@
 """For patches of a picture their most similar ones elsewhere in it; `inpaint` fills holes with them.
 
-Places are rows and columns. Colours are those of a picture padded by RADIUS.
+Colours are those of a picture (h, w, C) padded by RADIUS. A place is the number of its pixel, row by row: so
+a step of `dy` rows and `dx` columns is the number `dy * w + dx`. Places that may be copied (`valid`) lie
+RADIUS or more from the border, and so a step of at most 2 RADIUS that leaves the picture, and would go on at
+the row's other end, ends at a place that is not valid.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -12,87 +17,120 @@ from numpy.typing import NDArray
 from asap.pairs.edits.warp import Field
 from asap.records import Mask
 
-Places = NDArray[np.int32]
+Places = NDArray[np.intp]
 
 RADIUS = 2
 """A patch has 2 RADIUS + 1 pixels a side."""
 
 
+class Patches(NamedTuple):
+    """All patches of a picture: `rows` (P, K) by the number of their first pixel; `first` that of place 0."""
+
+    rows: Field
+    first: int
+
+    def at(self, places: Places) -> Field:
+        """(N, K) the patches around `places` (N,)."""
+        return self.rows.take(places + self.first, axis=0)
+
+
+class Wanted(NamedTuple):
+    """The N patches to be matched: `places` (N,), their `weights` (N, K) and the weights' sums (N,)."""
+
+    places: Places
+    weights: Field
+    total: Field
+
+
+def patches(values: Field) -> Patches:
+    """All patches of `values` (h, w) or (h, w, C). Those that would run over the border mean nothing."""
+    layers = np.ascontiguousarray(values).reshape(*values.shape[:2], -1)
+    (height, width, depth), (row, pixel, value) = layers.shape, layers.strides
+    side = 2 * RADIUS + 1
+    count = (height - side + 1) * width - side + 1
+    windows = np.lib.stride_tricks.as_strided(layers, (count, side, side * depth), (pixel, row, value))
+    return Patches(windows.reshape(count, -1), -RADIUS * (width + 1))
+
+
+def wanted(trust: Field, places: Places) -> Wanted:
+    """The patches around `places` (N,), each pixel weighing as much as its `trust` (h, w)."""
+    weights = patches(trust).at(places)
+    return Wanted(places, weights, np.maximum(weights.sum(axis=1), 1e-6))
+
+
 def spots(mask: Mask) -> Places:
-    """(N, 2) the rows and columns of the pixels in `mask`."""
-    return np.argwhere(mask).astype(np.int32)
+    """(N,) the places in `mask`, in order."""
+    return np.flatnonzero(mask)
 
 
 def inside(places: Places, shape: tuple[int, ...]) -> Mask:
     """(N,) whether the patch around each place lies in the picture."""
-    return np.asarray(((places >= RADIUS) & (places < np.array(shape) - RADIUS)).all(axis=1))
+    rows, columns = np.divmod(places, shape[1])
+    bottom, right = shape[0] - RADIUS, shape[1] - RADIUS
+    return (rows >= RADIUS) & (rows < bottom) & (columns >= RADIUS) & (columns < right)
 
 
-def patches(values: Field, places: Places) -> Field:
-    """(N, K) the patches of `values` (h, w) or (h, w, C) around `places` (N, 2)."""
-    window = np.arange(-RADIUS, RADIUS + 1)
-    rows, columns = (places[:, axis, None] + window for axis in (0, 1))
-    picked: Field = values[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1)
-    return picked
-
-
-def search(image: Field, trust: Field, targets: Places, valid: Mask) -> Places:
-    """(N, 2) for each of `targets` the best of all places that are `valid`."""
-    sources = spots(valid)
-    theirs = patches(image, sources)
-    weights = np.repeat(patches(trust, targets), 3, axis=1)
-    own = patches(image, targets)
-    best = np.empty((len(targets), 2), np.int32)
-    for first in range(0, len(targets), 1024):
+def search(image: Field, targets: Wanted, valid: Mask) -> Places:
+    """(N,) for each of `targets` the best of all places that are `valid`."""
+    sources, all_of_it = spots(valid), patches(image)
+    theirs, own = all_of_it.at(sources), all_of_it.at(targets.places)
+    weights, squares = np.repeat(targets.weights, 3, axis=1), (theirs**2).T
+    best = np.empty(len(own), np.intp)
+    for first in range(0, len(own), 1024):
         part = slice(first, first + 1024)
-        cost = weights[part] @ (theirs**2).T - 2 * (weights[part] * own[part]) @ theirs.T
+        cost = weights[part] @ squares - 2 * (weights[part] * own[part]) @ theirs.T
         best[part] = sources[cost.argmin(axis=1)]
     return best
 
 
-def refine(image: Field, trust: Field, targets: Places, valid: Mask, places: Places, turn: int) -> Places:
-    """(N, 2) `places` made better by what neighbours have found, and by small steps."""
-    shape = valid.shape
-    best = places.copy()
-    cost = distances(image, trust, targets, best)
+def refine(image: Field, targets: Wanted, valid: Mask, places: Places, turn: int) -> Places:
+    """(N,) `places`, all valid, made better by what neighbours have found, and by small steps."""
+    (height, width), best = valid.shape, places.copy()
+    every = patches(image)
+    own = every.at(targets.places)
+    cost = distances(every, own, targets, best)
     step = (4, 2, 1)[turn % 3]
-    whole = np.indices(shape).transpose(1, 2, 0).astype(np.int32)
-    for offset in ((0, step), (0, -step), (step, 0), (-step, 0)):
-        whole[tuple(targets.T)] = best
-        at = np.clip(targets + offset, 0, np.array(shape) - 1)
-        cost = keep_better(image, trust, targets, valid, best, cost, whole[tuple(at.T)] - offset)
-        cost = keep_better(image, trust, targets, valid, best, cost, best + np.sign(offset).astype(np.int32))
+    whole = np.arange(height * width)
+    rows, columns = np.divmod(targets.places, width)
+    for down, right in ((0, step), (0, -step), (step, 0), (-step, 0)):
+        whole[targets.places] = best
+        at = (rows + down).clip(0, height - 1) * width + (columns + right).clip(0, width - 1)
+        keep_better(every, own, targets, valid, best, cost, whole[at] - (down * width + right))
+        small = int(np.sign(down)) * width + int(np.sign(right))
+        keep_better(every, own, targets, valid, best, cost, best + small)
     return best
 
 
 def keep_better(
-    image: Field, trust: Field, targets: Places, valid: Mask, best: Places, cost: Field, other: Places
-) -> Field:
-    """Write into `best` those of the places `other` that cost less; returns the costs."""
-    allowed = inside(other, valid.shape)
-    allowed[allowed] = valid[tuple(other[allowed].T)]
-    if not allowed.any():
-        return cost
-    new = cost.copy()
-    new[allowed] = distances(image, trust, targets[allowed], other[allowed])
-    better = new < cost
-    best[better] = other[better]
-    return np.minimum(new, cost)
+    image: Patches, own: Field, targets: Wanted, valid: Mask, best: Places, cost: Field, other: Places
+) -> None:
+    """Write into `best` those of the places `other` that are valid and cost less, and into `cost` what."""
+    tried = np.flatnonzero(valid.take(other, mode="wrap") & (other != best))
+    if not len(tried):
+        return
+    some = Wanted(targets.places[tried], targets.weights[tried], targets.total[tried])
+    new = distances(image, own[tried], some, other[tried])
+    better = new < cost[tried]
+    best[tried[better]], cost[tried[better]] = other[tried[better]], new[better]
 
 
-def distances(image: Field, trust: Field, targets: Places, places: Places) -> Field:
-    """(N,) mean square difference of the patches at `targets` and `places`, by the targets' trust."""
-    weights = patches(trust, targets)
-    apart = (patches(image, targets) - patches(image, places)).reshape(*weights.shape, 3)
-    return np.asarray(((apart**2).mean(axis=2) * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-6))
+def distances(image: Patches, own: Field, targets: Wanted, places: Places) -> Field:
+    """(N,) mean square difference of the targets' `own` patches and those at `places`, by their weights."""
+    apart = own - image.at(places)
+    apart *= apart
+    red, green, blue = apart.reshape(len(apart), -1, 3).transpose(
+        2, 0, 1
+    )  # a sum over so short an axis is slow
+    mean = (red + green + blue) / np.float32(3)
+    mean *= targets.weights
+    return np.asarray(mean.sum(axis=1) / targets.total)
 
 
-def nearest_valid(field: Places, valid: Mask, targets: Places) -> Places:
-    """(N, 2) the matches at `targets`, each moved to the nearest place that is `valid`."""
+def nearest_valid(wanted: Places, valid: Mask) -> Places:
+    """(N,) the places `wanted`, each moved to the nearest that is `valid`."""
     _, labels = cv2.distanceTransformWithLabels(
         (~valid).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    place = np.zeros((labels.max() + 1, 2), np.int32)
+    place = np.zeros(labels.max() + 1, np.intp)
     place[labels[valid]] = spots(valid)
-    wanted = np.clip(field[tuple(targets.T)], 0, np.array(valid.shape) - 1)
-    return np.asarray(place[labels[tuple(wanted.T)]])
+    return np.asarray(place[labels.reshape(-1)[wanted]])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asap.anatomy.keypoints import NAMES, size_of
+from asap.anatomy.lazily import Lazily
 from asap.anatomy.openpose import draw_openpose
 from asap.anatomy.skeletons import Skeleton, Transform, from_wholebody, transformed, with_part
 from asap.records import Image, Region
@@ -28,9 +30,13 @@ class Scene(NamedTuple):
 def with_neighbours(regions: Sequence[Region]) -> list[Region]:
     """The regions, each with all the others of the photo as "regions" in its context."""
     return [
-        replace(region, context={**region.context, "regions": [r for r in regions if r is not region]})
+        replace(region, context=_with(region.context, [r for r in regions if r is not region]))
         for region in regions
     ]
+
+
+def _with(context: Mapping[str, Any], regions: list[Region]) -> Mapping[str, Any]:
+    return Lazily({"regions": regions}, {name: partial(context.__getitem__, name) for name in context})
 
 
 def scene_of(region: Region) -> Scene:

@@ -39,6 +39,8 @@ READERS: dict[str, Callable[[Path], Iterator[Given | Skipped]]] = {
     "pick-a-pic": pick_a_pic,
     "folders": folders,
 }
+SAME = {"simpletuner": "folders"}
+"""Other names of formats."""
 EXACT = 0.3
 """Share of the picture up to which every pixel that differs at all belongs to the region."""
 NOISE, WINDOW = 20, 7
@@ -60,8 +62,9 @@ class Config(command.Settings):
 
     pairs: tyro.conf.Positional[Path]
     """A parquet file or a folder of them (pick-a-pic), or a folder with chosen/, rejected/, maybe mask/."""
-    format: Literal["pick-a-pic", "folders"]
-    """pick-a-pic: jpg_0, jpg_1, label_0, caption. folders: equal names, captions in chosen/*.txt."""
+    format: Literal["pick-a-pic", "folders", "simpletuner"]
+    """pick-a-pic: jpg_0, jpg_1, label_0, caption. folders: equal names, captions in chosen/*.txt, as
+    `asap export --format simpletuner` writes them; simpletuner is another name of the same."""
     out: Path
     """Folder for the dataset (HAP)."""
     license: str = ""
@@ -77,7 +80,11 @@ def run(config: Config) -> Path:
     if not config.pairs.exists():
         raise UserError(f"{config.pairs}: no such file or folder")
     with exclusive(config.out):
-        identity = {"format": config.format, "pairs": _id(config.pairs), "license": config.license}
+        identity = {
+            "format": SAME.get(config.format, config.format),
+            "pairs": _id(config.pairs),
+            "license": config.license,
+        }
         open_run(config.out, "import", identity)
         if dataset.whole(config.out):
             print(f"{config.out}: nothing to do")
@@ -93,7 +100,9 @@ def _id(place: Path) -> str:
 def _write(config: Config) -> None:
     skipped: list[Skipped] = []
     taken = set[str]()
-    rows = _rows(READERS[config.format](config.pairs), skipped, taken, config.license)
+    rows = _rows(
+        READERS[SAME.get(config.format, config.format)](config.pairs), skipped, taken, config.license
+    )
     notes = [
         f"Imported by `asap import --format {config.format}`. "
         "Outside the mask the rejected picture has the pixels of the chosen one.",

@@ -35,8 +35,8 @@ class Config(command.Settings):
     hap: tyro.conf.Positional[Path]
     """Folder of a finished dataset."""
     target: tyro.conf.Positional[str]
-    """A repository on the hub (OWNER/NAME), a url that fsspec knows (s3://bucket/hap), or a folder (one that
-    is there, an absolute path, or one that begins with ./ or ../)."""
+    """A repository on the hub (OWNER/NAME), a url that fsspec knows (s3://bucket/hap), or a folder: any other
+    path, such as NAME, ./OWNER/NAME or one that is there already."""
     public: bool = False
     """On the hub: let everybody see it. A repository is made private unless this is given."""
 
@@ -59,7 +59,7 @@ def run(config: Config) -> Path:
             (folder / ".lock").unlink(missing_ok=True)
         else:
             counted = _send(config, kind)
-    print(f"{config.target}: {counted}")
+    print(f"{'folder ' if kind == 'folder' else ''}{config.target}: {counted}")
     return config.hap
 
 

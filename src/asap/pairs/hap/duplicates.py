@@ -1,12 +1,14 @@
 """Near-duplicate photos: a perceptual hash, and the groups of photos whose hashes are close.
 
-Resized, recompressed, brighter or darker, grey and mirrored copies are close; crops and rotations are not.
+Resized, recompressed, brighter or darker, grey and mirrored copies are close; crops (`crops`) and rotations
+are not.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -41,14 +43,14 @@ def perceptual_hash(image: Image) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def groups(hashes: Sequence[str]) -> list[list[int]]:
+def groups(hashes: Sequence[str], alike: Iterable[tuple[int, int]] = ()) -> list[list[int]]:
     """The indices of `hashes` in groups, each of photos that are near duplicates of another one in it.
 
-    Two photos that are near duplicates are always in one group (single linkage). Groups and their members
-    come in ascending order.
+    `alike` are further pairs of near duplicates. Two photos that are near duplicates are always in one group
+    (single linkage). Groups and their members come in ascending order.
     """
     parent = list(range(len(hashes)))
-    for a, b in close_pairs(hashes):
+    for a, b in chain(close_pairs(hashes), alike):
         parent[_root(parent, b)] = _root(parent, a)
     found: dict[int, list[int]] = defaultdict(list)
     for index in range(len(hashes)):

@@ -12,7 +12,7 @@ The rule, for groups of near duplicates (`duplicates.groups`):
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from asap.pairs.hap import duplicates
@@ -30,16 +30,21 @@ class Shot(NamedTuple):
     split: str | None = None
 
 
-def assign(photos: Mapping[str, Shot], share: float) -> dict[str, str | None]:
+def assign(
+    photos: Mapping[str, Shot], share: float, alike: Iterable[tuple[str, str]] = ()
+) -> dict[str, str | None]:
     """The split of each photo, by source; None for one that may be in neither (rule 3).
 
     Args:
         photos: by source.
         share: of the groups that go to test, in [0, 1).
+        alike: sources of photos that are near duplicates, whatever their hashes say (`crops`).
     """
     sources = sorted(photos)
+    place = {source: index for index, source in enumerate(sources)}
+    pairs = [(place[a], place[b]) for a, b in alike]
     found: dict[str, str | None] = {}
-    for group in duplicates.groups([photos[source].perceptual for source in sources]):
+    for group in duplicates.groups([photos[source].perceptual for source in sources], pairs):
         members = {sources[index]: photos[sources[index]] for index in group}
         settled = {shot.split for shot in members.values() if shot.split}
         new = _new(members, settled, share)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from asap.errors import UserError
-from asap.pairs.hap import dataset, decisions, splits
+from asap.pairs.hap import dataset, decisions, splits, thumbnails
 from asap.pairs.hap.contact import pixels
 from asap.pairs.hap.duplicates import perceptual_hash
 from asap.store import Row
@@ -68,9 +68,9 @@ def plan(folder: Path, new: Iterable[Path], terms: Terms) -> Plan:
     """What becomes of the photos of the dataset in `folder` and of those whose pairs the files `new` hold."""
     shots: dict[str, splits.Shot] = {}
     dropped: dict[str, list[str]] = defaultdict(list)
-    settled = dataset.about(folder)["test_share"] > 0
+    settled, paths_new = dataset.about(folder)["test_share"] > 0, list(new)
     parts = [(dataset.files(folder, split), split if settled else None) for split in splits.SPLITS]
-    for paths, split in [*parts, (list(new), None)]:
+    for paths, split in [*parts, (paths_new, None)]:
         for path in paths:
             for row in dataset.read_shard(path, FACTS):
                 if row["id"] in terms.rejected:
@@ -84,7 +84,8 @@ def plan(folder: Path, new: Iterable[Path], terms: Terms) -> Plan:
         source: shot._replace(perceptual=hashes.get(source, shot.perceptual))
         for source, shot in shots.items()
     }
-    return Plan(splits.assign(whole, terms.test_share), hashes, dropped)
+    alike = thumbnails.alike(folder, paths_new, {source: shot.content for source, shot in whole.items()})
+    return Plan(splits.assign(whole, terms.test_share, alike), hashes, dropped)
 
 
 def _shot(row: Row, split: str | None, before: splits.Shot | None) -> splits.Shot:

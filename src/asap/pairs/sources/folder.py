@@ -14,6 +14,8 @@ from asap.records import Photo
 from asap.store import file_id
 
 METADATA = "metadata.jsonl"
+ACCEPTED = "a folder of photos, .tar shards, .parquet files, hf:NAME for a dataset, or an fsspec url of these"
+PACKED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip", ".7z", ".gz")
 
 
 def listing(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Photo | Skipped]:
@@ -31,8 +33,9 @@ def listing(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Photo | Skipp
         UserError: no such folder, or nothing in it that is named like a photo.
     """
     if not folder.is_dir():
-        what = "a file" if folder.exists() else "no such folder"
-        raise UserError(f"{folder}: {what}; give the folder that holds your photos")
+        what = "no source of photos" if folder.exists() else "no such folder or file"
+        packed = folder.name.endswith(PACKED) and folder.exists()
+        raise UserError(f"{folder}: {what}; {'unpack it, or ' if packed else ''}give {ACCEPTED}")
     found = False
     for item in _listing(folder, exclude):
         found = True

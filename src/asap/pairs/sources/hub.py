@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asap.backbones.hub import or_cache
 from asap.errors import UserError
 from asap.pairs.photos import Skipped, excluded
 from asap.pairs.sources.storage import Unreachable
@@ -70,7 +71,12 @@ def _loaded(name: str, split: str) -> Any:
         if is_saved(Path(path)):
             saved = datasets.load_from_disk(path)
             return saved if isinstance(saved, datasets.Dataset) else saved[split]
-        return datasets.load_dataset(path, configuration or None, split=split)
+        if Path(path).exists():
+            return datasets.load_dataset(path, configuration or None, split=split)
+        with or_cache("dataset", path, "README.md"):
+            return datasets.load_dataset(path, configuration or None, split=split)
+    except UserError as error:
+        raise UserError(f"{PREFIX}{name}: {error}") from None
     except Exception as error:  # of many kinds, all of them about names, networks or files
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{PREFIX}{name}, split {split}: datasets cannot load it ({told})") from None

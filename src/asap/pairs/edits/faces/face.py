@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from asap.anatomy.keypoints import FACE_PARTS
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.warp import Bump, Field, box_around, pixel_grid, rotation, sample
+from asap.pairs.edits.warp import Bump, Field, box_around, length, pixel_grid, rotation, sample
 from asap.records import Image, Points, Region
 
 SMALLEST = 24.0
@@ -141,7 +141,7 @@ def within(image: Image, place: Bump, inner: float = 0.0) -> Points:
     if (place.centre < reach).any() or (place.centre + reach > (image.shape[1], image.shape[0])).any():
         raise Unsuitable("face cut by the image's edge")
     box = left, top, right, bottom = box_around(place.centre[None], reach, image.shape)
-    radius = np.linalg.norm((pixel_grid(box) - place.centre) @ rotation(place.angle) / place.axes, axis=-1)
+    radius = length((pixel_grid(box) - place.centre) @ rotation(place.angle) / place.axes)
     ring = (radius >= inner) & (radius < 1)
     colours = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2LAB)[ring]
     return np.asarray(colours, np.float64)

@@ -19,6 +19,7 @@ from asap.pairs.edits.warp import (
     Bump,
     Field,
     box_around,
+    length,
     paste,
     pixel_grid,
     ramp,
@@ -181,7 +182,7 @@ def find_ear(image: Image, head: Head, side: int) -> Points:
 
 def radius(place: Field, centre: tuple[float, float], axes: tuple[float, float]) -> Field:
     """(h, w) the distance from `centre` in half-axes of an ellipse."""
-    return np.asarray(np.linalg.norm((place - centre) / axes, axis=-1), np.float32)
+    return length((place - centre) / axes).astype(np.float32)
 
 
 def bend(image: Image, head: Head, moved: Moved, reach: float, plain: Plain, steepest: float) -> Image:
@@ -203,7 +204,7 @@ def bend(image: Image, head: Head, moved: Moved, reach: float, plain: Plain, ste
     grid = pixel_grid(box)
     place = face.local(grid, head.eyes).astype(np.float32)
     shift = moved(place)
-    size = np.linalg.norm(shift, axis=-1)
+    size = length(shift)
     bent = (size > LEAST_BENT) & plain(place + shift) & (place[..., 1] < head.chin - 0.2)
     source = (grid + face.unit * shift @ rotation(face.angle).T).astype(np.float32)
     found = sample(slope(image, box, face.unit), source - box[:2])[bent]

@@ -13,7 +13,15 @@ from asap.pairs.checks.finger_count import finger_contrast
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import fill, soft_edge
 from asap.pairs.edits.hands.fan import COARSE, Finger, cells, morph
-from asap.pairs.edits.hands.hand import Hand, cover_fingers, free_fingers, open_hand, to_bone, to_line
+from asap.pairs.edits.hands.hand import (
+    Hand,
+    by_bone,
+    cover_fingers,
+    free_fingers,
+    open_hand,
+    to_bone,
+    to_line,
+)
 from asap.pairs.edits.hands.hand_errors import LEAST_DEPTH, checked
 from asap.pairs.edits.inpaint import inpaint
 from asap.pairs.edits.warp import (
@@ -41,6 +49,8 @@ BEYOND_STUB = 2
 """First of the curves across a finger that a stub must leave free."""
 FUSED_GAP = 0.15
 """Distance between the bones of two fingers grown together, in hand sizes."""
+TO_PAD = 0.6
+"""How far up the last bone two fingers are grown together: their tips stay two."""
 LARGEST_LEAN = 0.5
 """How far a finger may be turned at its knuckle to lie along its neighbour, in radians."""
 
@@ -130,7 +140,7 @@ def fuse(image: Image, region: Region, hand: Hand, first: int, leaning: int) -> 
     """
     other = 2 * first + 1 - leaning
     target = beside(hand, leaning, other)
-    plate = remove_finger(image, region, hand, leaning, 0.3, cap=0.0)
+    plate = remove_finger(image, region, hand, leaning, 0.2, cap=0.0)
     edited = lay_finger(image, plate, region, hand, leaning, target, 0.0)
     return checked(image, hand, close_crease(edited, hand, target, hand.fingers[other]), fingers=3)
 
@@ -156,13 +166,26 @@ def close_crease(image: Image, hand: Hand, one: Points, other: Points) -> Image:
     left, top, right, bottom = box
     grid = pixel_grid(box)
     own, neighbours, gap = to_line(grid, one), to_line(grid, other), FUSED_GAP * hand.size
-    beyond = np.minimum(*(to_bone(grid, finger[0], finger[1])[0] for finger in (one, other))) > 0.15
-    near = beyond & (np.maximum(own, neighbours) < 0.85 * gap)
-    crease = near & (np.abs(own - neighbours) < 0.45 * gap)
+    (along, side), (along_other, side_other) = (by_bone(grid, f[0], f[1]) for f in (one, other))
+    beyond = np.minimum(along, along_other) > 0.15
+    web = beyond & (side * side_other < 0) & (own + neighbours < 1.8 * gap) & (along < 1)
+    aside = np.abs(own - neighbours) / (0.45 * np.maximum(own + neighbours, gap))
+    up = np.maximum(*(by_bone(grid, finger[2], finger[3])[0] for finger in (one, other)))
+    near = beyond & (up < TO_PAD + 0.4 * aside**2) & (np.maximum(own, neighbours) < 0.85 * gap) | web
+    crease = near & (aside < 1)
     crop = image[top:bottom, left:right].astype(np.float32)
     flesh = near & ~crease
     weight = soft_edge(crease, 0.1 * gap)[..., None]
-    return paste(image, box, to_bytes(crop + weight * (spread(crop, flesh[..., None], 0.3 * gap) - crop)))
+    filled = spread(crop, flesh[..., None], 0.3 * gap) + texture(crop, one, other, 0.25 * gap)
+    return paste(image, box, to_bytes(crop + weight * (filled - crop)))
+
+
+def texture(crop: Field, one: Points, other: Points, sigma: float) -> Field:
+    """(h, w, 3) the fine detail of finger `other`, moved to lie between the two."""
+    dx, dy = ((one[1:] - other[1:]).mean(axis=0) / 2).tolist()
+    fine = crop - cv2.GaussianBlur(crop, (0, 0), sigma)
+    moved = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
+    return np.asarray(cv2.warpAffine(fine, moved, crop.shape[1::-1], borderMode=cv2.BORDER_REFLECT))
 
 
 def reshape(
@@ -227,7 +250,7 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
     if not bones.any() or mask[bones].mean() < 0.95:
         raise Unsuitable("the finger is not in the mask")
     joint = int(start)
-    along, _, _ = to_bone(grid, finger[joint], finger[joint + 1])
+    along, _ = by_bone(grid, finger[joint], finger[joint + 1])
     begin = smoothstep(along, start - joint, start - joint + 0.2)
     own = mask & share & (to_line(grid, finger) < PAST_TIP * hand.size)
     return begin * soft_edge(cv2.erode(own.astype(np.uint8), disc(1)) > 0, 0.012 * hand.size)
@@ -237,7 +260,7 @@ def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
     """(h, w) the skin that is nearest to this finger, and what lies just past its tip."""
     share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
     finger = hand.fingers[index]
-    along, _, _ = to_bone(grid, finger[0], finger[1])
+    along, _ = by_bone(grid, finger[0], finger[1])
     tip = finger[3] + (finger[3] - finger[2]) / np.hypot(*(finger[3] - finger[2])) * 0.05 * hand.size
     past = to_bone(grid, finger[2], tip)[2] < PAST_TIP * hand.size
     near = to_line(grid, finger) < 0.2 * hand.size
@@ -247,7 +270,7 @@ def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
 def stub_shape(hand: Hand, index: int, grid: Field, keep: float, cap: float) -> Mask:
     """(h, w) what stays of the finger: all up to the web, and a rounded rod of radius `cap` up to `keep`."""
     base, joint = hand.fingers[index, :2]
-    along, _, _ = to_bone(grid, base, joint)
+    along, _ = by_bone(grid, base, joint)
     rod = to_bone(grid, base, base + keep * (joint - base))[2] < cap * hand.size
     return np.asarray((along < min(keep, WEB)) | rod)
 

@@ -154,13 +154,20 @@ def to_line(grid: Field, line: Points) -> Field:
 
 def to_bone(grid: Field, start: Points, end: Points) -> tuple[Field, Field, Field]:
     """For each pixel: the fraction along the bone, pixels across it (signed), and the distance to it."""
+    along, across = by_bone(grid, start, end)
+    beyond = (np.clip(along, 0, 1) - along) * float(np.hypot(*(end - start)))
+    return along, across, np.hypot(across, beyond)
+
+
+def by_bone(grid: Field, start: Points, end: Points) -> tuple[Field, Field]:
+    """For each pixel: the fraction along the bone, and pixels across it (signed)."""
     bone = end - start
     length = float(np.hypot(*bone))
-    offset = grid - start.astype(np.float32)
+    rows = np.ascontiguousarray(grid).reshape(len(grid), -1)  # subtracting along an axis of 2 is slow
+    offset = (rows - np.resize(start.astype(np.float32), rows.shape[1])).reshape(grid.shape)
     along = offset @ (bone / length**2).astype(np.float32)
     across = offset @ (np.array([-bone[1], bone[0]]) / length).astype(np.float32)
-    beyond = (np.clip(along, 0, 1) - along) * length
-    return along, across, np.hypot(across, beyond)
+    return along, across
 
 
 def cross(a: Points, b: Points) -> Points:

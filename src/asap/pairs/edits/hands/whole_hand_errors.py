@@ -13,7 +13,7 @@ from asap.anatomy.keypoints import HAND_BONES, PALM, size_of
 from asap.anatomy.masks import capsules, hull
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.hands.finger_errors import elsewhere
-from asap.pairs.edits.hands.hand import beyond, to_bone
+from asap.pairs.edits.hands.hand import beyond, by_bone, to_bone
 from asap.pairs.edits.layers import (
     Axis,
     Profile,
@@ -80,7 +80,7 @@ def remove_hand(image: Image, region: Region, rng: random.Random) -> Image:
     if beyond(behind[None], image.shape).max() > 0:
         raise Unsuitable("no arm in the image to end in a stump")
     box = box_around(hand.points, 0.7 * hand.size, image.shape)
-    along, across, _ = to_bone(pixel_grid(box), hand.axis.start, hand.axis.end)
+    along, across = by_bone(pixel_grid(box), hand.axis.start, hand.axis.end)
     piece = hand_pixels(region, hand, box)
     gone = piece & (along > cut - 0.9 * (across / hand.axis.length) ** 2)
     layer = np.zeros((*gone.shape, 4), np.float32)
@@ -133,7 +133,7 @@ def hand_pixels(region: Region, hand: Whole, box: Box) -> Mask:
     """(h, w) the hand's mask in `box`, from just behind the wrist on."""
     left, top, right, bottom = box
     mask = region.mask[top:bottom, left:right]
-    return np.asarray(mask & (to_bone(pixel_grid(box), hand.axis.start, hand.axis.end)[0] > -0.45))
+    return np.asarray(mask & (by_bone(pixel_grid(box), hand.axis.start, hand.axis.end)[0] > -0.45))
 
 
 def surroundings(region: Region, hand: Whole, box: Box) -> Mask:
@@ -160,12 +160,12 @@ def reshape_hand(image: Image, region: Region, hand: Whole, shape: Profile) -> I
     grow = max(1.0, float(shape.width.max()))
     box = box_around(hand.points, (0.4 + 2.2 * (grow - 1)) * hand.size, image.shape)
     left, top, right, bottom = box
-    grid = pixel_grid(box)
-    source = unshape(grid, hand.axis, shape)
     if np.mean(beyond(moved_points(hand, shape), image.shape) > 0) > 0.3:
         raise Unsuitable("no room for so large a hand")
+    grid = pixel_grid(box)
+    source = unshape(grid, hand.axis, shape)
     piece = hand_pixels(region, hand, box)
-    along, _, _ = to_bone(grid, hand.axis.start, hand.axis.end)
+    along, _ = by_bone(grid, hand.axis.start, hand.axis.end)
     if grow > 1:
         piece = cv2.morphologyEx(piece.astype(np.uint8), cv2.MORPH_CLOSE, disc(0.1 * hand.size)) > 0
     layer = carried(image, box, piece, source, smoothstep(along, -0.4, -0.25))
@@ -181,7 +181,7 @@ def reshape_hand(image: Image, region: Region, hand: Whole, shape: Profile) -> I
 
 def moved_points(hand: Whole, shape: Profile) -> Points:
     """(21, 2) where the hand's points come to lie in its new `shape`."""
-    along, across, _ = to_bone(hand.points[:, None].astype(np.float32), hand.axis.start, hand.axis.end)
+    along, across = by_bone(hand.points[:, None].astype(np.float32), hand.axis.start, hand.axis.end)
     way = hand.axis.end - hand.axis.start
     normal = np.array([-way[1], way[0]]) / hand.axis.length
     new = np.interp(along, shape.before, shape.after)
@@ -203,8 +203,8 @@ def lay_twice(image: Image, region: Region, hand: Whole, angle: float, mirror: b
     if mirror:
         source = mirrored(source, hand.axis)
     piece = hand_pixels(region, hand, box)
-    along, _, _ = to_bone(grid, hand.axis.start, hand.axis.end)
-    heel = to_bone(grid, hand.axis.start, hand.axis.end)[1] / hand.axis.length
+    along, across = by_bone(grid, hand.axis.start, hand.axis.end)
+    heel = across / hand.axis.length
     layer = carried(image, box, piece, source, smoothstep(along - 2.0 * heel**2, -0.12, 0.0))
     first = cv2.GaussianBlur(piece.astype(np.float32), (0, 0), 0.8)
     layer[..., 3] *= 1 - first

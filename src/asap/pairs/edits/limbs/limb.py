@@ -13,7 +13,7 @@ import numpy as np
 
 from asap.anatomy.keypoints import HAND_BONES, LIMBS, size_of
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.hands.hand import to_bone, to_line
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.warp import Field, pixel_grid, rotation
 from asap.records import Box, Image, Mask, Points, Region
 
@@ -50,20 +50,20 @@ def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int],
     if not np.isfinite(torso) or torso < SMALLEST:
         raise Unsuitable("body too small or cut")
     limbs = [Limb(points[list(chain)], torso, chain in ARMS) for chain in chains]
-    limbs = [limb for limb in limbs if _usable(limb, image, region.mask)]
+    limbs = [limb for limb in limbs if _usable(limb, image, region)]
     if not limbs:
         raise Unsuitable("no limb in full view")
     return limbs
 
 
-def _usable(limb: Limb, image: Image, mask: Mask) -> bool:
+def _usable(limb: Limb, image: Image, region: Region) -> bool:
     height, width = image.shape[:2]
     if not np.isfinite(limb.joints).all() or (limb.joints < 0).any():
         return False
     if (limb.joints >= (width, height)).any() or min(limb.lengths) < max(SMALLEST, 0.3 * limb.torso):
         return False
     line = np.concatenate([np.linspace(a, b, 12) for a, b in zip(limb.joints, limb.joints[1:])]).astype(int)
-    return bool(mask[line[:, 1], line[:, 0]].mean() > 0.9)
+    return bool(region.mask[line[:, 1], line[:, 0]].mean() > 0.9)
 
 
 def twin_in_view(region: Region, limb: Limb) -> bool:
@@ -93,11 +93,20 @@ def check_free(region: Region, limb: Limb, start: int) -> None:
             height, width = region.mask.shape
             inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
             free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
-    ends = [limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])]
-    spot = np.array(ends)[None].astype(np.float32)
-    near = min((float(to_line(spot, line).min()) for line in other_bones(region, limb)), default=np.inf)
-    if np.mean(free) < LEAST_FREE or near < 0.4 * limb.lengths[1]:
+    ends = np.stack([limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])])
+    if np.mean(free) < LEAST_FREE or nearest(ends, other_bones(region, limb)) < 0.4 * limb.lengths[1]:
         raise Unsuitable("the limb lies on the body")
+
+
+def nearest(points: Points, lines: list[Points]) -> float:
+    """The least distance in pixels of `points` (N, 2) to `lines`, each (2, 2); infinite without any."""
+    if not lines:
+        return math.inf
+    starts, ends = np.stack(lines, 1)[:, :, None]
+    bones, offsets = ends - starts, points - starts
+    squares = np.maximum((bones**2).sum(axis=2), 1e-12)
+    along = ((offsets * bones).sum(axis=2) / squares).clip(0, 1)
+    return float(np.linalg.norm(offsets - along[..., None] * bones, axis=2).min())
 
 
 def crumbs(region: Region, piece: Mask, box: Box) -> Mask:
@@ -138,7 +147,7 @@ def lower_pixels(region: Region, limb: Limb, box: Box) -> Mask:
     upper = line_distance([limb.joints[:2]], box)
     lower = line_distance([np.stack([middle, end + 0.6 * (end - middle)])], box)
     piece = smoothed(limb_pixels(region, limb, box), 0.02 * length) & (lower <= upper)
-    along, across, _ = to_bone(grid, middle, end)
+    along, across = by_bone(grid, middle, end)
     past, beside = along > 1, (along > 0.3) & (along < 0.95) & (np.abs(across) > 0.22 * length)
     hand_or_foot = line_distance(end_lines(region, limb), box) < 0.14 * length
     spilt = piece & past & ~hand_or_foot
@@ -172,7 +181,7 @@ def smoothed(mask: Mask, sigma: float) -> Mask:
 
 def check_end(piece: Mask, limb: Limb, box: Box) -> None:
     """Refuse a limb whose pixels `piece` (h, w) reach on past its last joint by more than a hand or foot."""
-    past = to_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
+    past = by_bone(pixel_grid(box), limb.joints[1], limb.joints[2])[0] > 1
     if (piece & past).sum() > LARGEST_END * limb.lengths[1] ** 2:
         raise Unsuitable("the hand or foot is not told from what it touches")
 
@@ -180,8 +189,8 @@ def check_end(piece: Mask, limb: Limb, box: Box) -> None:
 def people(region: Region, box: Box) -> Mask:
     """(h, w) the pixels in `box` of this person, and of all others where they are known."""
     left, top, right, bottom = box
-    mask: Mask = region.mask | region.context.get("person", region.mask)
-    return mask[top:bottom, left:right]
+    own, all_people = region.mask, region.context.get("person", region.mask)
+    return np.asarray(own[top:bottom, left:right] | all_people[top:bottom, left:right])
 
 
 def line_distance(lines: list[Points], box: Box) -> Field:

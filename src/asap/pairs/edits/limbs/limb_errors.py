@@ -10,7 +10,7 @@ import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import soft_edge
-from asap.pairs.edits.hands.hand import to_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.layers import carried, laid, uncovered
 from asap.pairs.edits.limbs.limb import (
     ARMS,
@@ -90,10 +90,10 @@ def curl(image: Image, region: Region, limb: Limb, turn: float) -> Image:
     box = box_around(
         np.stack([*limb.joints[1:], middle - radius, middle + radius]), 0.5 * radius, image.shape
     )
-    grid = pixel_grid(box)
-    moved = displacement(grid, Bump(middle, (radius, radius), 0.0, 0.1, turn=turn))
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
+        grid = pixel_grid(box)
+        moved = displacement(grid, Bump(middle, (radius, radius), 0.0, 0.1, turn=turn))
         return carried(image, box, piece, grid + moved), piece & (np.abs(moved).max(axis=-1) > 0)
 
     return edit_limb(image, region, limb, box, edit)
@@ -105,7 +105,7 @@ def bend_at_middle(image: Image, region: Region, limb: Limb, turn: float) -> Ima
     middle = limb.joints[1:].mean(axis=0)
     box = box_around(np.stack([middle, limb.joints[2]]), 1.3 * limb.lengths[1], image.shape)
     grid = pixel_grid(box)
-    piece = lower_pixels(region, limb, box) & (to_bone(grid, middle, limb.joints[2])[0] > 0)
+    piece = lower_pixels(region, limb, box) & (by_bone(grid, middle, limb.joints[2])[0] > 0)
     check_end(piece, limb, box)
     ball = np.hypot(*(grid - middle).transpose(2, 0, 1)) < 0.12 * limb.lengths[1]
     turned = (grid - middle) @ rotation(turn) + middle

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.hand import beyond, to_bone
+from asap.pairs.edits.fill import soft_edge
+from asap.pairs.edits.hands.hand import beyond, by_bone
 from asap.pairs.edits.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import (
     ARMS,
@@ -22,8 +23,13 @@ from asap.pairs.edits.limbs.limb import (
     lower_pixels,
     people,
 )
-from asap.pairs.edits.warp import Field, box_around, paste, pixel_grid
+from asap.pairs.edits.warp import Field, box_around, paste, pixel_grid, smoothstep
 from asap.records import Box, Image, Mask, Region
+
+ROUND = 0.85
+"""How far a stump's end bulges, in half its breadth."""
+SHADE = 0.3
+"""How much darker its rim is, where it turns away."""
 
 
 def swell_limb(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
@@ -71,14 +77,24 @@ def cut_limb(image: Image, region: Region, rng: random.Random) -> Image:
 
 
 def end_limb(image: Image, region: Region, limb: Limb, keep: float) -> Image:
-    """A copy of `image` with the limb's lower bone cut at the fraction `keep` of its length."""
+    """A copy of `image` with the limb's lower bone in a stump that ends soon after `keep` of its length."""
     axis = Axis(limb.joints[1], limb.joints[2])
     box = box_around(limb.joints[1:], 1.1 * axis.length, image.shape)
-    along, across, _ = to_bone(pixel_grid(box), axis.start, axis.end)
-    beyond_cut = along > keep - 1.5 * (across / axis.length) ** 2
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
-        return np.zeros((*piece.shape, 4), np.float32), piece & beyond_cut
+        grid = pixel_grid(box)
+        along, across = by_bone(grid, axis.start, axis.end)
+        ring = across[piece & (np.abs(along - keep) < 0.03)]
+        if not ring.size:
+            raise Unsuitable("the limb is not told from what it touches")
+        low, high = ring.min(), ring.max()
+        half = max(float(high - low) / 2, 1.0)
+        x, y = (across - (low + high) / 2) / half, (along - keep) * axis.length / (ROUND * half)
+        away = np.where(y > 0, np.hypot(x, y), 0.0)
+        layer = carried(image, box, piece, grid)
+        layer[..., :3] *= 1 - SHADE * (smoothstep(away, 0.2, 1.0) * np.clip(y, 0, 1))[..., None]
+        layer[..., 3] *= soft_edge(away < 1, 1.0)
+        return layer, piece & (away >= 1)
 
     return edit_limb(image, region, limb, box, edit)
 
@@ -106,10 +122,10 @@ def reshape_limb(image: Image, region: Region, limb: Limb, shape: Profile) -> Im
     if place > reach + 0.05 and beyond(tip[None], image.shape).max() > 0:
         raise Unsuitable("no room for so long a limb")
     box = box_around(np.concatenate([limb.joints[1:], tip[None]]), 0.9 * axis.length, image.shape)
-    grid = pixel_grid(box)
-    source = unshape(grid, axis, shape)
 
     def edit(piece: Mask) -> tuple[Field, Mask]:
+        grid = pixel_grid(box)
+        source = unshape(grid, axis, shape)
         return carried(image, box, piece, source), piece & displaced(source, grid)
 
     return edit_limb(image, region, limb, box, edit, 0.1 if shape.width.max() <= 1 else 0.35)
@@ -125,7 +141,8 @@ def edit_limb(  # the plain values that a picture needs
 ) -> Image:
     """A copy of `image` with the limb's lower bone, hand or foot edited: see `layers.uncovered`.
 
-    `edit` gets their pixels (h, w) in `box`, and returns the layer to lay and the pixels that are gone.
+    `edit` gets their pixels (h, w) in `box`, and returns the layer to lay and the pixels that are gone. It is
+    called where the limb is free alone, and most are not: what costs much belongs into it.
     """
     check_free(region, limb, start=1)
     left, top, right, bottom = box

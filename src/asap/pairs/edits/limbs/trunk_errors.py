@@ -9,7 +9,7 @@ import numpy as np
 
 from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.hand import beyond, to_bone
+from asap.pairs.edits.hands.hand import beyond, by_bone
 from asap.pairs.edits.layers import Axis, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import ARMS, SMALLEST, find_limbs, people, smoothed
 from asap.pairs.edits.limbs.limb_errors import lay_behind
@@ -47,7 +47,7 @@ def trunk_pixels(region: Region, points: Points, axis: Axis, grid: Field, box: B
         Unsuitable: arms or other things go on beside the trunk.
     """
     shown = smoothed(people(region, box), 0.015 * axis.length)
-    place, offset, _ = to_bone(grid, axis.start, axis.end)
+    place, offset = by_bone(grid, axis.start, axis.end)
     half = 0.75 * max(float(np.hypot(*(points[5] - points[6]))), 0.5 * axis.length)
     rim = shown & (place > 0.25) & (place < 1.0) & (np.abs(np.abs(offset) - half) < 3)
     if rim.sum() > 8:

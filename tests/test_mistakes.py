@@ -1,0 +1,59 @@
+"""Mistakes in a command line are one line each, with the nearest name, under every stage."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from asap import cli
+from asap.command.settings import settings_of
+from asap.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("train --objective assap", "--objective assap: no such choice; did you mean asap?"),
+        ("train --objective=loca_dpo", "--objective loca_dpo: no such choice; did you mean local_dpo"),
+        ("train --tracker zzz", "--tracker zzz: no such choice; there is tensorboard, wandb, none"),
+        ("train --learnin-rate 3", "--learnin-rate: no such option of `asap train`; did you mean --learning"),
+        ("train --learnin_rate=3", "--learnin_rate: no such option of `asap train`; did you mean --learning"),
+        ("train --no-gradient-chekpointing", "did you mean --no-gradient-checkpointing"),
+        ("train --zzz", "--zzz: no such option of `asap train`; see `asap train --help`"),
+        ("train --confg run.yaml", "did you mean --config"),
+        ("train --config", "--config: give a YAML file after it"),
+        ("train --config a.yaml --config b.yaml", "--config: given twice"),
+        ("train --steps ten", "--steps ten: give a whole number"),
+        ("train --steps 1.5", "--steps 1.5: give a whole number"),
+        ("train --tau high", "--tau high: give a number"),
+        ("train --steps --seed 1", "--steps: give a value after it"),
+        ("train extra", "extra: a word too many"),
+        ("train --gradient-checkpointing 3", "3: a word too many"),
+        ("publish a b c", "c: a word too many"),
+        ("build photos --target 1 2", "--target 1 2: give 4 values"),
+        ("figures --parts hand hnd", "--parts hand hnd: no such choice; did you mean hand?"),
+        ("recipes flx", "flx: no such choice; did you mean flux"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_line(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(line.split()) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("asap: ") and told in shown and shown.count("\n") == 1
+
+
+@pytest.mark.parametrize("stage", sorted(cli.STAGES))
+def test_a_mistyped_option_of_any_stage_is_told_the_nearest(stage: str) -> None:
+    module = importlib.import_module(cli.STAGES[stage][0])
+    flag = next(s.flag for s in settings_of(module.Config).values() if not s.positional and len(s.name) > 2)
+    with pytest.raises(
+        UserError, match=f"{flag[:-1]}x: no such option of `asap {stage}`; did you mean.*{flag}"
+    ):
+        module.main([f"{flag[:-1]}x", "1"])
+
+
+@pytest.mark.parametrize("line", ["train --tau -0.5", "train --tau=-.5", "build --exclude a b --", "report"])
+def test_what_is_no_mistake_is_left_to_the_parser(line: str) -> None:
+    """It goes on to miss what is required, by which the process ends."""
+    with pytest.raises(SystemExit):
+        cli.main(line.split())
