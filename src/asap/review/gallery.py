@@ -20,7 +20,7 @@ from asap.errors import UserError
 from asap.pairs.hap import dataset
 from asap.store import Row, content_id
 
-KEPT_BYTES = 256 << 20
+KEPT_BYTES = 128 << 20
 """Of pictures that stay in memory."""
 PNG = b"\x89PNG\r\n\x1a\n"
 LISTED = ("part", "error", "degradation", "detector", "split", *dataset.METRICS)

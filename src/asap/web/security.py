@@ -55,7 +55,7 @@ class Policy(NamedTuple):
     hosts: frozenset[str]
     token: str | None
     cookie: str
-    rate: float = 60.0
+    rate: float = 120.0
     burst: int = 600
 
 

@@ -22,6 +22,11 @@ const opened = (dialog, escape = true) => new Promise((resolve) => {
   dialog.addEventListener("cancel", (event) => { if (!escape) event.preventDefault(); }, { signal });
   for (const button of dialog.querySelectorAll(".close")) button.addEventListener("click", () => dialog.close(), { signal });
   dialog.addEventListener("close", () => { controller.abort(); resolve(done); }, { signal });
+  dialog.addEventListener("keydown", (event) => { // a select keeps Enter for itself
+    if (event.key !== "Enter" || event.target.tagName !== "SELECT") return;
+    event.preventDefault();
+    dialog.querySelector(".main").click();
+  }, { signal });
   dialog.showModal();
 });
 
