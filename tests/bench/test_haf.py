@@ -246,9 +246,7 @@ def test_a_sample_carries_its_facts_to_the_judge() -> None:
 
 
 def test_the_quick_set_is_drawn_by_name(tmp_path: Path, flux: Path) -> None:
-    config = generate.Config(
-        Path("haf-bench:quick"), tmp_path / "out", str(flux), steps=1, size=16, batch=50
-    )
+    config = generate.Config(Path("haf-bench:quick"), tmp_path / "out", str(flux), steps=1, size=16, batch=50)
     listed = samples.read(generate.run(config))
     assert [s.prompt_id for s in listed] == [row["id"] for row in QUICK]
     assert listed[3].facts == QUICK[3]["facts"] and listed[3].category == QUICK[3]["category"]
