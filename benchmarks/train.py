@@ -134,6 +134,7 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     """A call that is the training loop over `steps` steps, with its log and one checkpoint."""
     backbone, out = load.load("mini-hand"), folder / f"speed-{objective}"
     config = train.Config("mini-hand", str(pairs), out, objective, steps=steps, tracker="none")  # type: ignore[arg-type]
+    train.run(replace(config, steps=1))  # makes the folder, as a run does
     config = train.complete(config, backbone.name, backbone.native_size)
     data = latents.prepare(backbone, str(pairs), folder / "cache-1", Cut(24, 0))
     work = loop.work_of(config, backbone, data, None, Accelerator(cpu=True))
