@@ -226,7 +226,7 @@ def print_strengths(config: Config) -> None:
 
 
 def run(config: Config) -> None:
-    """Print the tables of benchmarks/coverage.md."""
+    """Print the tables of coverage."""
     print_rates(config)
     print_pairs(config)
     print_strengths(config)

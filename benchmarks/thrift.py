@@ -82,7 +82,7 @@ class Found:
 
 
 def run(config: Config) -> None:
-    """Print the tables of `benchmarks/thrift.md`."""
+    """Print the tables."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     fresh = figures.run(figures.Config(config.out / "fresh", 1, seed=2027, prompts=config.prompts))

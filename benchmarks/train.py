@@ -27,6 +27,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from transformers import CLIPTextModel, T5EncoderModel
 
 from asap.align import latents, loop, sampling, train
+from asap.align.care import Care
 from asap.align.cut import Cut
 from asap.align.recipes import RECIPES
 from asap.backbones import load
@@ -137,7 +138,7 @@ def stepper(objective: str, steps: int, pairs: Path, folder: Path) -> Callable[[
     data = latents.prepare(backbone, str(pairs), folder / "cache-1", Cut(24, 0))
     work = loop.work_of(config, backbone, data, None, Accelerator(cpu=True))
     sampler = sampling.Uniform(len(data), 0, RECIPES["mini"].batch_size)
-    return lambda: loop.loop(work, sampler, 0)
+    return lambda: loop.loop(work, sampler, Care(work, sampler.state()), 0)
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:

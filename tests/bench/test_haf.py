@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import generate
+from asap.bench import generate, samples
 from asap.bench import prompts as prompt_files
 from asap.bench.haf import facts, sets, show
 from asap.bench.haf.vocabulary import GESTURES, PARTS, POSTURES, STATES
@@ -243,6 +243,15 @@ def test_a_sample_carries_its_facts_to_the_judge() -> None:
     samples = generate.plan(prompt_files.read(config.prompts), seeds=2, seed=0)
     assert len(samples) == 100 and len({s.seed for s in samples}) == 100
     assert [s.facts for s in samples[:50]] == [row["facts"] for row in QUICK]
+
+
+def test_the_quick_set_is_drawn_by_name(tmp_path: Path, flux: Path) -> None:
+    config = generate.Config(
+        Path("haf-bench:quick"), tmp_path / "out", str(flux), steps=1, size=16, batch=50
+    )
+    listed = samples.read(generate.run(config))
+    assert [s.prompt_id for s in listed] == [row["id"] for row in QUICK]
+    assert listed[3].facts == QUICK[3]["facts"] and listed[3].category == QUICK[3]["category"]
 
 
 def test_the_stage_prints_what_it_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

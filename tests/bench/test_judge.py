@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -190,9 +192,25 @@ def test_an_unknown_verdict_is_told(config: judge.Config) -> None:
 
 def test_the_key_is_never_written(config: judge.Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASAP_JUDGE_KEY", "sk-not-to-be-seen")
-    service = {"endpoint": "http://127.0.0.1:9/v1", "model_name": "m", "attempts": 1}
-    with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\).*Connect"):
+    keys: list[str] = []
+
+    class Overloaded(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            keys.append(self.headers["Authorization"])
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Overloaded)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    service = {"endpoint": f"http://127.0.0.1:{server.server_port}/v1", "model_name": "m", "attempts": 1}
+    with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\)"):
         judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
-    for file in config.out.iterdir():
+    server.shutdown()
+    assert keys == ["Bearer sk-not-to-be-seen"] * 4
+    files = list(config.out.iterdir())
+    assert files
+    for file in files:
         assert "sk-not-to-be-seen" not in file.read_text()
     assert json.loads((config.out / "config.json").read_text())["identity"]["settings"]["model_name"] == "m"

@@ -23,7 +23,7 @@ from asap.pairs import build, degradations, ledger, worker
 from asap.pairs.build import Config
 from asap.pairs.checks.gates import Gates
 from asap.pairs.degradations import Entry, Unsuitable
-from asap.pairs.hap import dataset, splits
+from asap.pairs.hap import dataset, splits, thumbnails
 from asap.pairs.hap.terms import Terms
 from asap.records import Photo, Region
 from asap.store import read_rows
@@ -53,7 +53,9 @@ def write(path, pixels):
 
 
 def hashes(folder):
-    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "config.json")  # it names the folder
+    # config.json names the folder; small pictures are kept for the next time
+    others = ("config.json", thumbnails.FILE)
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name not in others)
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
@@ -440,6 +442,12 @@ def test_a_split_keeps_near_duplicates_together_and_stays(built, copied, photos,
             build.run(Config(photos, copied, degradations=FACES, test_share=share, workers=1))
 
 
+@pytest.fixture
+def by_hash(monkeypatch):
+    """Near duplicates by hashes made by hand alone, for the pictures are all parts of one portrait."""
+    monkeypatch.setattr(thumbnails, "alike", lambda *_: [])
+
+
 def finished(folder, pairs, terms, gone=()):
     """A dataset of pairs made by hand, put together as at the end of a build."""
     (folder / ".work").mkdir(parents=True)
@@ -458,7 +466,7 @@ def finished(folder, pairs, terms, gone=()):
     return ledger.finish(folder, before, new, "HAP", [], terms)
 
 
-def test_photos_added_later_go_where_their_near_duplicates_are(tmp_path):
+def test_photos_added_later_go_where_their_near_duplicates_are(tmp_path, by_hash):
     def pair(index, distance=0):
         bits = int(np.random.default_rng(index).bytes(32).hex(), 16) ^ (
             ((1 << distance) - 1) << (255 - distance)
@@ -476,7 +484,7 @@ def test_photos_added_later_go_where_their_near_duplicates_are(tmp_path):
     assert ids == sorted(ids)
 
 
-def test_a_photo_made_anew_stays_in_its_split(tmp_path):
+def test_a_photo_made_anew_stays_in_its_split(tmp_path, by_hash):
     """It was in test for its group's sake, which is gone; alone it would be in train."""
     bits = {"a": hap.row(0, source_hash="a" * 16), "b": hap.row(0, source_hash="b" * 16)}
     out, terms = tmp_path / "hap", Terms(test_share=0.5)
@@ -493,7 +501,7 @@ def test_a_photo_made_anew_stays_in_its_split(tmp_path):
     assert "b" in before and "b" in {row["source"] for row in dataset.read(out, ["source"], "test")}
 
 
-def test_a_photo_near_both_splits_is_left_out(tmp_path):
+def test_a_photo_near_both_splits_is_left_out(tmp_path, by_hash):
     def pair(index, distance):
         return hap.row(index, perceptual_hash=f"{((1 << distance) - 1) << (255 - distance):064x}")
 
@@ -510,7 +518,7 @@ def test_a_photo_near_both_splits_is_left_out(tmp_path):
     assert sorted(row["source"] for row in dataset.read(out, ["source"])) == ["a", "b"]
 
 
-def test_pairs_of_an_earlier_version_are_hashed_for_the_split(tmp_path):
+def test_pairs_of_an_earlier_version_are_hashed_for_the_split(tmp_path, by_hash):
     rows = {"a": hap.row(0, perceptual_hash=None), "b": hap.row(0, perceptual_hash=None), "c": hap.row(5)}
     finished(tmp_path / "hap", rows, Terms())
     finished(tmp_path / "hap", {"d": hap.row(0)}, Terms(test_share=0.4))

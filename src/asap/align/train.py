@@ -137,7 +137,7 @@ class Config(command.Settings):
     """Steps between checkpoints."""
     on_trouble: Literal["lower", "stop", "warn"] = "lower"
     """What to do when good pictures are predicted much worse than by the untrained model, gradients explode
-    or gaps fly apart (benchmarks/watch.md): lower halves the learning rate, up to three times, then stops;
+    or gaps fly apart (docs/runs.md): lower halves the learning rate, up to three times, then stops;
     stop ends at once, at the last good checkpoint; warn goes on. Warnings are in log.jsonl, too."""
     overlays: int = 6
     """Pairs shown in overlays.html before the first step, with their masks as they lie on the latents; 0 for

@@ -8,7 +8,7 @@ A pure state machine over the rows of `log.jsonl`. Three signs are looked for:
 - spread: the gaps of single pairs fly apart (p10 to p90), while their mean may still look well.
 
 All are compared with the run's own past or with the untrained model, so that they need no scale. The limits
-are those of `benchmarks/watch.md`. A row that is not finite is not for this module: no step is made of it
+are tried by `benchmarks/watch.py`. A row that is not finite is not for this module: no step is made of it
 (`step.update`).
 """
 

@@ -45,6 +45,7 @@ HANDS: Mapping[str, tuple[Settings, ...]] = {
     "local_sft": _grid((1e-5, 3e-5, 1e-4, 1e-3), alpha=(10.0,) * 4),
     "dpo": _temperatures(0.0, 1000.0),
     "local_dpo": _temperatures(10.0, 150.0),
+    "mapo": _grid((1e-5, 3e-5, 1e-4, 3e-4), beta=(0.1,) * 4),
     "bounded": _margins(0.0, 0.012),
     "asap": _margins(10.0, 0.1),
     "one_sided": _margins(10.0, 0.1),

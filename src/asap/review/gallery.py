@@ -1,15 +1,19 @@
 """The pairs of a HAP dataset by id: their facts in memory, their pictures read when asked for.
 
-A picture is handed on as the bytes that the dataset holds; nothing is decoded. Parquet is read a row group
-at a time, so the last few groups stay in memory: pairs that follow each other are one read.
+A picture is handed on as the bytes that the dataset holds; nothing is decoded, and only its own bytes are
+read (`cells`). Where others stored the dataset in another way, a row group is read whole, and the last few
+stay in memory.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +22,11 @@ import pyarrow.parquet as pq
 
 from asap.errors import UserError
 from asap.pairs.hap import dataset
+from asap.review import cells
 from asap.store import Row, content_id
 
 KEPT_BYTES = 128 << 20
-"""Of pictures that stay in memory."""
+"""Of row groups that stay in memory where they must be read whole."""
 PNG = b"\x89PNG\r\n\x1a\n"
 LISTED = ("part", "error", "degradation", "detector", "split", *dataset.METRICS)
 """What the page filters and sorts by."""
@@ -51,8 +56,10 @@ class Gallery:
         self.title = str(dataset.about(folder)["title"])
         self.version = content_id([(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in paths])
         self._files = [_opened(path) for path in paths]
+        self._raw = [os.open(path, os.O_RDONLY) for path in paths]
         self._turn = threading.Lock()
         self._kept: OrderedDict[tuple[int, int], pa.Table] = OrderedDict()
+        self._cells: dict[tuple[int, int, str], list[cells.Place] | None] = {}
         splits = [path.name.partition("-")[0] for path in paths]
         facts = pa.concat_tables(
             [_facts(file, split) for file, split in zip(self._files, splits, strict=True)]
@@ -90,11 +97,30 @@ class Gallery:
         """
         if name not in dataset.PICTURES:
             raise KeyError(name)
-        place = self._places[self._numbers[pair]]
-        with self._turn:  # one file is not read by several threads
-            cell = self._group(place)[name][place.row].as_py()
-        data = cell and cell["bytes"]  # a "path" beside it is never followed
+        data = self._bytes(self._places[self._numbers[pair]], name)
         return data if data and data.startswith(PNG) else None
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._raw:
+            os.close(file)
+        self._raw = []
+
+    def _bytes(self, place: Where, name: str) -> bytes | None:
+        known = self._located(place, name)
+        if known is not None:
+            cell = known[place.row]
+            return os.pread(self._raw[place.file], *cell) if cell else None
+        with self._turn:  # one file is not read by several threads
+            found = self._group(place)[name][place.row].as_py()
+        return found["bytes"] if found else None  # a "path" beside it is never followed
+
+    def _located(self, place: Where, name: str) -> list[cells.Place] | None:
+        """Where the pictures of a row group lie; None where that cannot be told."""
+        key = (place.file, place.group, name)
+        if key not in self._cells:
+            self._cells[key] = _cells(self._files[place.file], self._raw[place.file], place.group, name)
+        return self._cells[key]
 
     def _group(self, place: Where) -> pa.Table:
         key = (place.file, place.group)
@@ -112,6 +138,18 @@ def _opened(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise UserError(f"{path} cannot be read ({error}); build the dataset again") from None
+
+
+def _cells(file: pq.ParquetFile, raw: int, group: int, name: str) -> list[cells.Place] | None:
+    path, row_group = f"{name}.bytes", file.metadata.row_group(group)
+    columns = {row_group.column(index).path_in_schema: index for index in range(row_group.num_columns)}
+    if path not in columns:
+        return None
+    levels = file.schema.column(columns[path]).max_definition_level
+    try:
+        return cells.places(partial(os.pread, raw), row_group.column(columns[path]), levels)
+    except (cells.Unknown, LookupError, ValueError, struct.error):
+        return None
 
 
 def _places(files: Iterable[pq.ParquetFile]) -> Iterable[Where]:

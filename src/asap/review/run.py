@@ -54,6 +54,7 @@ def run(config: Config) -> Path:
     print(f"{len(gallery)} pairs of {config.hap}\nopen {place.url}    (Ctrl-C ends it)", flush=True)
     serve.serve(application(config.hap, gallery, journal), place)
     journal.close()
+    gallery.close()
     print(f"\n{told(config.hap)}")
     return config.hap
 
