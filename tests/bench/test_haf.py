@@ -158,6 +158,19 @@ def test_checks_name_people_of_the_text_and_only_where_there_are_several() -> No
             assert words(who) & words(row["text"]) - {"the"}, (row["id"], who)
 
 
+def test_hands_that_are_checked_have_to_be_in_the_picture() -> None:
+    for row in ALL:
+        if row["facts"]["people"] > 1 or "body" in row["facts"]["visible"]:
+            continue
+        checked = {facts.parse(check).part for check in row["facts"]["checks"]}
+        seen = {part for part in row["facts"]["visible"] if "hand" in part}
+        both = "both hands" in checked or {"one hand", "other hand"} <= checked
+        if both or {"left hand", "right hand"} <= checked:
+            assert seen == {"both hands"} or seen == {"left hand", "right hand"}, row["id"]
+        elif checked & {"one hand", "left hand", "right hand"}:
+            assert seen, row["id"]
+
+
 def test_counts_of_the_text_are_the_facts_counts() -> None:
     """Where a text counts the fingers stretched out, so do its facts."""
     numbers = {"three": 3, "four": 4}
