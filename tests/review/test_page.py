@@ -110,6 +110,10 @@ class Person:
         self.page.wait_for_function("before => document.body.dataset.pair !== before", arg=before)
         return before
 
+    def shown(self, pair: str) -> None:
+        """Until `pair` is shown."""
+        self.page.wait_for_function("pair => document.body.dataset.pair === pair", arg=pair)
+
     def text(self, selector: str) -> str:
         return str(self.page.text_content(selector))
 
@@ -175,8 +179,10 @@ def test_two_reviewers_at_once_and_how_far_they_agree(browser: Any, folder: Path
         (two,) = agreement.twos(count)
         assert row == ["ana and ben", "12", f"{100 * two.same / 12:.0f}%", f"{two.kappa:.2f}"]
         assert f"Krippendorff's alpha {agreement.alpha(count):.2f}" in ben.text("#alpha")
+        before = ben.pair
         ben.page.click("#disputed")
-        ben.page.wait_for_selector("#others li")
+        ben.page.wait_for_function("before => document.body.dataset.pair !== before", arg=before)
+        assert ben.page.locator("#others li").count() == 1
         assert ben.text("#place") == f"1 / {12 - two.same}" and ben.pair in agreement.disputed(count)
     assert Counter(who for _, who in said(folder)) == {"ana": 12, "ben": 12}
 
@@ -198,6 +204,7 @@ def test_filter_sort_label_zoom_and_flicker_by_keys(browser: Any, folder: Path) 
             for row in reviews.rows(24)
             if row["error"] == "shifted eye" and row["ssim_inside"] <= 0.5
         )
+        ana.shown(expected[0][1])
         seen = [ana.pair] + [ana.press("ArrowRight") and ana.pair for _ in expected[1:]]
         assert seen == [pair for _, pair in expected]
         labelled = ana.pair

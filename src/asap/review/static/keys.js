@@ -66,7 +66,9 @@ export const bind = (review, settings) => {
   }
 };
 
-const away = (event) => document.querySelector("dialog[open]") || TYPING.includes(event.target.tagName);
+// somebody types elsewhere; for a moment the focus stays in a dialog that has just been closed
+const away = (event) => document.querySelector("dialog[open]") ||
+  (TYPING.includes(event.target.tagName) && !event.target.closest("dialog"));
 
 // after a click the focus goes, so that Space is not another click
 const press = (button, action) => button.addEventListener("click", (event) => {
