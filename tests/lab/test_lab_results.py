@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from asap.align.names import NAMES
 from asap.bench.calibration.record import Calibration
 from asap.bench.corrected import Tally
 from asap.lab import tables
-from asap.lab.results import best, difference, groups
+from asap.lab.results import ORDER, best, difference, groups
 from asap.lab.search import Settings
 
 SETTINGS = {"learning_rate": 3e-4, "alpha": 10.0, "tau": 0.1, "beta": 0.0}
@@ -28,6 +29,12 @@ def row(objective: str, seed: int, network: str, figures: str, *, step: int = 10
 
 
 BASE = row("base", 0, "1100", "1110", step=0)
+
+
+def test_every_objective_has_its_place_in_tables_and_plots() -> None:
+    rows = [row(name, 0, "0000", "0000") for name in NAMES]
+    assert [group.objective for group in groups(rows, "choice")] == [name for name in ORDER if name in NAMES]
+    assert sorted(ORDER) == sorted(("base", *NAMES))
 
 
 def test_seeds_of_one_setting_are_one_group() -> None:

@@ -21,6 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from asap.align.names import LOGISTIC as LOGISTIC
+from asap.align.names import NAMES as NAMES
+from asap.align.names import UNPAIRED as UNPAIRED
+
 
 class Errors(NamedTuple):
     """A denoiser's squared errors on one member of each pair: mean(e) and mean(M e), both (B,)."""
@@ -181,27 +185,6 @@ class Objective(NamedTuple):
     def delta(self, errors: PairErrors) -> Tensor:
         """The gap that the objective drives, (B,)."""
         return self.gap(self.weighed(errors))
-
-
-NAMES = (
-    "asap",
-    "bounded",
-    "one_sided",
-    "anchored",
-    "area",
-    "relative",
-    "dpo",
-    "local_dpo",
-    "mapo",
-    "sft",
-    "local_sft",
-)
-UNPAIRED = ("sft", "local_sft")
-"""What learns from winners alone."""
-LOGISTIC = ("dpo", "local_dpo", "mapo")
-"""What drives the gap on without a margin."""
-UNWEIGHTED = ("bounded", "dpo", "mapo", "sft")
-"""What takes no alpha."""
 
 
 def bind(name: str, *, alpha: float, tau: float, beta: float) -> Objective:

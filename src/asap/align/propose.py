@@ -9,10 +9,11 @@ from pathlib import Path
 
 from asap import command, store
 from asap.align import train
+from asap.align.names import UNPAIRED
 from asap.errors import UserError
 
 CALIBRATION, SETTINGS = "calibration.json", "run.yaml"
-UNSCALED = ("sft", "local_sft", "mapo")
+UNSCALED = (*UNPAIRED, "mapo")
 
 
 @dataclass(frozen=True)

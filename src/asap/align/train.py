@@ -13,22 +13,10 @@ import tyro
 
 from asap import command
 from asap.align import checks
+from asap.align.names import LOGISTIC, UNPAIRED
+from asap.align.names import Objective as Objective
 from asap.align.recipes import Name, by_family, origins_of, recipe_of
 from asap.errors import UserError
-
-Objective = Literal[
-    "asap",
-    "bounded",
-    "one_sided",
-    "anchored",
-    "area",
-    "relative",
-    "dpo",
-    "local_dpo",
-    "mapo",
-    "sft",
-    "local_sft",
-]
 
 
 def _of_recipe(setting: str) -> Any:
@@ -205,7 +193,7 @@ def _check_ways(config: Config) -> None:
         for flag, on in (("--guard-winner", config.guard_winner), ("--skip-settled", config.skip_settled))
         if on
     ]
-    if chosen and config.objective in ("sft", "local_sft"):
+    if chosen and config.objective in UNPAIRED:
         raise UserError(
             f"{chosen[0]} looks at both pictures, and --objective {config.objective} learns from one"
         )
@@ -221,12 +209,12 @@ def _check_ways(config: Config) -> None:
 def _check_sampling(config: Config) -> None:
     if config.sampling == "uniform":
         return
-    if config.objective in ("sft", "local_sft"):
+    if config.objective in UNPAIRED:
         raise UserError(
             f"--sampling {config.sampling} follows the gap between good and faulty pictures, which "
             f"--objective {config.objective} does not drive; use --sampling uniform"
         )
-    if config.tau == 0 and config.objective not in ("dpo", "local_dpo"):
+    if config.tau == 0 and config.objective not in LOGISTIC:
         raise UserError(
             f"--sampling {config.sampling} measures lags in shares of the margin; give --tau above 0"
         )

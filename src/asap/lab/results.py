@@ -25,6 +25,7 @@ ORDER = (
     "anchored",
     "area",
     "relative",
+    "mapo",
 )
 
 
