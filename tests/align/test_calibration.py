@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from asap.align import calibration, measure, objectives, propose, train, trial
-from asap.align.calibration import held, reference_gaps, scale, uncertainty
+from asap.align.calibration import held, noise_seed, reference_gaps, scale, uncertainty
 from asap.align.draws import Shown
 from asap.align.gradient import Learner, joint
 from asap.align.latents import Batch
@@ -94,7 +94,7 @@ def work(objective: str, **bound: float) -> Work:
 def test_the_gap_of_the_reference_is_exact_at_every_alpha() -> None:
     """The reference predicts 0, so e is the latent's square, and mean(M e) half of that."""
     pairs: Any = Pairs([0.0, 1.0, 2.0, 3.0, 4.0])
-    gaps = reference_gaps(Toy(), pairs, held(5, 10, 0), size=4, seed=0)  # type: ignore[arg-type]
+    gaps = reference_gaps(Toy(), pairs, held(5, 10, 0), size=4, seed=noise_seed(0))  # type: ignore[arg-type]
     squares = sorted([b**2 - GOOD**2 for b in (0, 1, 2, 3, 4)] * 2)
     for alpha in (0.0, 10.0):
         found = gaps.under(Objective(sft, alpha))
@@ -142,7 +142,7 @@ def test_the_rate_moves_predictions_as_far_as_wanted(objective: str, goal: float
     an error of GOOD. The gap is 2 w (GOOD - FAULTY)."""
     own = work(objective, tau=1e4, beta=1e-3)
     shown = held(8, 16, 0)
-    gaps = reference_gaps(own.backbone, own.pairs, shown, size=4, seed=0)
+    gaps = reference_gaps(own.backbone, own.pairs, shown, size=4, seed=noise_seed(0))
     trials = trial.search(own, Uniform(8, 0, 4), shown, gaps, 16)
     last = trials[-1]
     assert last.drift == pytest.approx(16 * last.rate / GOOD, rel=1e-3)
@@ -155,7 +155,7 @@ def test_a_search_ends_where_nothing_moves() -> None:
     own = work("asap", tau=1e4)
     own = own._replace(config=replace(own.config, max_grad_norm=1e-30))  # AdamW's epsilon then swallows steps
     shown = held(8, 4, 0)
-    gaps = reference_gaps(own.backbone, own.pairs, shown, size=4, seed=0)
+    gaps = reference_gaps(own.backbone, own.pairs, shown, size=4, seed=noise_seed(0))
     trials = trial.search(own, Uniform(8, 0, 4), shown, gaps, 2)
     assert 1 < len(trials) <= trial.MOST and trials[-1].drift < 1e-3
     assert max(one.rate for one in trials) <= trial.HIGHEST

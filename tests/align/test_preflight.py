@@ -60,17 +60,18 @@ def test_layers_are_those_of_the_network_and_all_targets_are_among_them(
     family: str, tiny_family: Callable[[str], Path]
 ) -> None:
     backbone = load(family if family == "mini-hand" else str(tiny_family(family)))
-    room.check_targets(backbone)
+    room.check_targets(backbone, backbone.layers())
     linear = {n: m for n, m in backbone.denoiser.named_modules() if isinstance(m, torch.nn.Linear)}
     assert backbone.layers() == {n: m.in_features + m.out_features for n, m in linear.items()}
     lora.add_lora(backbone.denoiser, backbone.lora_targets, rank=4, alpha=4, seed=0)
     count = sum(p.numel() for p in backbone.denoiser.parameters() if p.requires_grad)
-    assert room.of_checkpoints(backbone, 4, averaged=False) == count * 4 * (3 * 3 + 1)
+    assert room.of_checkpoints(backbone, backbone.layers(), 4, averaged=False) == count * 4 * (3 * 3 + 1)
 
 
 def test_a_checkpoint_is_as_large_as_was_estimated(flux: Path, pairs: Path, tmp_path: Path) -> None:
     out = train.run(config(flux, pairs, tmp_path / "run", ema=0.9))
-    estimate = room.of_checkpoints(load(str(flux)), 4, averaged=True)
+    backbone = load(str(flux))
+    estimate = room.of_checkpoints(backbone, backbone.layers(), 4, averaged=True)
     size = (out / loop.CHECKPOINT).stat().st_size
     assert size * 3 < estimate * 1.5 and estimate < size * 4
     cache = sum(file.stat().st_size for file in (out / "latents").glob("pairs-*"))

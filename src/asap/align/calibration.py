@@ -119,7 +119,7 @@ def batches(
         own = shown[start : start + size]
         for places, batch in pairs.groups([one.pair for one in own]):
             moved = batch.to(torch.device(backbone.device))
-            yield moved, *draw(backbone, moved.winner, noise_seed(seed), [own[place] for place in places])
+            yield moved, *draw(backbone, moved.winner, seed, [own[place] for place in places])
 
 
 @torch.no_grad()

@@ -32,7 +32,7 @@ from asap.align.care import LOG as LOG
 from asap.align.care import Care
 from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
-from asap.align.objectives import UNPAIRED
+from asap.align.objectives import UNPAIRED, Objective
 from asap.align.sampling import Sampler
 from asap.align.step import Work, take
 from asap.align.train import Config, complete, origins
@@ -65,10 +65,11 @@ def run(config: Config) -> None:
     accelerator = _accelerator(config)
     stored = {"quantize": config.quantize, "offload": config.offload, "spread": shards.asked()}
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
-    room.check_targets(backbone)
+    layers = backbone.layers()
+    room.check_targets(backbone, layers)
     record = _record(config, backbone.name)
     config = complete(config, backbone.name, backbone.native_size)
-    checkpoints = room.of_checkpoints(backbone, config.rank or 1, averaged=config.ema > 0)
+    checkpoints = room.of_checkpoints(backbone, layers, config.rank or 1, averaged=config.ema > 0)
     room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
@@ -124,8 +125,7 @@ def work_of(
     optimizer = torch.optim.AdamW(
         named.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
     )
-    objective = objectives.bind(config.objective, **_bound(config))
-    learner = Learner(backbone, named, objective, config.objective in UNPAIRED)
+    learner = Learner(backbone, named, objective_of(config), config.objective in UNPAIRED)
     return Work(config, backbone, pairs, errors, learner, _way(config), optimizer, accelerator)
 
 
@@ -159,7 +159,7 @@ def _cached(
             backbone,
             config.data,
             folder,
-            Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect),
+            cut_of(config, backbone),
             _share(accelerator),
         )
         accelerator.wait_for_everyone()
@@ -212,6 +212,16 @@ def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerato
     return sampling.Lagging(
         kinds.read(pairs.folder), config.seed, total, lag, unbiased=config.sampling == "lagging_unbiased"
     )
+
+
+def objective_of(config: Config) -> Objective:
+    """The objective with its settings; `config` is complete."""
+    return objectives.bind(config.objective, **_bound(config))
+
+
+def cut_of(config: Config, backbone: Backbone) -> Cut:
+    """What pictures are cut to; `config` is complete."""
+    return Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect)
 
 
 def _bound(config: Config) -> dict[str, float]:

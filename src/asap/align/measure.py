@@ -20,13 +20,13 @@ from asap.align.calibration import (
     by_alpha,
     held,
     margin,
+    noise_seed,
     reference_gaps,
     scale,
     spread,
     temperature,
     uncertainty,
 )
-from asap.align.cut import Cut
 from asap.align.draws import Shown
 from asap.align.propose import CALIBRATION, SETTINGS, Config
 from asap.align.recipes import recipe_of
@@ -62,8 +62,8 @@ def run(config: Config) -> None:
     _open(config, whole, backbone)
     pairs = _cached(whole, backbone)
     shown = held(len(pairs), config.measured, config.seed)
-    gaps = reference_gaps(backbone, pairs, shown, size=whole.batch_size or 1, seed=config.seed)
-    gap = gaps.under(_objective(whole))
+    gaps = reference_gaps(backbone, pairs, shown, size=whole.batch_size or 1, seed=noise_seed(config.seed))
+    gap = gaps.under(loop.objective_of(whole))
     found = _scaled(config, _scale(gap, config.data))
     whole = _with(whole, found)
     trials = _trials(config, whole, backbone, pairs, shown, gaps, accelerator)
@@ -110,9 +110,9 @@ def _write(
     trials: Sequence[Trial],
     found: Mapping[str, Proposal],
 ) -> None:
-    gap = gaps.under(_objective(whole))
+    gap = gaps.under(loop.objective_of(whole))
     record = {
-        "objective": config.objective, "alpha": _objective(whole).alpha, "seed": config.seed,
+        "objective": config.objective, "alpha": loop.objective_of(whole).alpha, "seed": config.seed,
         "measured": len(gap), "pairs_per_step": _per_step(whole), "constants": CONSTANTS,
         "by_alpha": {f"{alpha:g}": one._asdict() for alpha, one in by_alpha(gaps).items()},
         "gap": scale(gap)._asdict(), "trials": [one._asdict() for one in trials],
@@ -138,15 +138,10 @@ def _cached(whole: Settings, backbone: Backbone) -> latents.CachedPairs:
             backbone,
             whole.data,
             folder,
-            Cut(whole.resolution or backbone.native_size, whole.mask_dilation or 0, whole.aspect),
+            loop.cut_of(whole, backbone),
         )
     backbone.free_encoders()
     return pairs
-
-
-def _objective(config: Settings) -> objectives.Objective:
-    bound = {"alpha": config.alpha or 0.0, "tau": config.tau or 0.0, "beta": config.beta or 0.0}
-    return objectives.bind(config.objective, **bound)
 
 
 def _scaled(config: Config, own: Scale) -> dict[str, Proposal]:

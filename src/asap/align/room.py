@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from torch import Tensor
@@ -39,18 +39,17 @@ def of_caption(condition: Mapping[str, Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in condition.values())
 
 
-def of_checkpoints(backbone: Backbone, rank: int, *, averaged: bool) -> int:
-    """Bytes of the checkpoints that are there at a time, and of the LoRA.
+def of_checkpoints(backbone: Backbone, layers: Mapping[str, int], rank: int, *, averaged: bool) -> int:
+    """Bytes of the checkpoints that are there at a time, and of the LoRA on the denoiser's `layers`.
 
     A checkpoint holds weights and AdamW's two moments, and their average where there is one.
     """
-    layers = [size for name, size in backbone.layers().items() if _adapted(name, backbone.lora_targets)]
-    return rank * sum(layers) * BYTES * (KEPT * (3 + averaged) + 1 + averaged)
+    sizes = [size for name, size in layers.items() if _adapted(name, backbone.lora_targets)]
+    return rank * sum(sizes) * BYTES * (KEPT * (3 + averaged) + 1 + averaged)
 
 
-def check_targets(backbone: Backbone) -> None:
-    """Raises UserError: some of the LoRA's targets are no layers of the model."""
-    names = list(backbone.layers())
+def check_targets(backbone: Backbone, names: Collection[str]) -> None:
+    """Raises UserError: some of the LoRA's targets are none of the denoiser's layers, `names`."""
     missing = [t for t in backbone.lora_targets if not any(_adapted(name, (t,)) for name in names)]
     if missing:
         raise UserError(

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from asap import progress
-from asap.align.calibration import Gaps, batches
+from asap.align.calibration import Gaps, batches, noise_seed
 from asap.align.draws import Shown
 from asap.align.forward import prediction
 from asap.align.objectives import LOGISTIC, Errors, of_members, reduced
@@ -98,7 +98,7 @@ def tried(work: Work, sampler: Sampler, shown: Sequence[Shown], gaps: Gaps, rate
 @torch.no_grad()
 def _measured(work: Work, shown: Sequence[Shown], gaps: Gaps) -> tuple[float, float, float]:
     """Drift, mean gap and its standard error on `shown`."""
-    size, seed = work.config.batch_size or 1, work.config.seed
+    size, seed = work.config.batch_size or 1, noise_seed(work.config.seed)
     drifts: list[Tensor] = []
     rows: list[Tensor] = []
     for batch, t, eps in batches(work.backbone, work.pairs, shown, size, seed):
