@@ -56,6 +56,7 @@ class CachedPairs:
     def __init__(self, folder: Path, count: int) -> None:
         self.folder, self.count = folder, count
         self._open: Any = cache(lambda name: safe_open(folder / name, framework="pt"))
+        self._names: Any = cache(self._fields)
 
     def __len__(self) -> int:
         return self.count
@@ -83,8 +84,12 @@ class CachedPairs:
 
     def _row(self, kind: str, index: int) -> dict[str, Tensor]:
         file, row = self._open(f"{kind}-{index // SHARD:05}.safetensors"), index % SHARD
-        names = [key.rpartition(".")[0] for key in file.keys() if key.endswith(f".{row}")]  # noqa: SIM118
-        return {name: file.get_tensor(f"{name}.{row}") for name in names}
+        return {name: file.get_tensor(f"{name}.{row}") for name in self._names(kind)}
+
+    def _fields(self, kind: str) -> list[str]:
+        """What every row of this kind has."""
+        keys = self._open(f"{kind}-00000.safetensors").keys()
+        return sorted({key.rpartition(".")[0] for key in keys})
 
 
 class Share(NamedTuple):
