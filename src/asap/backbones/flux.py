@@ -13,7 +13,6 @@ from torch import Tensor
 from asap.backbones import schedule
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import TRAINING_GUIDANCE, Flow
-from asap.records import Image
 
 
 class Flux(Flow):
@@ -22,6 +21,7 @@ class Flux(Flow):
     name = "flux"
     native_size = 1024
     pipeline_class = FluxPipeline
+    default_guidance = 3.5
     denoiser_class = FluxTransformer2DModel
     lora_targets = (
         *("to_q", "to_k", "to_v", "to_out.0"),
@@ -71,16 +71,9 @@ class Flux(Flow):
         unpacked: Tensor = FluxPipeline._unpack_latents(out, height, width, 1)
         return unpacked
 
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=4 if self._schnell else 28)
-        length = self._text_length(self._pipeline)
-        scale = 3.5 if guidance is None else guidance
-        return self._draw(prompts, seeds, steps, side, guidance_scale=scale, max_sequence_length=length)
+    @property
+    def default_steps(self) -> int:  # type: ignore[override]
+        return 4 if self._schnell else 28
+
+    def _drawn_with(self, guidance: float, count: int) -> dict[str, Any]:
+        return {"guidance_scale": guidance, "max_sequence_length": self._text_length(self._pipeline)}

@@ -34,6 +34,7 @@ class Flux2(Flow):
     name = "flux2"
     native_size = 1024
     pipeline_class = Flux2Pipeline
+    default_guidance: float = 4.0
     denoiser_class = Flux2Transformer2DModel
     vae_class = AutoencoderKLFlux2
 
@@ -110,18 +111,6 @@ class Flux2(Flow):
         velocity: Tensor = Flux2Pipeline._unpatchify_latents(unpacked)
         return velocity
 
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=50)
-        return self._draw(prompts, seeds, steps, side, guidance_scale=4.0 if guidance is None else guidance)
-
 
 class Flux2Klein(Flux2):
     """The `Backbone` of `Flux2KleinPipeline`: no guidance embedding; distilled to four steps, or "base"."""
@@ -132,18 +121,17 @@ class Flux2Klein(Flux2):
     def _distilled(self) -> bool:
         return bool(self.config_of(Flux2KleinPipeline).get("is_distilled", False))
 
+    @property
+    def default_steps(self) -> int:  # type: ignore[override]
+        return 4 if self._distilled else 50
+
+    @property
+    def default_guidance(self) -> float:  # type: ignore[override]
+        return 1.0 if self._distilled else 4.0
+
     def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
+        self, prompts: Sequence[str], seeds: Sequence[int], *, guidance: float | None = None, **settings: Any
     ) -> list[Image]:
         if self._distilled and guidance is not None:
             raise UserError(f"{self.source} is distilled and has no guidance; leave --guidance out")
-        default_steps, default_scale = (4, 1.0) if self._distilled else (50, 4.0)
-        steps, side = self.drawing(steps, size, default_steps)
-        scale = default_scale if guidance is None else guidance
-        return self._draw(prompts, seeds, steps, side, guidance_scale=scale)
+        return super().generate(prompts, seeds, guidance=guidance, **settings)

@@ -37,6 +37,7 @@ class Latent(Pretrained):
         denoiser_part: its folder, "transformer" or "unet".
         vae_class: the autoencoder.
         vae_dtype: its type while encoding, where that is not the model's.
+        default_steps, default_guidance: of drawing.
     """
 
     pipeline_class: ClassVar[Any]
@@ -44,6 +45,8 @@ class Latent(Pretrained):
     denoiser_part: ClassVar[str] = "transformer"
     vae_class: ClassVar[Any] = AutoencoderKL
     vae_dtype: ClassVar[torch.dtype | None] = None
+    default_steps: int = 50
+    default_guidance: float
 
     @cached_property
     def denoiser(self) -> Any:
@@ -109,10 +112,16 @@ class Latent(Pretrained):
         with lora.published(folder) as inside:
             self.pipeline_class.save_lora_weights(inside, **adapter)
 
-    def _draw(
-        self, prompts: Sequence[str], seeds: Sequence[int], steps: int, side: int, **settings: Any
+    def generate(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: int | None = None,
     ) -> list[Image]:
-        """The pipeline's own images, `side` pixels a side, with its own `settings`."""
+        steps, side = self.drawing(steps, size, self.default_steps)
         images = self._pipeline(
             prompt=list(prompts),
             height=side,
@@ -120,9 +129,13 @@ class Latent(Pretrained):
             num_inference_steps=steps,
             generator=generators(seeds),
             output_type="np",
-            **settings,
+            **self._drawn_with(self.default_guidance if guidance is None else guidance, len(prompts)),
         ).images
         return to_uint8(images)
+
+    def _drawn_with(self, guidance: float, count: int) -> dict[str, Any]:
+        """What the pipeline is told of so many pictures, besides what every pipeline is."""
+        return {"guidance_scale": guidance}
 
 
 def padded(embeddings: Sequence[Tensor], length: int) -> Condition:

@@ -14,7 +14,6 @@ from asap.backbones.backbone import Condition
 from asap.backbones.flow import Flow
 from asap.backbones.latent import padded
 from asap.backbones.parts import decoded
-from asap.records import Image
 
 TEXT_LENGTH = 512  # tokens, the pipeline's own
 
@@ -25,6 +24,7 @@ class QwenImage(Flow):
     name = "qwen_image"
     native_size = 1024
     pipeline_class = QwenImagePipeline
+    default_guidance = 4.0
     denoiser_class = QwenImageTransformer2DModel
     vae_class = AutoencoderKLQwenImage
     lora_targets = (
@@ -87,20 +87,9 @@ class QwenImage(Flow):
         unpacked: Tensor = QwenImagePipeline._unpack_latents(out, height, width, 1)[:, :, 0]
         return unpacked
 
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=50)
-        scale = 4.0 if guidance is None else guidance
+    def _drawn_with(self, guidance: float, count: int) -> dict[str, Any]:
         # the pipeline guides only where it is given what to lead away from; a space is the authors' choice
-        away = [" "] * len(prompts) if scale > 1 else None
-        return self._draw(prompts, seeds, steps, side, true_cfg_scale=scale, negative_prompt=away)
+        return {"true_cfg_scale": guidance, "negative_prompt": [" "] * count if guidance > 1 else None}
 
 
 def _unless_full(mask: Tensor) -> Tensor | None:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from asap.backbones.backbone import Condition
 from asap.backbones.diffusion import Diffusion
-from asap.records import Image
 
 
 class SD(Diffusion):
@@ -23,6 +22,7 @@ class SD(Diffusion):
 
     name = "sd"
     pipeline_class = StableDiffusionPipeline
+    default_guidance = 7.5
 
     @cached_property
     def native_size(self) -> int:  # type: ignore[override]
@@ -45,15 +45,3 @@ class SD(Diffusion):
             z_t.to(self.dtype), t.long(), encoder_hidden_states=condition["embeddings"], return_dict=False
         )[0]
         return out
-
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=50)
-        return self._draw(prompts, seeds, steps, side, guidance_scale=7.5 if guidance is None else guidance)

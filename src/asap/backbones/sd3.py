@@ -12,7 +12,6 @@ from torch import Tensor
 from asap.backbones import schedule
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import Flow
-from asap.records import Image
 
 
 class SD3(Flow):
@@ -21,6 +20,7 @@ class SD3(Flow):
     name = "sd3"
     native_size = 1024
     pipeline_class = StableDiffusion3Pipeline
+    default_steps, default_guidance = 28, 7.0
     denoiser_class = SD3Transformer2DModel
     # the second attention of 3.5 medium too
     lora_targets = (
@@ -50,19 +50,8 @@ class SD3(Flow):
         )[0]
         return out
 
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=28)
-        length = _text_length(self._pipeline)
-        scale = 7.0 if guidance is None else guidance
-        return self._draw(prompts, seeds, steps, side, guidance_scale=scale, max_sequence_length=length)
+    def _drawn_with(self, guidance: float, count: int) -> dict[str, Any]:
+        return {"guidance_scale": guidance, "max_sequence_length": _text_length(self._pipeline)}
 
 
 def _text_length(pipeline: Any) -> int:

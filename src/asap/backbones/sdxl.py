@@ -11,7 +11,6 @@ from torch import Tensor
 
 from asap.backbones.backbone import Condition, Frame
 from asap.backbones.diffusion import Diffusion
-from asap.records import Image
 
 
 class SDXL(Diffusion):
@@ -20,6 +19,7 @@ class SDXL(Diffusion):
     name = "sdxl"
     native_size = 1024
     pipeline_class = StableDiffusionXLPipeline
+    default_steps, default_guidance = 30, 5.0
 
     @property
     def _told(self) -> dict[str, Any]:
@@ -45,15 +45,3 @@ class SDXL(Diffusion):
             return_dict=False,
         )[0]
         return out
-
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=30)
-        return self._draw(prompts, seeds, steps, side, guidance_scale=5.0 if guidance is None else guidance)

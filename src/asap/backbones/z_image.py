@@ -11,7 +11,6 @@ from torch import Tensor
 from asap.backbones.backbone import Condition
 from asap.backbones.flow import Flow
 from asap.backbones.latent import padded
-from asap.records import Image
 
 TEXT_LENGTH = 512  # tokens, the pipeline's own
 
@@ -26,6 +25,7 @@ class ZImage(Flow):
     name = "z_image"
     native_size = 1024
     pipeline_class = ZImagePipeline
+    default_guidance = 5.0
     denoiser_class = ZImageTransformer2DModel
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0")
 
@@ -41,15 +41,3 @@ class ZImage(Flow):
         texts = [row[mask] for row, mask in zip(condition["embeddings"], condition["mask"])]
         out = self.denoiser(list(frames), 1 - t, texts, return_dict=False)[0]
         return -torch.stack(list(out)).squeeze(2)
-
-    def generate(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        *,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: int | None = None,
-    ) -> list[Image]:
-        steps, side = self.drawing(steps, size, default_steps=50)
-        return self._draw(prompts, seeds, steps, side, guidance_scale=5.0 if guidance is None else guidance)
