@@ -14,6 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "asap"
 # each may import itself, and what stands in its set
 ALLOWED = {
     "errors": set(),
+    "axis": set(),
     "records": set(),
     "command": {"errors"},
     "lookup": {"errors"},
@@ -43,6 +44,7 @@ ALLOWED = {
     },
     "review": {"errors", "store", "command", "web", "pairs"},
     "align": {
+        "axis",
         "errors",
         "records",
         "lookup",
@@ -54,6 +56,7 @@ ALLOWED = {
         "backbones",
     },
     "bench": {
+        "axis",
         "errors",
         "records",
         "lookup",

@@ -103,12 +103,6 @@ def test_a_line_goes_up_where_its_values_do() -> None:
     assert len(high) > 300 and np.corrcoef(high, range(len(high)))[0, 1] < -0.99
 
 
-def test_ticks_hold_what_they_are_for() -> None:
-    assert curves.ticks(0, 0.97, 4) == pytest.approx([0, 0.5, 1])
-    assert curves.ticks(-3, 47, 4) == pytest.approx([-20, 0, 20, 40, 60])
-    assert curves.ticks(0, 0, 4) == [0, 1]
-
-
 def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path: Path) -> None:
     settings = train.Config(
         str(flux), str(pairs), tmp_path / "run", steps=3, resolution=32, rank=4, tracker="none", overlays=0,

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from asap.backbones import lora
 from asap.backbones.load import load
+from asap.backbones.parts import dtype_for
 from asap.bench import drawing, generate, samples
 from asap.errors import UserError
 from asap.records import Image, Prompt
@@ -200,9 +201,7 @@ def test_device_and_dtype_are_found(config: generate.Config) -> None:
     generate.run(config)
     assert read_config(config.out)["identity"]["backbone"]["dtype"] == "torch.float32"
     generate.run(replace(config, device="cpu", dtype="float32"))  # the same settings
-    assert (
-        drawing.dtype_for("auto", "cuda:1") == "bfloat16" and drawing.dtype_for("float16", "cpu") == "float16"
-    )
+    assert dtype_for("auto", "cuda:1") == "bfloat16" and dtype_for("float16", "cpu") == "float16"
 
 
 def test_help_does_without_torch() -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
+from asap.axis import ticks
 from asap.store import Row
 
 INK, SOFT, GRID, PAPER = (30, 33, 38), (93, 99, 109), (227, 224, 216), (251, 250, 247)
@@ -88,15 +89,6 @@ def _binned(values: Sequence[float]) -> list[float]:
     """Means over at most `MOST` stretches of equal length."""
     width = -(-len(values) // MOST)
     return [fmean(values[start : start + width]) for start in range(0, len(values), width)]
-
-
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """About `count` equal steps of 1, 2 or 5 times a power of ten that hold [low, high]."""
-    rough = (high - low) / count or 1.0
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
-    return [k * step for k in range(first, max(last, first + 1) + 1)]
 
 
 class _Frame(NamedTuple):

@@ -163,6 +163,29 @@ def check_device(device: str) -> str:
     return device
 
 
+def device_for(name: str, flag: str = "--device") -> str:
+    """The device called `name`, or for "auto" the best that is there.
+
+    Raises:
+        UserError: no such device here; `flag` is what named it.
+    """
+    there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
+    if name == "auto":
+        return there[0]
+    kind, _, number = name.partition(":")
+    last = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind not in there or (number and not (number.isdecimal() and int(number) < last)):
+        raise UserError(f"{flag} {name}: there is no such device here, only {', '.join(there)}")
+    return name
+
+
+def dtype_for(name: str, device: str) -> str:
+    """The dtype called `name`, or for "auto" the one for `device`."""
+    if name != "auto":
+        return name
+    return "bfloat16" if device.startswith("cuda") else "float32"
+
+
 @contextmanager
 def readable_errors(source: str, what: str) -> Iterator[None]:
     """Turn what loaders raise for missing or damaged files into one line."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from asap.axis import ticks
 from asap.bench.charts import COLOURS
 
 
@@ -83,15 +83,6 @@ def _frame(lines: Sequence[Curve], level: float) -> _Frame:
     ys = [y for curve in lines for _, y in curve.points]
     ys += [edge for curve in lines for pair in curve.band for edge in pair]
     return _Frame(ticks(min(xs), max(xs), 5), ticks(min(0.0, level, *ys), max(0.0, level, *ys), 4))
-
-
-def ticks(low: float, high: float, count: int) -> list[float]:
-    """About `count` equal steps of 1, 2 or 5 times a power of ten that hold [low, high]."""
-    rough = (high - low) / count or 1.0
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * 0.999)
-    first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
-    return [k * step for k in range(first, max(last, first + 1) + 1)]
 
 
 def _grid(frame: _Frame) -> Markup:

@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from PIL import Image as Pillow
 
 from asap import command, progress
 from asap.backbones import load, lora
 from asap.backbones.backbone import Backbone
+from asap.backbones.parts import device_for, dtype_for
 from asap.bench.generate import Config, plan
 from asap.bench.samples import METADATA
 from asap.errors import UserError
@@ -42,7 +42,7 @@ def run(config: Config, prompts: Sequence[Prompt]) -> None:
         UserError: a model, LoRA, device or size that cannot be had, or a folder made with other settings.
     """
     weights = find_lora(config.lora) if config.lora else None
-    device = _device(config.device)
+    device = device_for(config.device)
     backbone = load.load(config.model, device=device, dtype=dtype_for(config.dtype, device))
     _check_size(config.size, backbone)
     claim = partial(_claim, config, _identity(config, prompts, weights, backbone))
@@ -80,29 +80,6 @@ def _check_size(size: int | None, backbone: Backbone) -> None:
     if size is not None and size % multiple:
         near = max(1, round(size / multiple)) * multiple
         raise UserError(f"--size is {size}; {backbone.name} draws multiples of {multiple}, such as {near}")
-
-
-def _device(name: str) -> str:
-    """The device called `name`, or for "auto" the best that is there.
-
-    Raises:
-        UserError: no such device here.
-    """
-    there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
-    if name == "auto":
-        return there[0]
-    kind, _, number = name.partition(":")
-    last = torch.cuda.device_count() if kind == "cuda" else 1
-    if kind not in there or (number and not (number.isdecimal() and int(number) < last)):
-        raise UserError(f"--device {name}: there is no such device here, only {', '.join(there)}")
-    return name
-
-
-def dtype_for(name: str, device: str) -> str:
-    """The dtype called `name`, or for "auto" the one for `device`."""
-    if name != "auto":
-        return name
-    return "bfloat16" if device.startswith("cuda") else "float32"
 
 
 def draw(

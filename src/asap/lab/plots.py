@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from asap.bench.curves import ticks
+from asap.axis import ticks
 from asap.lab.numbers import Estimate
 
 COLOURS = (

@@ -130,22 +130,6 @@ def weights_id(source: str) -> str:
     return _located(source, name).parent.name
 
 
-def device_for(name: str) -> str:
-    """The device called `name`, or for "auto" the best that is there.
-
-    Raises:
-        UserError: no such device here.
-    """
-    there = ["cuda"] * torch.cuda.is_available() + ["mps"] * torch.backends.mps.is_available() + ["cpu"]
-    if name == "auto":
-        return there[0]
-    kind, _, number = name.partition(":")
-    last = torch.cuda.device_count() if kind == "cuda" else 1
-    if kind not in there or (number and not (number.isdecimal() and int(number) < last)):
-        raise UserError(f"--paint-device {name}: there is no such device here, only {', '.join(there)}")
-    return name
-
-
 def count(device: str) -> int:
     """How many processes `device` has room for: one, or for "cuda" one for each GPU."""
     return max(1, torch.cuda.device_count()) if device == "cuda" else 1

@@ -97,13 +97,12 @@ def resolved(engines: Engines) -> Engines:
             raise UserError(f"--{flag} {getattr(engines, name)}: give {least} or more")
     if bool(engines.pose_control) != bool(engines.controlnet):
         raise UserError("--pose-control and --controlnet go together: a generator, and its pose ControlNet")
-    from asap.pairs.engines import models  # torch, which is not needed otherwise
+    from asap.backbones.parts import device_for, dtype_for  # torch, which is not needed otherwise
+    from asap.pairs.engines import models
 
-    device = models.device_for(engines.paint_device)
-    dtype = engines.paint_dtype
-    if dtype == "auto":
-        dtype = "bfloat16" if device.startswith("cuda") else "float32"
-    chosen = replace(engines, paint_device=device, paint_dtype=dtype)
+    device = device_for(engines.paint_device, "--paint-device")
+    dtype = dtype_for(engines.paint_dtype, device)
+    chosen = replace(engines, paint_device=device, paint_dtype=dtype)  # type: ignore[arg-type]
     models.check(chosen)
     return chosen
 
