@@ -95,17 +95,25 @@ def serving(behaviour: Callable[[int, Body], Reply]) -> Iterator[Service]:
         def log_message(self, *_: object) -> None:
             pass
 
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
+    with served(Handler) as url:
+        service.url = f"{url}/v1"
+        yield service
 
-        def handle_error(self, *_: object) -> None:
-            pass  # clients that are killed, or have given up waiting
 
-    server = Quiet(("127.0.0.1", 0), Handler)
-    service.url = f"http://127.0.0.1:{server.server_port}/v1"
+class Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        pass  # clients that are killed, or have given up waiting
+
+
+@contextmanager
+def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Inside, `handler` answers at this address on loopback."""
+    server = Quiet(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield service
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,14 +20,9 @@ from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.pairs import figures
 from asap.store import read_rows
+from tiny_runs import tiny_run
 
-
-def config(model: Path, data: Path, out: Path, **changes: Any) -> train.Config:
-    settings = train.Config(
-        model=str(model), data=str(data), out=out, steps=4, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none", overlays=0,
-    )  # fmt: skip
-    return replace(settings, **changes)
+config = partial(tiny_run, overlays=0)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import read_rows
+from tiny_runs import tiny_run
 
 
 def bound(name: str) -> objectives.Objective:
@@ -237,12 +239,7 @@ def test_a_pair_beyond_a_one_sided_margin_takes_no_part() -> None:
     assert gradient.pull(bound("one_sided"), errors).tolist() == pytest.approx([0.0, 4 * 0.05])
 
 
-def settings(model: Path, data: Path, out: Path, **changes: Any) -> train.Config:
-    plain = train.Config(
-        model=str(model), data=str(data), out=out, steps=6, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none",
-    )  # fmt: skip
-    return replace(plain, **changes)
+settings = partial(tiny_run, steps=6)
 
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,16 +18,12 @@ from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import read_rows
+from tiny_runs import tiny_run
 
 DRAWS = 3
 
 
-def settings(model: Path, data: Path, out: Path, **changes: Any) -> train.Config:
-    plain = train.Config(
-        model=str(model), data=str(data), out=out, steps=6, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none",
-    )  # fmt: skip
-    return replace(plain, **changes)
+settings = partial(tiny_run, steps=6)
 
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet
@@ -26,6 +27,7 @@ from asap.backbones.load import load
 from asap.errors import UserError
 from asap.pairs import figures
 from asap.store import read_rows
+from tiny_runs import tiny_run
 
 P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 KINDS = Kinds(("extra", "fused", "missing"), torch.tensor([0, 0, 0, 0, 0, 1, 1, 1, 2, 2]))  # shares P
@@ -55,12 +57,7 @@ def sampler(total: int = FOUR, *, seed: int = 0, unbiased: bool = False) -> Lagg
     return Lagging(KINDS, seed, total, lag, unbiased=unbiased)
 
 
-def settings(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
-    plain = train.Config(
-        model=str(model), data=str(data), out=out, steps=4, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, tracker="none", sampling="lagging",
-    )  # fmt: skip
-    return replace(plain, **changes)
+settings = partial(tiny_run, sampling="lagging", checkpoint_every=50)
 
 
 @pytest.mark.parametrize("equal", [0.0, 1e-9, 0.5, 7.0])

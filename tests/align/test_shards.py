@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import read_rows
 from families import condition_of
+from tiny_runs import tiny_run
 
 FSDP = (
     "accelerate.commands.accelerate_cli launch --use_fsdp --fsdp_version 2 --num_processes 2 "
@@ -28,12 +30,7 @@ FSDP = (
 )
 
 
-def config(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
-    settings = train.Config(
-        model=str(model), data=str(data), out=out, steps=3, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-3, tau=0.05, checkpoint_every=2, tracker="none",
-    )  # fmt: skip
-    return replace(settings, **changes)
+config = partial(tiny_run, steps=3, learning_rate=1e-3)
 
 
 def spread_run(model: Path, data: Path, out: Path, steps: int, *options: str) -> None:

@@ -30,16 +30,12 @@ from asap.backbones.load import load
 from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import read_rows
+from tiny_runs import tiny_run
 
 SAMPLING = ("uniform", "lagging", "lagging_unbiased")
 
 
-def config(model: Path, data: Path, out: Path, **changes: object) -> train.Config:
-    settings = train.Config(
-        model=str(model), data=str(data), out=out, steps=4, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none",
-    )  # fmt: skip
-    return replace(settings, **changes)
+config = tiny_run
 
 
 @pytest.mark.parametrize("family", ["flux", "sdxl"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,16 +20,12 @@ from asap.backbones.lora import WEIGHTS
 from asap.errors import UserError
 from asap.store import seed_of
 from families import FAMILIES
+from tiny_runs import tiny_run
 
 PROMPTS = ("a photo of a person", "two hands")
 
 
-def config(model: Path, data: Path, out: Path, **changes: Any) -> train.Config:
-    settings = train.Config(
-        model=str(model), data=str(data), out=out, steps=5, resolution=32, batch_size=2, rank=4,
-        learning_rate=5e-2, tau=0.5, checkpoint_every=2, tracker="none", overlays=0,
-    )  # fmt: skip
-    return replace(settings, **changes)
+config = partial(tiny_run, steps=5, learning_rate=5e-2, tau=0.5, overlays=0)
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +17,7 @@ from asap.bench import judge
 from asap.errors import UserError
 from asap.records import Judgement, Sample
 from asap.store import append_rows, read_config, read_rows
+from loopback import served
 
 
 class Scripted:
@@ -202,12 +202,10 @@ def test_the_key_is_never_written(config: judge.Config, monkeypatch: pytest.Monk
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Overloaded)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    service = {"endpoint": f"http://127.0.0.1:{server.server_port}/v1", "model_name": "m", "attempts": 1}
-    with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\)"):
-        judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
-    server.shutdown()
+    with served(Overloaded) as url:
+        service = {"endpoint": f"{url}/v1", "model_name": "m", "attempts": 1}
+        with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\)"):
+            judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
     assert keys == ["Bearer sk-not-to-be-seen"] * 4
     files = list(config.out.iterdir())
     assert files

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ from asap.pairs.captions import caption
 from asap.pairs.captions.caption import Config
 from asap.pairs.captions.captioners import PROBED, caption_of, tidy
 from asap.pairs.sources.find import find_photos
+from loopback import served
 
 KEY = "sk-not-to-be-seen"
 WORDS = ("a", "man", "hand", "waves", "light", ".", "room", "plain")
@@ -81,15 +82,9 @@ def serving(behaviour):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    service.url = f"http://127.0.0.1:{server.server_port}/v1"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(Handler) as url:
+        service.url = f"{url}/v1"
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,8 @@ import os
 import re
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import datasets
@@ -24,6 +23,7 @@ from asap.errors import UserError
 from asap.pairs.exchange import publish
 from asap.pairs.exchange.publish import Config, bare, kind_of
 from asap.pairs.hap import dataset
+from loopback import served
 
 TOKEN = "hf_" + "x" * 34
 FILES = {
@@ -267,14 +267,8 @@ def serving(hub):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hub.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
+    with served(Handler) as hub.url:
         yield hub
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def to_hub(folder: Path, hub, *options, token=TOKEN):
