@@ -20,6 +20,7 @@ Points = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 
 Verdict = Literal["correct", "error", "unscored"]
+Choice = Literal["first", "second", "tie", "unscored"]
 
 
 class Blob(Protocol):
@@ -145,6 +146,9 @@ class Judgement:
         score: how bad, where the judge gives a number (higher is worse), else None.
         region: box of the judged part, where the judge finds it, else None.
         evidence: whatever else the judge wants kept (its raw answer, its fit).
+        mismatch: what the prompt asked for and the image does not show; kept apart from anatomy, and never
+            part of the verdict.
+        confidence: the judge's own, in [0, 1] (a share of its votes, say), or None.
     """
 
     sample_id: str
@@ -156,4 +160,28 @@ class Judgement:
     reason: str = ""
     score: float | None = None
     region: Box | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    mismatch: tuple[str, ...] = ()
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Vote:
+    """Which of two images of one prompt shows the better anatomy: one row of `votes.jsonl`.
+
+    Attributes:
+        first, second: sample ids, in the order of the models compared, never in that of their display.
+        choice: "unscored" when there is no usable answer, with the `reason`.
+        rater: who said so: a judge's name, or a person's.
+        evidence: whatever else is to be kept (the choice in each order, what was clicked).
+    """
+
+    first: str
+    second: str
+    prompt_id: str
+    seed: int
+    category: str
+    choice: Choice
+    rater: str = ""
+    reason: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)

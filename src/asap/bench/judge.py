@@ -71,7 +71,7 @@ def read(folder: Path) -> dict[str, Judgement]:
 
 def _judgement(row: dict[str, Any], where: str) -> Judgement:
     try:
-        row = {**row, "errors": tuple(row.get("errors", ()))}
+        row = {**row, **{name: tuple(row.get(name, ())) for name in ("errors", "mismatch")}}
         row["region"] = tuple(row["region"]) if row.get("region") else None
         judgement = Judgement(**row)
     except TypeError:
