@@ -19,7 +19,7 @@ _KEY = re.compile(r"[0-9a-z\-]{8,64}")
 
 
 class Wrong(Exception):  # noqa: N818  (told by whoever asks)
-    """What is no answer, with a sentence that says why; `unknown` where it is to no question of this rater."""
+    """What is no answer, with a sentence that says why; `unknown`: to no question of this rater."""
 
     def __init__(self, text: str, *, unknown: bool = False) -> None:
         super().__init__(text)
@@ -99,7 +99,7 @@ def _box(box: object, size: tuple[int, int]) -> list[float]:
 
 
 def _seconds(row: Mapping[str, Any]) -> float | None:
-    value = row.get("seconds")
+    value: Any = row.get("seconds")
     if type(value) not in (int, float) or not math.isfinite(value):
         return None
     return min(max(float(value), 0.0), 86400.0)

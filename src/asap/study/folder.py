@@ -1,13 +1,12 @@
 """A study on the disk: its plan, made once, the pictures as raters get them, and the journal of answers.
 
-    STUDY/config.json        what the study was made from
-    STUDY/plan.json          who is asked what; raters' links; for the study's owner alone
-    STUDY/pictures/ID.png    pixels alone, under names that tell nothing
-    STUDY/answers.sqlite     the answers (`asap.web.journal`)
+STUDY/config.json        what the study was made from
+STUDY/plan.json          who is asked what; raters' links; for the study's owner alone
+STUDY/pictures/ID.png    pixels alone, under names that tell nothing
+STUDY/answers.sqlite     the answers (`asap.web.journal`)
 """
 
 from __future__ import annotations
-
 
 import json
 import secrets
@@ -172,5 +171,3 @@ def _item(row: Row) -> Item:
 
 def _rater(row: Row) -> Rater:
     return Rater(**{**row, "asked": tuple(Asked(**asked) for asked in row["asked"])})
-
-

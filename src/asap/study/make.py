@@ -166,7 +166,10 @@ def _raters(units: Sequence[plan.Unit], want: Wanted) -> int:
 
 
 def _write_pictures(
-    made: Made, images: Sequence[Path], units: Mapping[Key, plan.Unit], found: Sequence[tuple[str, list[Sample]]]
+    made: Made,
+    images: Sequence[Path],
+    units: Mapping[Key, plan.Unit],
+    found: Sequence[tuple[str, list[Sample]]],
 ) -> dict[str, str]:
     """The pictures of all units and the items of the study; returns picture ids by "FOLDER/SAMPLE"."""
     wanted = [
@@ -212,14 +215,13 @@ def _checks(
     ]
     made.items |= {**obvious, **golds}
     one, two = (
-        plan.Checks(plain, truths, attention[at], known_ones[at]) for at, (plain, truths) in enumerate(by_kind)
+        plan.Checks(plain, truths, attention[at], known_ones[at])
+        for at, (plain, truths) in enumerate(by_kind)
     )
     return one, two
 
 
-def _obvious(
-    made: Made, known: Mapping[str, str], kinds: Sequence[str], seed: int
-) -> dict[str, Item]:
+def _obvious(made: Made, known: Mapping[str, str], kinds: Sequence[str], seed: int) -> dict[str, Item]:
     """Scrambled pictures, to be rated as errors, or to be voted on against what they were made of."""
     names = random.Random(seed_of(seed, "obvious")).sample(sorted(known), min(OBVIOUS, len(known)))
     found: dict[str, Item] = {}
@@ -237,7 +239,7 @@ def _obvious(
 
 def _gold(made: Made, gold: Path, kinds: tuple[str, ...], seed: int) -> Iterator[tuple[str, Item]]:
     count = 0
-    for count, one in enumerate(gold_files.read(gold, kinds, seed), 1):  # noqa: B007
+    for count, one in enumerate(gold_files.read(gold, kinds, seed), 1):
         kind: plan.Kind = "vote" if len(one.pictures) == 2 else "rate"
         ids = tuple(made.put(np.asarray(p), "gold", count, side) for side, p in enumerate(one.pictures))
         yield f"{kind}-gold/{count}", Item(kind, "gold", ids, truth=one.truth)

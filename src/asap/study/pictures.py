@@ -1,4 +1,4 @@
-"""Pictures as raters get them: nothing but pixels, all in one form, so that a file tells nothing of its source."""
+"""Pictures as raters get them: pixels alone, all in one form, so that a file tells nothing of its source."""
 
 from __future__ import annotations
 

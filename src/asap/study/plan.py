@@ -6,6 +6,7 @@ the votes between them. So how strict a rater is cancels where models are compar
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator, Sequence
@@ -52,7 +53,8 @@ class Checks(NamedTuple):
 
 
 def raters_needed(units: int, each: int, per_rater: int, largest: int) -> int:
-    """How many raters it takes until every unit has `each`, at `per_rater` items, the largest unit's `largest`.
+    """How many raters it takes until every unit has `each`, at `per_rater` items, of which the largest unit
+    has `largest`.
 
     Raises:
         ValueError: a rater's items hold no unit.
@@ -66,7 +68,7 @@ def raters_needed(units: int, each: int, per_rater: int, largest: int) -> int:
 def shared_out(units: int, raters: int, each: int, seed: int) -> list[list[tuple[int, int]]]:
     """For every rater the units to judge, each with its round in [0, each).
 
-    Every unit comes once in each round, to `each` different raters; raters' shares differ by one unit at most.
+    Every unit comes once in each round, to `each` different raters; their shares differ by one unit at most.
     The units, in an order drawn by `seed`, are dealt out `each` times over, a run of them to a rater.
 
     Raises:
@@ -79,12 +81,12 @@ def shared_out(units: int, raters: int, each: int, seed: int) -> list[list[tuple
     cuts = [k * units * each // raters for k in range(raters + 1)]
     return [
         [(order[at % units], at // units) for at in range(start, end)]
-        for start, end in zip(cuts, cuts[1:], strict=False)
+        for start, end in itertools.pairwise(cuts)
     ]
 
 
 def swapped(item: str, turn: int, seed: int) -> bool:
-    """Whether a vote's second image is shown first in its round `turn`: by turns, from a start drawn by seed."""
+    """Whether a vote's second image is shown first in round `turn`: by turns, from a start drawn by seed."""
     return bool((seed_of(seed, "side", item) + turn) % 2)
 
 
@@ -139,8 +141,8 @@ def _mixed(block: Sequence[Slot], checks: Checks, draw: random.Random) -> list[S
 
 
 def split(total: int, rates: int, votes: int) -> tuple[int, int]:
-    """`total` checks for two blocks of `rates` and `votes` items, by their length; at least one for each where
-    there are two or more."""
+    """`total` checks for two blocks of `rates` and `votes` items, by their length; at least one for each
+    where there are two or more."""
     if not rates or not votes:
         return (total if rates else 0), (total if votes else 0)
     first = round(total * rates / (rates + votes))

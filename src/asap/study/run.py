@@ -1,8 +1,7 @@
-"""`asap study`: the human study on a page: ratings of images, and votes between two, blind and by a fixed plan."""
+"""`asap study`: people rate images and vote between two, blind, on a page, by a plan made once."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,8 +63,8 @@ class Config(command.Settings):
     megabytes: int = 60
     """Most MiB of the offline file."""
     host: str = "127.0.0.1"
-    """Address to listen on. Any other than this machine's own loopback wants a token, printed once, for all but
-    the raters' own links. Nothing is encrypted: put a proxy with TLS in front, or take a tunnel (ssh -L)."""
+    """Address to listen on. Any other than this machine's own loopback wants a token, printed once, for all
+    but raters' own links. Nothing is encrypted: put a proxy with TLS in front, or take a tunnel (ssh -L)."""
     port: int = PORT
     """Port to listen on; 0 takes any that is free."""
 
@@ -181,7 +180,7 @@ def progress_of(path: Path, study: Study) -> str:
 
 def _told_offline(path: Path, study: Study) -> str:
     codes = "\n".join(f"  {rater.name}  {rater.code}" for rater in study.raters)
-    size = os.path.getsize(path) / 2**20
+    size = path.stat().st_size / 2**20
     return (
         f"{path}: {size:.1f} MiB; it opens in any browser, and asks for the rater's code:\n{codes}\n"
         "what raters send back: asap study-import STUDY answers-*.jsonl"
