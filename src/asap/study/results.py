@@ -29,7 +29,7 @@ VOTES = "votes.jsonl"
 
 @dataclass(frozen=True)
 class Config(command.Settings):
-    """Write a study's results so far: judgements and votes that `asap report` reads, and a summary of raters."""
+    """Write a study's results so far: judgements and votes as other judges give them, and a summary."""
 
     study: tyro.conf.Positional[Path]
     """Folder of the study."""
@@ -81,7 +81,7 @@ def _write(config: Config, study: Study, said: Sequence[Said]) -> None:
 
 
 def _run_folder(config: Config, study: Study, place: Path, stage: str, images: Row) -> None:
-    """The record beside rows: for judgements as `asap judge` writes it, for votes with both folders' names."""
+    """The record beside rows: of judgements as `asap judge` writes it, of votes with both folders' names."""
     settings = {"study": study.id, "min_attention": config.min_attention}
     identity: Row = {"images": images["images_id"], "judge": JUDGE, "settings": settings}
     extra: Row = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _ALL = """\
 Thank you for taking part. You will look at {count} pictures of people, one question at a time, and say what \
-you see. All pictures were made or altered by computer programs. There are no trick questions; some pictures \
+you see. Most of the pictures were made or altered by computer programs. There are no trick questions; some pictures \
 come twice, and some have plain faults, so that we know how steady the answers are.
 
 Taking part is your choice. You may stop at any time by closing the page, and go on later by the same link. \

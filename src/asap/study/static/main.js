@@ -11,7 +11,7 @@ const make = (tag, values, ...children) => {
   made.append(...children);
   return made;
 };
-const QUESTIONS = { rate: "Is the body in this picture made wrong anywhere?", vote: "In which picture is the body made better?" };
+const QUESTIONS = { rate: "Is the body made wrong anywhere?", vote: "Which body is made better, A or B?" };
 const DONE = { correct: "Correct", error: "Error", unsure: "Cannot tell", a: "A is better", b: "B is better", tie: "Alike" };
 const AGAIN = 1500; // milliseconds
 
