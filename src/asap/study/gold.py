@@ -61,8 +61,6 @@ _SIDES = ("chosen", "rejected")
 
 
 def _of_lines(path: Path, kinds: tuple[str, ...], seed: int) -> Iterator[Gold]:
-    if not path.is_file():
-        raise UserError(f"--gold {path}: no such file or folder")
     found = [
         (f"{path} line {number}", tuple(row.get(name) for name in ("image", "verdict", "better", "worse")))
         for number, row in enumerate(read_rows(path), 1)

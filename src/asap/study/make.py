@@ -83,9 +83,18 @@ def make(folder: Path, images: Sequence[Path], ids: Sequence[str], gold: Path | 
     """Make the study in `folder`; `ids` stand for the images in each of the folders `images`.
 
     Raises:
-        UserError: images that are missing, folders without a prompt in common, or a plan that cannot be.
+        UserError: images that are missing, folders without a prompt in common, or a plan that cannot be; then
+            no picture is left behind.
     """
     shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    try:
+        return _made(folder, images, ids, gold, want)
+    except UserError:
+        shutil.rmtree(folder / PICTURES, ignore_errors=True)
+        raise
+
+
+def _made(folder: Path, images: Sequence[Path], ids: Sequence[str], gold: Path | None, want: Wanted) -> Study:
     found = folders_of(images)
     units = _drawn(_units([samples for _, samples in found], want.task), want)
     count = _raters(list(units.values()), want)

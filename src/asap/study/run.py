@@ -108,6 +108,8 @@ def _check(config: Config) -> None:
         raise UserError("--parts: give 1 to 9 different names")
     if config.instructions is not None and not config.instructions.is_file():
         raise UserError(f"--instructions {config.instructions}: no such file")
+    if config.gold is not None and not config.gold.exists():
+        raise UserError(f"--gold {config.gold}: no such file or folder")
     for path in config.images:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder; give a folder made by `asap generate`")

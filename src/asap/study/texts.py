@@ -4,8 +4,8 @@ from __future__ import annotations
 
 _ALL = """\
 Thank you for taking part. You will look at {count} pictures of people, one question at a time, and say what \
-you see. Most of the pictures were made or altered by computer programs. There are no trick questions; some pictures \
-come twice, and some have plain faults, so that we know how steady the answers are.
+you see. Most of the pictures were made or altered by computer programs. There are no trick questions; \
+some pictures come twice, and some have plain faults, so that we know how steady the answers are.
 
 Taking part is your choice. You may stop at any time by closing the page, and go on later by the same link. \
 We keep your answers and how long each took, under a number and not under your name."""
