@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,6 +77,9 @@ class Page:
         self.raters = {rater.token: rater for rater in study.raters}
         self.pictures = {rater.token: _pictures(study, rater) for rater in study.raters}
         self.turn = threading.Lock()
+        self.done: dict[str, set[str]] = defaultdict(set)  # questions answered, by rater
+        for answer in journal.standing():
+            self.done[answer.person].add(answer.item)
 
     def index(self, request: Request) -> Response:
         """The join page."""
@@ -99,18 +103,20 @@ class Page:
         The last free place, because links are sent out from the first on.
         """
         with self.turn:
-            taken = set(self.journal.people())
-            free = next((rater for rater in self.plan.raters[::-1] if rater.name not in taken), None)
+            free = next((rater for rater in self.plan.raters[::-1] if not self.done[rater.name]), None)
             if free is None:
                 raise HTTPException(409, "all places of this study are taken")
             self.journal.add(Answer(new_secret(), JOINED, free.name, "yes"))
+            self.done[free.name].add(JOINED)
         return _json({"page": f"/r/{free.token}"})
 
     def study(self, request: Request) -> Response:
         """What the rater is asked, and has answered."""
         rater = self._rater(request)
-        told = self.plan.shown(rater) | {"answers": self._answers(rater)}
-        return _json(told | self._end(rater))
+        found = {a.item: a for a in self.journal.standing() if a.person == rater.name and a.item != JOINED}
+        self.done[rater.name] |= found.keys()  # some may have come by `asap study-import`
+        told = {item: {"word": a.word, **json.loads(a.detail or "{}")} for item, a in found.items()}
+        return _json(self.plan.shown(rater) | {"answers": told} | self._end(rater))
 
     async def answer(self, request: Request) -> Response:
         """Put one answer on the disk."""
@@ -120,15 +126,17 @@ class Page:
         except answers.Wrong as wrong:
             raise HTTPException(404 if wrong.unknown else 400, str(wrong)) from None
         number = await run_in_threadpool(self._add, found)
-        return _json({"number": number} | await run_in_threadpool(self._end, rater))
+        return _json({"number": number} | self._end(rater))
 
     def _add(self, answer: Answer) -> int:
-        if answer.item != CONSENT and not self._consented(answer.person):
+        if answer.item != CONSENT and CONSENT not in self.done[answer.person]:
             raise HTTPException(403, "there is no consent yet")
         try:
-            return self.journal.add(answer)
+            number = self.journal.add(answer)
         except ValueError as error:
             raise HTTPException(409, str(error)) from None
+        self.done[answer.person].add(answer.item)
+        return number
 
     def picture(self, request: Request) -> Response:
         """A picture of one of the rater's questions."""
@@ -144,23 +152,9 @@ class Page:
             raise HTTPException(404, "this link belongs to no rater of the study")
         return rater
 
-    def _of(self, rater: str) -> dict[str, Answer]:
-        return {a.item: a for a in self.journal.standing() if a.person == rater}
-
-    def _consented(self, rater: str) -> bool:
-        return CONSENT in self._of(rater)
-
-    def _answers(self, rater: Rater) -> dict[str, Row]:
-        return {
-            item: {"word": answer.word, **json.loads(answer.detail or "{}")}
-            for item, answer in self._of(rater.name).items()
-            if item != JOINED
-        }
-
     def _end(self, rater: Rater) -> Row:
         """The completion code, once all questions are answered."""
-        done = self._of(rater.name)
-        whole = all(asked.id in done for asked in rater.asked)
+        whole = all(asked.id in self.done[rater.name] for asked in rater.asked)
         return {"completion": rater.completion} if whole else {}
 
 
