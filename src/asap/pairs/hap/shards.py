@@ -126,8 +126,10 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _ends(group: Sequence[Row], size: int, row: Row) -> bool:
-    """Whether a row group of `size` bytes ends before `row`. The rows of a photo stay together where they can,
-    for a group stores a picture once that they share."""
+    """Whether a row group of `size` bytes ends before `row`.
+
+    The rows of a photo stay together where they can, for a group stores a picture once that they share.
+    """
     if not group or (len(group) < GROUP_ROWS and size < GROUP_BYTES):
         return False
     source = row.get("source")
