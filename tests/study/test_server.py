@@ -281,6 +281,7 @@ def test_mistakes_are_one_line(tmp_path: Path, server: studies.Server) -> None:
         (run.Config((first,), out, task="vote"), "votes need two folders"),
         (run.Config((first, second), out, per_rater=2), "one prompt alone has 3 questions"),
         (run.Config((first, second), out, raters=2), "--raters 2: each item wants 3"),
+        (run.Config((first, second), out, raters=7), "for 6 raters at most"),
         (run.Config((first, second), out, raters=3, per_rater=3), "or --units 1"),
         (run.Config((first, second), out, gold=tmp_path / "none"), "no such file or folder"),
         (run.Config((first, second), out, gold=bad), "bad.jsonl line 1: give"),

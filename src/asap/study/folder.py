@@ -74,7 +74,7 @@ class Study:
     Attributes:
         id: opaque; stands in offline answers.
         title, instructions, parts: what raters read, and the parts they may name.
-        folders: of the images: "name", "path" relative to the study, "images_id".
+        folders: of the images: "name", "path", "images_id".
         sizes: (width, height) of each picture by its id.
         items: by key, which never leaves the plan.
         raters: in order.

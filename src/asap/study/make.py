@@ -5,60 +5,19 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
 
 from asap import progress
 from asap.bench import samples as sample_files
 from asap.errors import UserError
-from asap.records import Image, Sample
+from asap.records import Sample
 from asap.store import Row, seed_of
-from asap.study import gold as gold_files
-from asap.study import pictures, plan, texts
+from asap.study import checks, pictures, plan, texts
 from asap.study.folder import PICTURES, Asked, Item, Rater, Study, new_secret, opaque
+from asap.study.wanted import Made, Task, Wanted
 
-Task = Literal["rate", "vote", "both"]
 Key = tuple[str, int]
-OBVIOUS = 8
-"""Scrambled pictures in a study."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a study is to be; see the options of `asap study`."""
-
-    task: Task
-    per_rater: int
-    raters_per_item: int
-    raters: int
-    units: int
-    attention: int
-    golds: int
-    seed: int
-    title: str
-    instructions: str
-    parts: tuple[str, ...]
-
-
-@dataclass
-class Made:
-    """What is collected on the way: items by key, and the pictures' sizes."""
-
-    folder: Path
-    secret: str = field(default_factory=new_secret)
-    items: dict[str, Item] = field(default_factory=dict)
-    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def put(self, picture: Image, *source: object) -> str:
-        """Write a picture; returns its opaque id."""
-        name = opaque(self.secret, "picture", *source)
-        pictures.write(self.folder / PICTURES / f"{name}.png", picture)
-        self.sizes[name] = (picture.shape[1], picture.shape[0])
-        return name
 
 
 def folders_of(paths: Sequence[Path]) -> list[tuple[str, list[Sample]]]:
@@ -100,7 +59,7 @@ def _made(folder: Path, images: Sequence[Path], ids: Sequence[str], gold: Path |
     count = _raters(list(units.values()), want)
     made = Made(folder)
     known = _write_pictures(made, images, units, found)
-    rates, votes = _checks(made, known, gold, want, list(units.values()))
+    rates, votes = checks.checks(made, known, gold, want, list(units.values()))
     raters = _planned(made, list(units.values()), count, rates, votes, want)
     described = [
         {"name": name, "path": str(path.resolve()), "images_id": id_}
@@ -162,6 +121,9 @@ def _raters(units: Sequence[plan.Unit], want: Wanted) -> int:
         ) from None
     if not want.raters:
         return needed
+    if want.raters > len(units) * want.raters_per_item:
+        most = len(units) * want.raters_per_item
+        raise UserError(f"--raters {want.raters}: there are questions for {most} raters at most")
     if want.raters < want.raters_per_item:
         raise UserError(f"--raters {want.raters}: each item wants {want.raters_per_item} (--raters-per-item)")
     if want.raters < needed:
@@ -207,53 +169,6 @@ def _write_pictures(
 def _told(number: int, sample: Sample) -> Row:
     names = ("id", "prompt_id", "seed", "category")
     return {"folder": number, **{name: getattr(sample, name) for name in names}}
-
-
-def _checks(
-    made: Made, known: Mapping[str, str], gold: Path | None, want: Wanted, units: Sequence[plan.Unit]
-) -> tuple[plan.Checks, plan.Checks]:
-    """Obvious and gold items, and how many of each a rater gets, for ratings and for votes."""
-    asked = [sum(len(getattr(unit, name)) for unit in units) for name in ("rates", "votes")]
-    kinds = [kind for kind, count in zip(("rate", "vote"), asked, strict=True) if count]
-    obvious = _obvious(made, known, kinds, want.seed) if want.attention else {}
-    golds = dict(_gold(made, gold, tuple(kinds), want.seed)) if gold else {}
-    attention, known_ones = plan.split(want.attention, *asked), plan.split(want.golds, *asked)
-    by_kind = [
-        ([k for k in obvious if k.startswith(kind)], [k for k in golds if k.startswith(kind)])
-        for kind in ("rate", "vote")
-    ]
-    made.items |= {**obvious, **golds}
-    one, two = (
-        plan.Checks(plain, truths, attention[at], known_ones[at])
-        for at, (plain, truths) in enumerate(by_kind)
-    )
-    return one, two
-
-
-def _obvious(made: Made, known: Mapping[str, str], kinds: Sequence[str], seed: int) -> dict[str, Item]:
-    """Scrambled pictures, to be rated as errors, or to be voted on against what they were made of."""
-    names = random.Random(seed_of(seed, "obvious")).sample(sorted(known), min(OBVIOUS, len(known)))
-    found: dict[str, Item] = {}
-    for number, name in enumerate(names):
-        picture = pictures.read(made.folder / PICTURES / f"{known[name]}.png")
-        if min(picture.shape[:2]) < pictures.TILES:
-            continue
-        broken = made.put(pictures.scrambled(picture, number), "scrambled", name)
-        if "rate" in kinds:
-            found[f"rate-obvious/{name}"] = Item("rate", "obvious", (broken,), truth="error")
-        if "vote" in kinds:
-            found[f"vote-obvious/{name}"] = Item("vote", "obvious", (known[name], broken), truth="first")
-    return found
-
-
-def _gold(made: Made, gold: Path, kinds: tuple[str, ...], seed: int) -> Iterator[tuple[str, Item]]:
-    count = 0
-    for count, one in enumerate(gold_files.read(gold, kinds, seed), 1):
-        kind: plan.Kind = "vote" if len(one.pictures) == 2 else "rate"
-        ids = tuple(made.put(np.asarray(p), "gold", count, side) for side, p in enumerate(one.pictures))
-        yield f"{kind}-gold/{count}", Item(kind, "gold", ids, truth=one.truth)
-    if not count:
-        raise UserError(f"--gold {gold}: no question of this study's kind in it; see docs/study.md")
 
 
 def _planned(

@@ -13,7 +13,7 @@ from asap.study import pictures
 from asap.study.folder import PICTURES, Study
 from asap.web import assets
 
-SCRIPTS = ("storage.js", "pictures.js", "panes.js", "keys.js", "main.js")
+SCRIPTS = ("storage.js", "pictures.js", "panes.js", "keys.js", "pages.js", "main.js")
 """In the order in which one needs the other."""
 STYLES = ("base.css", "study.css")
 _IMPORT = re.compile(r"^import .*?;\n", re.MULTILINE)

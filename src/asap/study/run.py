@@ -17,7 +17,8 @@ from asap.store import Row, content_id, exclusive, file_id, open_run, sampled_id
 from asap.study import folder, offline
 from asap.study.answers import said
 from asap.study.folder import Study
-from asap.study.make import Wanted, make
+from asap.study.make import make
+from asap.study.wanted import Wanted
 from asap.web import serve
 
 PORT = 8766
