@@ -163,7 +163,8 @@ def test_votes_are_rows_of_each_rater_in_the_models_order(place: Path) -> None:
         assert (vote.first, vote.second) == tuple(f"{name}-{number}" for name in studies.MODELS)
         assert vote.choice == ("first" if number % 2 else "tie")
     config = json.loads((folder_ / "config.json").read_text())
-    assert config["stage"] == "study" and config["models"] == list(studies.MODELS)
+    assert config["stage"] == "study" and config["identity"]["judge"] == "human"
+    assert (config["first"], config["second"]) == tuple(f"../../{name}" for name in studies.MODELS)
     sides = {vote.evidence["shown_first"] for vote in votes}
     assert sides == {"first", "second"}
 

@@ -81,20 +81,13 @@ def _write(config: Config, study: Study, said: Sequence[Said]) -> None:
 
 
 def _run_folder(config: Config, study: Study, place: Path, stage: str, images: Row) -> None:
-    """The record beside rows: of judgements as `asap judge` writes it, of votes with both folders' names."""
+    """The record beside rows: of judgements as `asap judge` writes it, of votes as `asap vote` does."""
     settings = {"study": study.id, "min_attention": config.min_attention}
-    identity: Row = {"images": images["images_id"], "judge": JUDGE, "settings": settings}
-    extra: Row = {
-        "images": _relative(images, place),
-        "command": command.spell(config, "study-results", "study"),
-    }
-    if stage == "study":
-        first = study.folders[0]
-        identity |= {"images": [first["images_id"], images["images_id"]]}
-        extra |= {
-            "images": [_relative(first, place), _relative(images, place)],
-            "models": [first["name"], images["name"]],
-        }
+    identity: Row = {"judge": JUDGE, "settings": settings}
+    extra: Row = {"command": command.spell(config, "study-results", "study")}
+    shown = {"images": images} if stage == "judge" else {"first": study.folders[0], "second": images}
+    for name, one in shown.items():
+        identity[name], extra[name] = one["images_id"], _relative(one, place)
     open_run(place, stage, identity, extra)
 
 
