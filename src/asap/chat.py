@@ -6,7 +6,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -61,6 +61,7 @@ class Chat:
         stop: when set, waiting ends and every request is given up.
         secret: a text that no message may show.
         heard: set as soon as the service has said anything at all.
+        pace: called with `stop` before every try: waits until it may go.
     """
 
     client: httpx.Client
@@ -69,6 +70,7 @@ class Chat:
     stop: threading.Event
     secret: str = ""
     heard: threading.Event = field(default_factory=threading.Event)
+    pace: Callable[[threading.Event], None] = lambda _: None
 
     def complete(self, body: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
         """The service's reply to `body`, a chat completion as an object.
@@ -83,6 +85,9 @@ class Chat:
         """
         reason = "given up"
         for attempt in range(self.attempts):
+            self.pace(self.stop)
+            if self.stop.is_set():
+                break
             try:
                 status, headers, data = self._post(body)
             except httpx.RequestError as error:

@@ -28,6 +28,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
+    "vote": ("asap.bench.vote", "two models' images -> which shows the better anatomy, by a model that sees"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
     "study": ("asap.study.run", "images -> people's ratings and votes, blind, on a page or as one file"),
     "study-import": ("asap.study.imports", "answers from the offline file -> the study"),
