@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from asap.bench import gallery, report, results
-from asap.bench.charts import Bar, bars, top_of
-from asap.bench.curves import Curve, curves
-from asap.bench.page import Section, Table, render
+from asap.bench import report, results
+from asap.bench.page import Section, Table, pictures, render
+from asap.bench.page.charts import Bar, bars, top_of
+from asap.bench.page.curves import Curve, curves
+from asap.bench.report import gallery
 from asap.bench.statistics import wilson
 from asap.bench.wording import p_value, percent, points
 from asap.errors import UserError
@@ -154,7 +155,7 @@ def test_images_are_chosen_by_rule(config: report.Config) -> None:
 
 def test_large_images_shrink_and_tiny_ones_stay_as_they_are() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (700, 1400, 3), dtype=np.uint8)
-    large, tiny = (gallery.data_url(Pillow.fromarray(part)) for part in (noise, noise[:24, :24]))
+    large, tiny = (pictures.data_url(Pillow.fromarray(part)) for part in (noise, noise[:24, :24]))
     assert large[1] is False and large[0].startswith("data:image/jpeg") and len(large[0]) < 150_000
     assert tiny[1] is True and tiny[0].startswith("data:image/png")
 

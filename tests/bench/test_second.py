@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import known_errors, report, second
+from asap.bench import report
 from asap.bench.calibration import record
 from asap.bench.corrected import Tally, correct
+from asap.bench.report import known_errors, second
 from asap.errors import UserError
 from asap.store import Row, to_json
 from bench_runs import write_run

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import report, results, standings
+from asap.bench import report, results
+from asap.bench.report import standings
 from asap.bench.statistics import Strengths
 from bench_runs import write_run
 

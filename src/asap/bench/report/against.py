@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from asap.bench.headline import Outcome
 from asap.bench.page import Section, Table
+from asap.bench.report.headline import Outcome
 from asap.bench.statistics import FEWEST, Interval
 from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio
 

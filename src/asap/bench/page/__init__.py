@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from asap import __version__
-from asap.bench.gallery import GalleryRow
+from asap.bench.page.pictures import GalleryRow
 
 
 @dataclass(frozen=True)

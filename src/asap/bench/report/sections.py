@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from asap.bench import against
-from asap.bench.charts import Bar, bars, top_of
-from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
-from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
+from asap.bench.page.charts import Bar, bars, top_of
+from asap.bench.report import against
+from asap.bench.report.gallery import disagreements, first_prompts, rows, shared_keys
+from asap.bench.report.headline import Outcome, rises
 from asap.bench.results import Method, Rate
 from asap.bench.wording import NOTHING, p_value, percent, range_of
 

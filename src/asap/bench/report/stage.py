@@ -11,16 +11,17 @@ from pathlib import Path
 import tyro
 
 from asap import __version__, command
-from asap.bench import known_errors, results, second, standings, training
-from asap.bench.cautions import cautions
+from asap.bench import results
 from asap.bench.drift import PartMask, mean_drift
-from asap.bench.headline import Contest, Outcome, lead, ranked
 from asap.bench.kinds import error_kinds, kind_changes
-from asap.bench.known_errors import corrected, corrected_json
 from asap.bench.page import Section, render
+from asap.bench.report import known_errors, second, standings, training
+from asap.bench.report.cautions import cautions
+from asap.bench.report.headline import Contest, Outcome, lead, ranked
+from asap.bench.report.known_errors import corrected, corrected_json
+from asap.bench.report.second import Judged
+from asap.bench.report.sections import comparison, facts, pictures
 from asap.bench.results import Method, Rate, Versus
-from asap.bench.second import Judged
-from asap.bench.sections import comparison, facts, pictures
 from asap.bench.statistics import Interval
 from asap.errors import UserError
 from asap.lookup import choose
