@@ -29,6 +29,10 @@ STAGES: dict[str, tuple[str, str]] = {
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "leaderboard": (
+        "asap.bench.leaderboard",
+        "the results of many reports -> a table, apart by judge and prompts",
+    ),
     "power": ("asap.bench.power", "before a comparison: the change that it can show, the images it needs"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
     "lab": ("asap.lab.run", "all objectives compared on the embedded world, with seeds and intervals"),

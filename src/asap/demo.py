@@ -16,7 +16,7 @@ from asap import command, store
 from asap.align import train
 from asap.bench import generate, judge, report, results
 from asap.bench.page import Section
-from asap.bench.page.pictures import Cell, GalleryRow, data_url
+from asap.bench.page.pictures import Cell, GalleryRow, thumbnail
 from asap.bench.report import by_steps
 from asap.errors import UserError
 from asap.figures.parts import part_mask
@@ -220,7 +220,7 @@ def _cells(row: store.Row) -> list[Cell]:
     cells = []
     for name, (verdict, text) in shown.items():
         with Pillow.open(io.BytesIO(row[name]["bytes"])) as picture:
-            cells.append(Cell(name, *data_url(picture), verdict, text))
+            cells.append(Cell(name, thumbnail(picture), verdict, text))
     return cells
 
 

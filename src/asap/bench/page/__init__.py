@@ -1,16 +1,23 @@
-"""The report's page: sections of text, tables and figures in one HTML file that needs nothing else."""
+"""What a page of results is made of, and the page: one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from asap import __version__
 from asap.bench.page.pictures import GalleryRow
+
+FOLDER = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,9 @@ class Table:
 class Section:
     """A part of the page, shown in this order: title, text, figures, table, gallery, commands, note.
 
-    All texts are escaped; `figures` are `Markup`, made with `charts` or escaped by their maker.
+    All texts are escaped; `figures` are `Markup`, made with `charts` or escaped by their maker. With
+    `filters` (a kind of tag -> its values) the gallery can be narrowed down where the page runs its script.
+    With `beside` the table stands next to the figures where there is room.
     """
 
     title: str
@@ -35,27 +44,99 @@ class Section:
     gallery: Sequence[GalleryRow] = ()
     commands: Sequence[str] = ()
     note: str = ""
+    filters: Mapping[str, Sequence[str]] | None = None
+    beside: bool = False
+
+    @property
+    def anchor(self) -> str:
+        """The title as an address within the page."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-") or "part"
 
 
-def render(
-    title: str,
-    lead: str,
-    facts: Sequence[tuple[str, str]],
-    sections: Sequence[Section],
-    cautions: Sequence[str] = (),
-) -> str:
-    """The page as HTML.
+@dataclass(frozen=True)
+class Tile:
+    """A number of the headline, with what it is and how sure it is."""
 
-    Args:
-        lead: the result in a sentence or two.
-        facts: name and value, shown in a line under the lead.
-        cautions: sentences that stand out between the two.
+    name: str
+    value: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A reason to trust the numbers ("good"), to be careful ("bad"), or something nobody knows ("open")."""
+
+    kind: Literal["good", "bad", "open"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that a page shows.
+
+    Attributes:
+        verdict: the result in one short sentence.
+        lead: the result in a few, with its numbers.
+        facts: name and value of what was compared.
     """
-    folder = Path(__file__).parent / "templates"
-    environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.get_template("report.html")
+
+    title: str
+    verdict: str = ""
+    lead: str = ""
+    tiles: Sequence[Tile] = ()
+    checks: Sequence[Check] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    sections: Sequence[Section] = ()
+
+
+def render(page: Page) -> str:
+    """The page as HTML. A picture that stands in it twice is held once."""
+    script, styles = (_text(name) for name in ("report.js", "report.css"))
+    held: set[str] = set()
+
+    def first(name: str) -> bool:
+        known = name in held
+        held.add(name)
+        return not known
+
+    template = _environment().get_template("report.html")
+    policy = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return template.render(
-        title=title, lead=lead, facts=facts, sections=sections, cautions=cautions, version=__version__
+        page=page,
+        anchors=anchors(page.sections),
+        script=Markup(script),
+        styles=Markup(styles),
+        policy=policy,
+        first=first,
+        version=__version__,
     )
+
+
+def anchors(sections: Sequence[Section]) -> list[str]:
+    """An address for each section, none twice."""
+    found: list[str] = []
+    for section in sections:
+        taken = sum(name == section.anchor or name.startswith(f"{section.anchor}-again") for name in found)
+        found.append(section.anchor + (f"-again-{taken}" if taken else ""))
+    return found
+
+
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["quiet"] = quiet
+    return environment
+
+
+def quiet(cell: Any) -> Markup:
+    """A table's cell, with an interval in brackets set back behind its number."""
+    number, bracket, rest = str(cell).partition(" (")
+    if not bracket or (not number[-1:].isdigit() and number[-1:] not in "%–∞"):
+        return escape(cell)
+    return Markup('{} <span class="interval">({}</span>').format(number, rest)
