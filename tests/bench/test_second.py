@@ -143,7 +143,7 @@ def test_a_second_judge_of_some_models_is_shown_for_these(calibrated: Path) -> N
 def test_no_second_judge_leaves_the_page_alone(calibrated: Path) -> None:
     report.run(report.Config(runs(calibrated, "first", "ec" * 6, "cc" * 6), calibrated / "report"))
     text = text_of(calibrated / "report")
-    assert "second judge" not in text and "judges agree" not in text and second.sections([]) == []
+    assert "By a second judge" not in text and "judges agree" not in text and second.sections([]) == []
 
 
 def test_mistakes_are_told(calibrated: Path) -> None:

@@ -13,7 +13,7 @@ from asap.axis import ticks
 
 COLOURS = 7  # classes c0 to c6 of the page; c0 is the base's
 
-TOPS = (0.04, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)  # ends of scales whose middle is round, too
+TOPS = (0.04, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)  # ends of scales whose middle is round, too
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,12 @@ def shares(items: Sequence[Dot], *, title: str = "", reference: float | None = N
     return dots(items, scale, lambda share: f"{100 * share:.3g}%", title=title, reference=reference)
 
 
-def changes(items: Sequence[Dot], form: Callable[[float], str], *, title: str = "") -> Markup:
-    """Differences about a line at zero: a forest plot. `form` writes the numbers of the axis."""
-    ends = [end for end in _ends(items) if math.isfinite(end)]
+def changes(
+    items: Sequence[Dot], form: Callable[[float], str], *, title: str = "", scaled: Sequence[Dot] = ()
+) -> Markup:
+    """Differences about a line at zero: a forest plot. `form` writes the numbers of the axis, which holds
+    `scaled`, too, so that several plots may share one scale."""
+    ends = [end for end in _ends([*items, *scaled]) if math.isfinite(end)]
     scale = ticks(min(0.0, *ends), max(0.0, *ends), 5) if ends else (-1.0, 0.0, 1.0)
     return dots(items, scale, form, title=title, reference=0.0)
 

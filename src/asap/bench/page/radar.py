@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from asap.bench.page.charts import COLOURS, top_of
 
-WIDTH, HEIGHT, RADIUS = 400, 330, 112
+WIDTH, HEIGHT, RADIUS = 400, 316, 116
 CENTRE = (WIDTH / 2, HEIGHT / 2)
 SPREAD = 4.5  # units between the error bars of neighbouring models on a spoke
-WRAPPED = 15  # letters of a category's name on one line
+WRAPPED = 14  # letters of a category's name on one line
 # a shape for each colour, so that neither is needed alone; the units are those of the drawing
 SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z",
@@ -36,15 +36,15 @@ class Line:
     colour: int = 0
 
 
-def radar(spokes: Sequence[str], lines: Sequence[Line]) -> Markup:
-    """The chart, with a legend; empty for fewer than three spokes, which span no plane.
+def radar(spokes: Sequence[str], lines: Sequence[Line], *, top: float | None = None) -> Markup:
+    """The chart, with a legend; empty for fewer than three spokes, which span no plane. Its rim is `top`, by
+    default the next round share that holds all intervals.
 
     The error bars of several models stand side by side about their spoke; all end at the chart's rim.
     """
     if len(spokes) < 3 or not lines:
         return Markup("")
-    ends = [high for line in lines for value, (_, high) in zip(line.values, line.intervals) if value == value]
-    top = top_of(max(ends, default=1.0))
+    top = top or rim(lines)
     parts = [_web(spokes, top), *(_area(line, top) for line in lines)]
     parts += [_bars(line, number - (len(lines) - 1) / 2, top) for number, line in enumerate(lines)]
     told = "; ".join(f"{line.label}: {_told(spokes, line)}" for line in lines)
@@ -52,6 +52,12 @@ def radar(spokes: Sequence[str], lines: Sequence[Line]) -> Markup:
     drawn = svg.format(WIDTH, HEIGHT, told, Markup("").join(parts))
     keys = Markup("").join(_key(line) for line in lines)
     return Markup('<figure class="chart">{}<div class="legend">{}</div></figure>').format(drawn, keys)
+
+
+def rim(lines: Sequence[Line]) -> float:
+    """A round share that holds all intervals of `lines`."""
+    ends = [high for line in lines for value, (_, high) in zip(line.values, line.intervals) if value == value]
+    return top_of(max(ends, default=1.0))
 
 
 def _told(spokes: Sequence[str], line: Line) -> str:
@@ -87,12 +93,12 @@ def _web(spokes: Sequence[str], top: float) -> Markup:
 
 def _name(name: str, spoke: int, count: int) -> Markup:
     """The spoke's name beyond its end, on as many lines as it needs, away from the chart."""
-    x, y = _at(spoke, count, 1 + 14 / RADIUS)
+    x, y = _at(spoke, count, 1 + 13 / RADIUS)
     side, rows = x - CENTRE[0], _wrapped(name)
     anchor = "middle" if abs(side) < 8 else "start" if side > 0 else "end"
-    first = y + 4 - 12 * (len(rows) - 1) * (1 - (y - CENTRE[1]) / RADIUS) / 2
+    first = y + 4 - 14 * (len(rows) - 1) * (1 - (y - CENTRE[1]) / RADIUS) / 2
     line = Markup('<tspan x="{:.1f}" y="{:.1f}">{}</tspan>')
-    spans = Markup("").join(line.format(x, first + 12 * n, row) for n, row in enumerate(rows))
+    spans = Markup("").join(line.format(x, first + 14 * n, row) for n, row in enumerate(rows))
     return Markup('<text style="text-anchor:{}">{}</text>').format(anchor, spans)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from markupsafe import Markup
+
 from asap.bench.page import Section, Table
 from asap.bench.page.charts import Dot, changes, shares
-from asap.bench.page.radar import Line, radar
+from asap.bench.page.radar import Line, radar, rim
 from asap.bench.report import against, pairwise
 from asap.bench.report.gallery import Album, disagreements, first_prompts, shared_keys
 from asap.bench.report.headline import Outcome, rises
@@ -102,10 +104,18 @@ def _by_category(found: Sequence[Outcome]) -> Section:
     note = (
         "AER with Wilson's 95% interval; n: scored images of each model. The error bars are these intervals."
     )
-    chart = radar(names, [_line(o, n) for n, o in enumerate(found) if o.rate.scored])
-    charts = [chart] if chart else [shares(_dots(found, name), title=name) for name in names]
-    wide = bool(chart) and len(found) <= 3
-    return Section("By category", "", charts, Table(header, body), note=note, beside=wide)
+    charts = _radars(found) or [shares(_dots(found, name), title=name) for name in names]
+    beside = len(charts) == 1
+    return Section("By category", "", charts, Table(header, body), note=note, beside=beside)
+
+
+def _radars(found: Sequence[Outcome]) -> list[Markup]:
+    """A radar of each model on the base, all on one scale; of the base where it is alone."""
+    base, *others = [(o, n) for n, o in enumerate(found) if o.rate.scored] or [(found[0], 0)]
+    lines = [_line(*base), *(_line(*other) for other in others)]
+    top, names = rim(lines), list(found[0].categories)
+    drawn = [radar(names, [lines[0], line], top=top) for line in lines[1:]] or [radar(names, lines, top=top)]
+    return [chart for chart in drawn if chart]
 
 
 def _rate_cell(rate: Rate) -> str:
@@ -120,7 +130,12 @@ def _line(outcome: Outcome, colour: int) -> Line:
 def _category_changes(found: Sequence[Outcome]) -> Section:
     """What changed against the base in each category, one chart a model."""
     others = [(n, o) for n, o in enumerate(found) if o.by_category]
-    charts = [changes(_change_dots(o, n), against.tick, title=o.name) for n, o in others]
+    dots = [_change_dots(o, n) for n, o in others]
+    every = [dot for own in dots for dot in own]
+    charts = [
+        changes(own, against.tick, title=o.name, scaled=every)
+        for own, (_, o) in zip(dots, others, strict=True)
+    ]
     names = list(found[0].categories)
     header = ("category", *(part for _, o in others for part in (o.name, f"p, {o.name}")))
     body = [(name, *(cell for _, o in others for cell in _change_cells(o, name))) for name in names]

@@ -11,7 +11,7 @@ import tyro
 
 from asap import command
 from asap.bench import leaderboard, results
-from asap.bench.page import Page, Section, render
+from asap.bench.page import Page, Section, Tile, render
 from asap.bench.page.texts import latex, markdown
 from asap.bench.report import (
     cost,
@@ -105,7 +105,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         title=config.title,
         verdict=verdict(found),
         lead=f"{lead(found, last)} {_caveat(read.methods)}".strip(),
-        tiles=tiles(found),
+        tiles=[*tiles(found), _judge_tile(read.methods[0])],
         checks=checks(read.methods, found, told, read.others, last),
         facts=facts(read.methods),
         sections=[
@@ -166,6 +166,11 @@ def _pictures(methods: Sequence[Method], config: Config) -> list[Section]:
 def _caveat(methods: Sequence[Method]) -> str:
     judge, _ = results.judge_of(methods[0])
     return known_errors.caveat(judge, known_errors.known(methods[0]))
+
+
+def _judge_tile(base: Method) -> Tile:
+    judge, _ = results.judge_of(base)
+    return known_errors.tile(judge, known_errors.known(base))
 
 
 def _commands(configs: Iterable[Row]) -> list[str]:

@@ -88,8 +88,8 @@ def _reach(found: Sequence[Outcome]) -> list[Check]:
         return [
             Check(
                 "good",
-                f"The change of {best.name} is beyond chance; one of {reach} points is found four times in "
-                "five.",
+                f"The change of {best.name} is beyond chance; these images find one of {reach} points four "
+                "times in five.",
             )
         ]
     text = (
