@@ -1,10 +1,10 @@
 """How long `asap report` takes and how large its page is: models x prompts x seeds of large images.
 
     OMP_NUM_THREADS=1 python benchmarks/report.py                        # JPEG
-    OMP_NUM_THREADS=1 python benchmarks/report.py --format png           # as `asap generate` writes, some 14 GB
+    OMP_NUM_THREADS=1 python benchmarks/report.py --format png    # as `asap generate` writes; some 16 GB
 
-The images are made here, in a folder that is removed: drawn people in the photographic look, enlarged, each file
-shifted and with grain of its own, so that no two are equal and none is cheaper to shrink than a photo.
+The images are made here, in a folder that is removed: drawn people in the photographic look, enlarged, each
+file shifted and with grain of its own, so that no two are equal.
 Judgements are drawn by chance, with the rates of the published table for FLUX. The time is that of one `asap
 report` in a process of its own, from start to end; images are decoded and encoded in two threads, all else is
 done in one.
@@ -87,7 +87,7 @@ def write_image(path: Path, name: str, prompt: int, seed: int, drawn: Images, gr
     image = np.roll(drawn[rng.integers(len(drawn))], rng.integers(0, 64, 2), (0, 1))
     noise = np.roll(grain, rng.integers(0, len(grain), 2), (0, 1))
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    cv2.imwrite(str(path), cv2.add(image, noise), options)
+    cv2.imwrite(str(path), np.ascontiguousarray(cv2.add(image, noise)[:, :, ::-1]), options)
 
 
 def _judgement(sample: Sample, name: str, side: int) -> Judgement:
@@ -147,7 +147,8 @@ def main() -> None:
         page = (out / "report.html").read_text(encoding="utf-8")
         count = args.prompts * args.seeds * len(RATES)
         print(
-            f"| images | on disk | seconds | CPU seconds | peak memory | page | pictures in it |\n|{'---:|' * 7}"
+            "| images | on disk | seconds | CPU seconds | peak memory | page | pictures in it "
+            f"|\n|{'---:|' * 7}"
         )
         print(
             f"| {count} {args.format}, {args.side} px | {disk / 1e9:.1f} GB | {seconds:.1f} | {used:.1f} | "
