@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import browsers
 from asap.bench import report
 from bench_runs import write_run
 
-sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
+pytest.importorskip("playwright.sync_api")
+if not browsers.CHROMIUM.exists():
     pytest.skip("there is no Chromium", allow_module_level=True)
 
-CONTRAST = """() => {
-  const light = (text) => {
-    const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-    canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((x) => x / 255)
-      .map((x) => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (node) => {
-    const colour = getComputedStyle(node).backgroundColor;
-    return /rgba\\(.*, 0\\)/.test(colour) && node.parentElement ? ground(node.parentElement) : colour;
-  };
-  const own = (node) => [...node.childNodes].some((x) => x.nodeType === 3 && x.data.trim());
-  return [...document.querySelectorAll("body *")]
-    .filter((node) => own(node) && node.checkVisibility() && !node.closest("script, .mark, .said, .skip"))
-    .map((node) => {
-      const style = getComputedStyle(node), colour = node.closest("svg") ? style.fill : style.color;
-      const [a, b] = [light(colour), light(ground(node))].sort((x, y) => y - x);
-      return [node.textContent.trim().slice(0, 30), (a + 0.05) / (b + 0.05)];
-    });
-}"""
+browser = browsers.browser
+
 SHOWN = "[...document.querySelectorAll('.filtered > figure')].filter((node) => node.checkVisibility())"
 
 
@@ -54,14 +33,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name, v in letters.items()
     ]
     return report.run(report.Config(tuple(specs), folder / "report", failures=9)) / "report.html"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 def opened(browser: Any, file: Path, **options: Any) -> tuple[Any, list[str]]:
@@ -122,8 +93,8 @@ def test_without_scripts_everything_is_there(browser: Any, page_file: Path) -> N
 def test_a_phone_shows_it_without_scrolling_sideways(browser: Any, page_file: Path, scheme: str) -> None:
     page, seen = opened(browser, page_file, viewport={"width": 390, "height": 844}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") == 390 and not seen
-    faint = [found for found in page.evaluate(CONTRAST) if found[1] < 4.5]
-    assert faint == []
+    faint = [found for found in page.evaluate(browsers.CONTRAST) if found[1] < 4.5]
+    assert faint == [] and page.evaluate(browsers.NAMELESS) == []
 
 
 def test_print_leaves_the_controls_out(browser: Any, page_file: Path) -> None:

@@ -101,7 +101,7 @@ def run(config: Config) -> Path:
     """
     samples = sample_files.read(config.images)
     judge = _judge(config)
-    identity = {"images": _images_id(config.images), "judge": judge.name, "settings": judge.settings}
+    identity = {"images": images_id(config.images), "judge": judge.name, "settings": judge.settings}
     extra = {
         "images": os.path.relpath(config.images, config.out),
         "command": command.spell(config, "judge", "images"),
@@ -147,7 +147,7 @@ def _judge(config: Config) -> Judge:
     return judge
 
 
-def _images_id(images: Path) -> str:
+def images_id(images: Path) -> str:
     """What the images are: their settings where `asap generate` made them, else their folder's name."""
     if (images / "config.json").is_file():
         return content_id(read_config(images).get("identity"))
