@@ -30,6 +30,10 @@ STAGES: dict[str, tuple[str, str]] = {
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "vote": ("asap.bench.vote", "two models' images -> which shows the better anatomy, by a model that sees"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "leaderboard": (
+        "asap.bench.leaderboard",
+        "the results of many reports -> a table, apart by judge and prompts",
+    ),
     "study": ("asap.study.run", "images -> people's ratings and votes, blind, on a page or as one file"),
     "study-import": ("asap.study.imports", "answers from the offline file -> the study"),
     "study-results": ("asap.study.results", "a study -> judgements and votes, as other judges' are"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from asap.bench.calibration.record import Calibration, calibration_of
 from asap.bench.corrected import Corrected, correct
-from asap.bench.page import Section, Table
+from asap.bench.page import Section, Table, Tile
 from asap.bench.results import Method, Rate, judge_of
 from asap.bench.wording import NOTHING, percent, range_of
 from asap.store import Row
@@ -26,6 +26,15 @@ def corrected(rate: Rate, calibration: Calibration | None) -> Corrected | None:
     if calibration is None or not rate.scored:
         return None
     return correct(rate.aer * rate.effective, rate.effective, calibration.tally)
+
+
+def tile(judge: object, calibration: Calibration | None) -> Tile:
+    """The judge and how often it is right, for the page's head."""
+    if calibration is None:
+        return Tile("Judge", str(judge), "its errors have not been measured")
+    found = calibration.tally
+    right = f"finds {found.sensitivity:.0%} of the faulty {calibration.subject} labelled by eye"
+    return Tile("Judge", str(judge), f"{right}, passes {found.specificity:.0%} of the correct ones")
 
 
 def told(judge: object, calibration: Calibration) -> str:
