@@ -156,7 +156,7 @@ all in all: <|Reward|>
 end
 """
 '''
-TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
+TOKENS = ("<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>")
 
 
 def hpsv3(folder: Path) -> dict[str, Tensor]:
@@ -191,7 +191,7 @@ def qwen_tokenizer() -> transformers.PreTrainedTokenizerBase:
 
     vocab = {letter: number for number, letter in enumerate(sorted(ByteLevel.alphabet()))}
     tokens = transformers.Qwen2Tokenizer(vocab=vocab, merges=[])
-    tokens.add_special_tokens({"additional_special_tokens": list(TOKENS[1:])})
+    tokens.add_special_tokens({"additional_special_tokens": list(TOKENS)})
     return tokens
 
 
