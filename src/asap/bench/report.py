@@ -48,6 +48,8 @@ class Config:
     """Folders of judgements of the same images by another judge; NAME=FOLDER as for the first."""
     runs: tuple[str, ...] = ()
     """Folders of `asap train` whose curves to show; NAME=FOLDER ties one to the model of that name."""
+    calibration: tuple[Path, ...] = ()
+    """Folders of `asap calibrate`, whose errors of the judge are taken out of its rates."""
 
 
 def outcomes(methods: Sequence[Method], part_mask: PartMask | None = None) -> list[Outcome]:
@@ -106,6 +108,9 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]
     others = second.read(config.second, methods)
+    known_errors.check_used(config.calibration, [*methods, *(other.second for other in others)])
+    methods = known_errors.calibrated(methods, config.calibration)
+    others = [replace(o, second=known_errors.calibrated([o.second], config.calibration)[0]) for o in others]
     found, told = outcomes(methods, _part_mask(methods[0])), cautions(methods)
     for caution in told:
         print(f"asap: {caution}", file=sys.stderr)
