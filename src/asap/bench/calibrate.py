@@ -118,7 +118,8 @@ def told(row: Row) -> str:
         for kind, one in sorted(row["kinds"].items(), key=lambda item: -item[1]["sensitivity"])
     ]
     left = {"without a label": row["unlabelled"], "unsure": row["unsure"]}
-    left |= {f"{truth}, not scored by the judge": count for truth, count in row["unscored"].items()}
+    names = {"error": "faulty", "correct": "correct"}
+    left |= {f"{names[truth]} without a verdict": count for truth, count in row["unscored"].items()}
     out = [f"{count} {why}" for why, count in left.items() if count]
     return "\n".join([*lines, *([f"left out: {', '.join(out)}"] if out else [])])
 

@@ -19,6 +19,7 @@ from asap.bench.kinds import error_kinds, kind_changes
 from asap.bench.known_errors import corrected, corrected_json
 from asap.bench.page import Section, render
 from asap.bench.results import Method, Rate, Versus
+from asap.bench.rewards import compared, section
 from asap.bench.second import Judged
 from asap.bench.sections import comparison, facts, pictures
 from asap.bench.statistics import Interval
@@ -48,6 +49,8 @@ class Config:
     """Folders of judgements of the same images by another judge; NAME=FOLDER as for the first."""
     runs: tuple[str, ...] = ()
     """Folders of `asap train` whose curves to show; NAME=FOLDER ties one to the model of that name."""
+    rewards: tuple[str, ...] = ()
+    """Folders of `asap reward`, NAME=FOLDER of a model; the base needs its own for each reward."""
     calibration: tuple[Path, ...] = ()
     """Folders of `asap calibrate`, whose errors of the judge are taken out of its rates."""
 
@@ -111,6 +114,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     known_errors.check_used(config.calibration, [*methods, *(other.second for other in others)])
     methods = known_errors.calibrated(methods, config.calibration)
     others = [replace(o, second=known_errors.calibrated([o.second], config.calibration)[0]) for o in others]
+    groups = compared.read(config.rewards, [method.name for method in methods])
     found, told = outcomes(methods, _part_mask(methods[0])), cautions(methods)
     for caution in told:
         print(f"asap: {caution}", file=sys.stderr)
@@ -118,13 +122,15 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         *_numbers(methods, found),
         *standings.sections(methods),
         *second.sections(others),
+        *section.sections(groups),
         *sections,
         *([training.section(runs, [method.name for method in methods])] if runs else []),
         *pictures(methods, config.first, config.differing),
         repeat(methods, [*commands, *_commands(run.made for run in runs)], config, others),
     ]
+    row = {**as_json(methods, found, others), "rewards": section.as_json(groups)}
     with exclusive(config.out):
-        write_atomic(config.out / "report.json", to_json(as_json(methods, found, others), indent=2) + "\n")
+        write_atomic(config.out / "report.json", to_json(row, indent=2) + "\n")
         words = _lead(methods, found)
         write_atomic(config.out / "report.html", render(config.title, words, facts(methods), page, told))
     return config.out
