@@ -32,6 +32,8 @@ class Bright:
 
     def score(self, images: Sequence[Image], texts: Sequence[str]) -> list[float]:
         self.calls.append(len(images))
+        if any("vast" in text for text in texts):
+            raise RuntimeError("CUDA out of memory. Tried to allocate 9 GiB")
         return [float("nan") if "nan" in text else float(image.mean()) for image, text in zip(images, texts)]
 
 
@@ -113,5 +115,8 @@ def test_mistakes_are_told(tmp_path: Path, images: Path) -> None:
         reward.run(reward.Config(images, tmp_path / "out", "hpsv"))
     with pytest.raises(UserError, match="--batch is 0"):
         reward.run(reward.Config(images, tmp_path / "out", "bright", batch=0))
+    (images / "metadata.jsonl").write_text('{"file_name": "images/0.png", "text": "a vast hall"}\n')
+    with pytest.raises(UserError, match="no memory for 1 images at once; give a smaller --batch"):
+        reward.run(reward.Config(images, tmp_path / "out", "bright", device="cpu"))
     with pytest.raises(UserError, match="was not made by `asap reward`"):
         reward.read(images)

@@ -17,7 +17,7 @@ from asap.bench.judges.judge import NO_IMAGE
 from asap.bench.rewards.reward import Reward, Score, Setup
 from asap.errors import UserError
 from asap.lookup import check_name, choose
-from asap.records import Sample
+from asap.records import Image, Sample
 from asap.store import append_rows, exclusive, open_run, read_config, read_rows
 
 REWARDS = {
@@ -138,11 +138,20 @@ def score_all(reward: Reward, images: Path, samples: Sequence[Sample], batch: in
         ]
         good = [n for n, reason in enumerate(reasons) if not reason]
         seen = [picture for n in good if (picture := pictures[n]) is not None]
-        values = iter(reward.score(seen, [chunk[n].text for n in good]) if good else [])
+        values = iter(_values(reward, seen, [chunk[n].text for n in good]) if good else [])
         yield [
             _about(sample, None if reason else next(values), reason)
             for sample, reason in zip(chunk, reasons, strict=True)
         ]
+
+
+def _values(reward: Reward, images: Sequence[Image], texts: Sequence[str]) -> list[float]:
+    try:
+        return reward.score(images, texts)
+    except RuntimeError as error:  # also of a GPU, whose class is torch's own
+        if "out of memory" not in str(error).lower():
+            raise
+        raise UserError(f"no memory for {len(images)} images at once; give a smaller --batch") from None
 
 
 def _about(sample: Sample, value: float | None, reason: str) -> Score:

@@ -107,5 +107,10 @@ def test_the_report_shows_them(tmp_path: Path) -> None:
     assert [g["reward"] for g in groups] == ["hpsv2", "vqascore"]
     assert [g["models"][1]["verdict"] for g in groups] == ["worse", "better"]
     page = html.unescape(re.sub(r"<[^>]+>", " ", (out / "report.html").read_text()))
-    assert "a guard of general quality" in page and "Rewards by category" in page and "−0.0" in page
+    assert (
+        "a guard of general quality" in page
+        and "VQAScore by category" in page
+        and "HPSv2.1, asap" in page
+        and "−0.0" in page
+    )
     assert section.sections([]) == [] and "--rewards" in page

@@ -11,6 +11,14 @@ from asap.bench.statistics import Interval
 from asap.bench.wording import NOTHING
 from asap.store import Row
 
+TITLES = {
+    "aesthetic": "LAION aesthetics",
+    "hpsv2": "HPSv2.1",
+    "hpsv3": "HPSv3",
+    "imagereward": "ImageReward",
+    "pickscore": "PickScore",
+    "vqascore": "VQAScore",
+}
 TEXT = (
     "What rewards of others say of the images: general quality and agreement with the prompt. They hardly "
     "see anatomy, so they are no evidence of it; they guard against paying for it elsewhere."
@@ -18,7 +26,7 @@ TEXT = (
 NOTE = (
     "Change: of the mean against the base, on images of the same prompts and noise, with a 95% percentile "
     f"bootstrap interval over prompts. Not worse: the interval excludes a loss of {MARGIN:g} standard "
-    "deviations of the base's scores. Whoever claims that no reward fell by more needs every row to say so, "
+    "deviations of the base’s scores. Whoever claims that no reward fell by more needs every row to say so, "
     "for which no correction for many tests is due."
 )
 
@@ -27,22 +35,19 @@ def sections(groups: Sequence[Group]) -> list[Section]:
     """The table of all rewards, and that of categories where there are several; nothing without rewards."""
     if not groups:
         return []
-    header = ("reward", "model", "mean", "change", "95% interval", "in deviations", "images", "verdict")
-    rows = [
-        (group.label if n == 0 else "", *_cells(one, n == 0))
-        for group in groups
-        for n, one in enumerate(group.models)
-    ]
+    header = ("reward", "mean", "change", "95% interval", "in deviations", "images", "verdict")
+    rows = [_cells(group, one, n == 0) for group in groups for n, one in enumerate(group.models)]
     first = Section("Rewards: a guard of general quality", TEXT, table=Table(header, rows), note=NOTE)
     return [first, *_categories(groups)]
 
 
-def _cells(one: Compared, base: bool) -> tuple[str, ...]:
+def _cells(group: Group, one: Compared, base: bool) -> tuple[str, ...]:
+    name = f"{title(group)}, {one.model}"
     if base:
-        return (one.model, number(one.mean), *[NOTHING] * 3, str(one.images), "base")
+        return (name, number(one.mean), *[NOTHING] * 3, str(one.images), "base")
     share = one.difference / one.deviation if one.deviation else math.nan
     return (
-        one.model,
+        name,
         number(one.mean),
         signed(one.difference),
         span(one.interval),
@@ -52,33 +57,39 @@ def _cells(one: Compared, base: bool) -> tuple[str, ...]:
     )
 
 
+def title(group: Group) -> str:
+    """The group's name as its authors write the reward's."""
+    return group.label.replace(group.reward, TITLES.get(group.reward, group.reward), 1)
+
+
 def _categories(groups: Sequence[Group]) -> list[Section]:
     """The means by category, of rewards on images of several."""
-    several = [group for group in groups if len(group.models[0].categories) > 1]
-    if not several:
-        return []
-    names = list(dict.fromkeys(one.model for group in several for one in group.models))
-    rows = []
-    for group in several:
-        means = {one.model: one.categories for one in group.models}
-        for n, category in enumerate(group.models[0].categories):
-            found = [means.get(name, {}).get(category) for name in names]
-            shown = [NOTHING if value is None else number(value) for value in found]
-            rows.append((group.label if n == 0 else "", category, *shown))
-    return [Section("Rewards by category", table=Table(("reward", "category", *names), rows))]
+    return [
+        Section(f"{title(group)} by category", table=_by_category(group))
+        for group in groups
+        if len(group.models[0].categories) > 1
+    ]
+
+
+def _by_category(group: Group) -> Table:
+    rows = [
+        (name, *(number(one.categories.get(name, math.nan)) for one in group.models))
+        for name in group.models[0].categories
+    ]
+    return Table(("category", *(one.model for one in group.models)), rows)
 
 
 def number(value: float) -> str:
     """With four digits of those that tell rewards apart."""
-    return f"{value:.4f}" if abs(value) < 1 else f"{value:.3f}"
+    if not math.isfinite(value):
+        return NOTHING
+    return (f"{value:.4f}" if abs(value) < 1 else f"{value:.3f}").replace("-", "−")
 
 
 def signed(value: float, digits: int = 4) -> str:
     """A change with its sign: `-0.0031` as "−0.0031"."""
-    text = f"{abs(value):.{digits}f}"
-    if not float(text):
-        return text
-    return ("−" if value < 0 else "+") + text
+    text = f"{value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
 
 
 def span(interval: Interval | None) -> str:
