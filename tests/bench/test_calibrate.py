@@ -176,6 +176,16 @@ def test_the_report_takes_the_measured_errors_out(tmp_path: Path) -> None:
     assert "By kind of error it finds: extra finger 18 of 20." in page and "--calibration" in page
 
 
+def test_a_second_judge_is_corrected_by_its_own(tmp_path: Path) -> None:
+    own = calibration(tmp_path)
+    first = f"base={write_run(tmp_path / 'one', 'ec' * 10, judge='other')}"
+    second = f"base={write_run(tmp_path / 'two', 'ec' * 10)}"
+    config = report.Config((first,), tmp_path / "report", second=(second,), calibration=(own,))
+    found = json.loads((report.run(config) / "report.json").read_text())
+    assert found["models"][0]["corrected"] is None
+    assert found["second"]["models"][0]["corrected"]["aer"] == pytest.approx((0.5 + 0.95 - 1) / 0.85)
+
+
 def test_a_calibration_of_another_judge_is_refused(tmp_path: Path) -> None:
     own = calibration(tmp_path)
     judged = str(write_run(tmp_path / "base", "ec" * 10, judge="other"))
