@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from asap.records import Box, Judgement, Sample
+from asap.records import Box, Judgement, Sample, Vote
 from asap.store import append_rows, open_run
 
 # c correct, e error, r refused, u unreachable; one letter per prompt
@@ -52,6 +52,21 @@ def write_run(  # noqa: PLR0913
     append_rows(images / "metadata.jsonl", samples)
     append_rows(judged / "judgements.jsonl", judgements)
     return judged
+
+
+def write_votes(folder: Path, letters: str, *, rater: str = "judge", images: Sequence[str] = ()) -> Path:
+    """Votes of one prompt each: f for the first model, s the second, t a tie, x none; upper case where the other
+    order of the images gave another vote."""
+    open_run(folder, "vote", {"images": list(images)}, {"command": f"asap vote --out {folder.name}"})
+    names = {"f": "first", "s": "second", "t": "tie", "x": "unscored"}
+    votes = []
+    for i, letter in enumerate(letters):
+        choice = names[letter.lower()]
+        orders = ["first", "second"] if letter.isupper() else [choice, choice]
+        evidence = {} if letter == "x" else {"orders": orders}
+        votes.append(Vote(f"p{i}-0", f"p{i}-0", f"p{i}", 0, "all", choice, rater, evidence=evidence))  # type: ignore[arg-type]
+    append_rows(folder / "votes.jsonl", votes)
+    return folder
 
 
 def write_training(folder: Path, objective: str, *, steps: int = 100, tau: float = 0.0) -> Path:

@@ -32,6 +32,10 @@ STAGES: dict[str, tuple[str, str]] = {
     "calibrate": ("asap.bench.calibrate", "judgements and labels -> how often the judge is right"),
     "reward": ("asap.bench.reward", "images -> scores by rewards of others: general quality, not anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "leaderboard": (
+        "asap.bench.leaderboard",
+        "the results of many reports -> a table, apart by judge and prompts",
+    ),
     "power": ("asap.bench.power", "before a comparison: the change that it can show, the images it needs"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
     "lab": ("asap.lab.run", "all objectives compared on the embedded world, with seeds and intervals"),

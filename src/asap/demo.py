@@ -14,9 +14,10 @@ from PIL import Image as Pillow
 
 from asap import command, store
 from asap.align import train
-from asap.bench import by_steps, generate, judge, report, results
-from asap.bench.gallery import Cell, GalleryRow, data_url
+from asap.bench import generate, judge, report, results
 from asap.bench.page import Section
+from asap.bench.page.pictures import Cell, GalleryRow, thumbnail
+from asap.bench.report import by_steps
 from asap.errors import UserError
 from asap.figures.parts import part_mask
 from asap.pairs import figures
@@ -219,7 +220,7 @@ def _cells(row: store.Row) -> list[Cell]:
     cells = []
     for name, (verdict, text) in shown.items():
         with Pillow.open(io.BytesIO(row[name]["bytes"])) as picture:
-            cells.append(Cell(name, *data_url(picture), verdict, text))
+            cells.append(Cell(name, thumbnail(picture), verdict, text))
     return cells
 
 

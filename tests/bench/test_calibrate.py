@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 import hap
-from asap.bench import calibrate, known_errors, report, truth
+from asap.bench import calibrate, report, truth
 from asap.bench import samples as sample_files
 from asap.bench.calibration import against, labels
 from asap.bench.corrected import Tally, correct
+from asap.bench.report import known_errors
 from asap.bench.statistics import wilson
 from asap.errors import UserError
 from asap.store import append_rows, read_rows

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asap.bench import results
-from asap.bench.cautions import cautions
+from asap.bench.report.cautions import cautions
 from bench_runs import write_run
 
 MADE = {"steps": 28, "guidance": None, "size": 512, "backbone": {"name": "flux", "dtype": "torch.bfloat16"}}

@@ -6,7 +6,7 @@ import re
 
 from markupsafe import Markup
 
-from asap.bench.curves import HEIGHT, LEFT, WIDTH, Curve, curves
+from asap.bench.page.curves import HEIGHT, LEFT, WIDTH, Curve, curves
 
 
 def test_points_band_and_level_lie_inside_the_frame() -> None:

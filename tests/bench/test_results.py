@@ -67,7 +67,9 @@ def test_categories_are_tested_together(tmp_path: Path) -> None:
     method = results.read(str(write_run(tmp_path / "b", "ce" * 6, categories=("hands", "feet"))))
     names = results.categories([base, method])
     assert names == ["hands", "feet"]
-    assert results.category_tests(base, method, names) == {"hands": pytest.approx(4 / 64), "feet": 1.0}
+    found = results.by_category(base, method, names)
+    assert {name: v.p for name, v in found.items()} == {"hands": pytest.approx(4 / 64), "feet": 1.0}
+    assert found["hands"].difference == -1
 
 
 def test_error_kinds_count_images(tmp_path: Path) -> None:

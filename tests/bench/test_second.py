@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import known_errors, report, second
+from asap.bench import report
 from asap.bench.calibration import record
 from asap.bench.corrected import Tally, correct
+from asap.bench.report import known_errors, second
 from asap.errors import UserError
 from asap.store import Row, to_json
 from bench_runs import write_run
@@ -142,7 +143,7 @@ def test_a_second_judge_of_some_models_is_shown_for_these(calibrated: Path) -> N
 def test_no_second_judge_leaves_the_page_alone(calibrated: Path) -> None:
     report.run(report.Config(runs(calibrated, "first", "ec" * 6, "cc" * 6), calibrated / "report"))
     text = text_of(calibrated / "report")
-    assert "second judge" not in text and "judges agree" not in text and second.sections([]) == []
+    assert "By a second judge" not in text and "judges agree" not in text and second.sections([]) == []
 
 
 def test_mistakes_are_told(calibrated: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import training
+from asap.bench.report import training
 from asap.errors import UserError
 from asap.store import append_rows, open_run
 from bench_runs import write_training

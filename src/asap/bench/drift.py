@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +13,10 @@ from asap import progress
 from asap.bench.results import Key, Method
 from asap.bench.samples import read_image
 from asap.records import Box, Image, Mask
+from asap.store import seed_of
+
+PIXELS, FEWEST = 150_000_000, 64  # read of each method's images; images measured, however large they are
+AHEAD = 8  # images in memory at once
 
 PartMask = Callable[[Image, Mapping[str, Any]], Mask]
 """The judged part in an image, given its prompt's facts."""
@@ -39,9 +44,9 @@ def drift(base: Image, image: Image, region: Mask | None) -> float:
     """
     if base.shape != image.shape:
         raise ValueError(f"the images differ in size: {base.shape[:2]} and {image.shape[:2]}")
-    change = np.abs(base.astype(np.int16) - image.astype(np.int16)).mean(axis=2) / 255
+    change = np.maximum(base, image) - np.minimum(base, image)
     outside = change if region is None else change[~region]
-    return float(outside.mean()) if outside.size else float("nan")
+    return float(outside.mean(dtype=np.float64)) / 255 if outside.size else float("nan")
 
 
 def box_mask(box: Box, height: int, width: int) -> Mask:
@@ -53,7 +58,10 @@ def box_mask(box: Box, height: int, width: int) -> Mask:
 
 
 def mean_drift(base: Method, method: Method, part_mask: PartMask | None = None) -> Drift | None:
-    """The mean drift of `method` over all images that both have in equal size; None where there is none.
+    """The mean drift of `method` over the images that both have in equal size; None where there is none.
+
+    Large images are many pixels to read: of images that make more than `PIXELS` together a part is measured,
+    `FEWEST` or more, chosen by chance but the same for all methods and each time.
 
     The judged part is the union of its place in both images: `part_mask` where given, else the judgements'
     boxes. If no image has one, the whole image is measured; if some have, those alone.
@@ -71,13 +79,28 @@ def mean_drift(base: Method, method: Method, part_mask: PartMask | None = None) 
 
 
 def _pairs(base: Method, method: Method) -> Iterator[tuple[Key, Image, Image]]:
-    shared = [key for key in base.samples if key in method.samples]
+    shared = _measured(base, [key for key in base.samples if key in method.samples])
     if not shared:
         return
-    for key in progress.bar(shared, desc=f"drift of {method.name}", unit="image"):
-        before, after = _image(base, key), _image(method, key)
-        if before is not None and after is not None and before.shape == after.shape:
-            yield key, before, after
+    bar = progress.bar(total=len(shared), desc=f"drift of {method.name}", unit="image")
+    with bar, ThreadPoolExecutor(2) as threads:  # they decode ahead, a few images at a time
+        for start in range(0, len(shared), AHEAD):
+            keys = shared[start : start + AHEAD]
+            images = threads.map(lambda key: (_image(base, key), _image(method, key)), keys)
+            for key, (before, after) in zip(keys, images, strict=True):
+                bar.update()
+                if before is not None and after is not None and before.shape == after.shape:
+                    yield key, before, after
+
+
+def _measured(base: Method, keys: list[Key]) -> list[Key]:
+    """Those of `keys` that are measured, in their order."""
+    first = next((image for key in keys if (image := _image(base, key)) is not None), None)
+    most = len(keys) if first is None else max(FEWEST, 3 * PIXELS // first.size)
+    if most >= len(keys):
+        return keys
+    drawn = set(sorted(keys, key=lambda key: seed_of("drift", *key))[:most])
+    return [key for key in keys if key in drawn]
 
 
 def _image(method: Method, key: Key) -> Image | None:

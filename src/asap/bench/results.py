@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from asap.bench import judge as judgement_files
@@ -40,6 +40,7 @@ class Method:
         samples: by key; empty where the images' folder is gone.
         images: that folder, or None.
         judged, made: config.json of the judgements and of the images (empty where there is none).
+        folder: of the judgements.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Method:
     images: Path | None
     judged: Row
     made: Row
+    folder: Path | None = None
 
 
 def read(spec: str) -> Method:
@@ -63,13 +65,13 @@ def read(spec: str) -> Method:
         raise UserError(f"{folder}: no judgements yet; run `asap judge` first")
     images = folder / str(config.get("images", ""))
     if not (images / sample_files.METADATA).is_file():
-        return Method(name, _by_key(found.values(), folder), {}, None, config, {})
+        return Method(name, _by_key(found.values(), folder), {}, None, config, {}, folder)
     samples = sample_files.read(images)
     judged = {_key(s): found[s.id] for s in samples if s.id in found}
     if not judged:
         raise UserError(f"{folder} judges no image that is in {images}; run `asap judge` on these again")
     made = read_config(images) if (images / "config.json").is_file() else {}
-    return Method(name, judged, {_key(s): s for s in samples}, images, config, made)
+    return Method(name, judged, {_key(s): s for s in samples}, images, config, made, folder)
 
 
 def _by_key(judgements: Iterable[Judgement], folder: Path) -> dict[Key, Judgement]:
@@ -149,10 +151,15 @@ def rate(judgements: Iterable[Judgement]) -> Rate:
     judged = list(judgements)
     unscored = Counter(j.reason or "no reason given" for j in judged if j.verdict == "unscored")
     scored = [j for j in judged if j.verdict != "unscored"]
-    wrong = [j.verdict == "error" for j in scored]
-    errors, effective = sum(wrong), effective_count(wrong, [j.prompt_id for j in scored])
-    share = errors / len(scored) if scored else 0.0
-    return Rate(errors, len(scored), effective, wilson(share * effective, effective), dict(unscored))
+    return rate_of([j.verdict == "error" for j in scored], [j.prompt_id for j in scored], unscored)
+
+
+def rate_of(wrong: Sequence[bool], prompts: Sequence[str], unscored: Mapping[str, int] | None = None) -> Rate:
+    """The share of `wrong` images, each of the prompt in the same place of `prompts`."""
+    errors, effective = sum(wrong), effective_count(wrong, prompts)
+    share = errors / len(wrong) if wrong else 0.0
+    interval = wilson(share * effective, effective)
+    return Rate(errors, len(wrong), effective, interval, dict(unscored or {}))
 
 
 @dataclass(frozen=True)
@@ -187,6 +194,11 @@ class Versus:
         """Whether the method makes fewer errors beyond chance at the level of 5%: by the exact test, and by
         the interval where there is one."""
         return self.difference < 0 and self.p < 0.05 and (self.interval is None or self.interval.high < 0)
+
+    @property
+    def worse(self) -> bool:
+        """Whether it makes more errors beyond chance, by the same measure."""
+        return self.difference > 0 and self.p < 0.05 and (self.interval is None or self.interval.low > 0)
 
 
 def versus(base: Method, method: Method, category: str | None = None) -> Versus | None:
@@ -228,8 +240,9 @@ def categories(methods: Sequence[Method]) -> list[str]:
     return list(dict.fromkeys(j.category for method in methods for j in method.judgements.values()))
 
 
-def category_tests(base: Method, method: Method, names: Sequence[str]) -> dict[str, float]:
-    """Category -> p-value against the base, Holm-adjusted across the categories that can be compared."""
-    compared = {name: versus(base, method, name) for name in names}
-    tested = {name: outcome.p for name, outcome in compared.items() if outcome}
-    return dict(zip(tested, holm(list(tested.values()))))
+def by_category(base: Method, method: Method, names: Sequence[str]) -> dict[str, Versus]:
+    """Category -> comparison with the base, of the categories that can be compared; p-values are
+    Holm-adjusted across them."""
+    found = {name: outcome for name in names if (outcome := versus(base, method, name))}
+    adjusted = holm([outcome.p for outcome in found.values()])
+    return {name: replace(found[name], p=p) for name, p in zip(found, adjusted, strict=True)}

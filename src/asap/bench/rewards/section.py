@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from asap.bench.page import Section, Table
+from asap.bench.page import Check, Section, Table
 from asap.bench.rewards.compared import MARGIN, Compared, Group
 from asap.bench.statistics import Interval
 from asap.bench.wording import NOTHING
@@ -55,6 +55,16 @@ def _cells(group: Group, one: Compared, base: bool) -> tuple[str, ...]:
         str(one.images),
         one.verdict,
     )
+
+
+def checks(groups: Sequence[Group]) -> list[Check]:
+    """What stands at the page's head: rewards by which a model is worse than the base."""
+    return [
+        Check("bad", f"By {title(group)} {one.model} is worse than {group.models[0].model}; see the rewards.")
+        for group in groups
+        for one in group.models[1:]
+        if one.verdict == "worse"
+    ]
 
 
 def title(group: Group) -> str:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from asap.bench.curves import Curve, curves
 from asap.bench.drift import PartMask, mean_drift
 from asap.bench.page import Section
+from asap.bench.page.curves import Curve, curves
 from asap.bench.results import Method, rate, versus
 from asap.bench.statistics import Interval
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from asap.bench.drift import Drift
 from asap.bench.kinds import KindChange
+from asap.bench.page import Tile
 from asap.bench.results import Rate, Versus
-from asap.bench.wording import p_value, percent, points, range_of
+from asap.bench.wording import p_value, percent, points, range_of, ratio
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Outcome:
     common: Rate | None = None
     versus: Versus | None = None
     kind_changes: Mapping[str, KindChange] | None = None
-    category_p: Mapping[str, float] | None = None
+    by_category: Mapping[str, Versus] | None = None
     drift: Drift | None = None
 
 
@@ -46,15 +47,70 @@ def aer(outcome: Outcome) -> float:
     return (outcome.common or outcome.rate).aer
 
 
+def best_of(found: Sequence[Outcome]) -> Outcome | None:
+    """The model of the lowest rate among those compared with the base, the first of `found`."""
+    return next((o for o in ranked(found[1:]) if o.versus), None)
+
+
+def verdict(found: Sequence[Outcome]) -> str:
+    """The result in one short sentence; only what is beyond chance is called better or worse."""
+    base, best = found[0], best_of(found)
+    if not base.rate.scored:
+        return "Nothing could be judged" if not best else f"Nothing of {base.name} could be judged"
+    if best is None or best.versus is None:
+        return f"{base.name}: an anatomical error in {percent(aer(base))} of the images"
+    if best.versus.better:
+        return f"{best.name} makes fewer anatomical errors than {base.name}"
+    if len(found) == 2 and best.versus.worse:
+        return f"{best.name} makes more anatomical errors than {base.name}"
+    return (
+        f"{best.name} and {base.name} cannot be told apart"
+        if len(found) == 2
+        else f"No model is clearly better than {base.name}"
+    )
+
+
+def tiles(found: Sequence[Outcome]) -> list[Tile]:
+    """The numbers of the best model and of the base."""
+    base, best = found[0], best_of(found)
+    named = [(base, "base"), *([(best, "lowest of the others" if len(found) > 2 else "")] if best else [])]
+    parts = [_rate_tile(outcome, role) for outcome, role in named if outcome.rate.scored]
+    return parts if best is None or best.versus is None else [*parts, *_versus_tiles(best.versus)]
+
+
+def _rate_tile(outcome: Outcome, role: str) -> Tile:
+    rate = outcome.common or outcome.rate
+    name = f"AER of {outcome.name}" + (f", {role}" if role and role != outcome.name else "")
+    return Tile(name, percent(rate.aer), f"95% interval {range_of(rate.interval, percent)}")
+
+
+def _versus_tiles(versus: Versus) -> list[Tile]:
+    paired, preferred = versus.paired, versus.preference
+    sure = f"95% interval {range_of(versus.interval, points)}; " if versus.interval else ""
+    within = f"95% interval {range_of(preferred.rsi_interval, ratio)}; " if preferred.rsi_interval else ""
+    counts = f"{paired.wins} wins, {paired.ties} ties, {paired.losses} losses"
+    reach = versus.detectable
+    found = f"; a change of {points(reach)[1:]} points is found four times in five" if reach else ""
+    return [
+        Tile("Change of the AER", f"{points(versus.difference)} points", f"{sure}p {_equals(versus.p)}"),
+        Tile("RSI against the base", ratio(paired.rsi), f"{within}{counts}"),
+        Tile("Compared on", f"{paired.total} images", f"of {versus.prompts} prompts{found}"),
+    ]
+
+
+def _equals(p: float) -> str:
+    return text if (text := p_value(p)).startswith("<") else f"= {text}"
+
+
 def lead(found: Sequence[Outcome], contest: Contest | None = None) -> str:
     """The result in words."""
-    base, *others = found
+    base = found[0]
     sentences = [
         f"Nothing could be judged of {o.name}: {reasons(o.rate)}." for o in found if not o.rate.scored
     ]
     if base.rate.scored:
         sentences.append(f"{base.name} draws an anatomical error in {percent(aer(base))} of its images.")
-    best = next((o for o in ranked(others) if o.versus), None)
+    best = best_of(found)
     if best and best.versus:
         sentences.append(_against_base(best, best.versus))
         sentences += _more_of(best)

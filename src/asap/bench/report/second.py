@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from asap.bench import known_errors, results
+from asap.bench import results
 from asap.bench.corrected import Agreement, agreement
 from asap.bench.page import Section, Table
+from asap.bench.report import known_errors
 from asap.bench.results import Method, Versus, judge_of
 from asap.bench.wording import NOTHING, percent, points, range_of
 from asap.errors import UserError

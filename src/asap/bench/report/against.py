@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from asap.bench.headline import Outcome
 from asap.bench.page import Section, Table
+from asap.bench.page.charts import Dot, changes
+from asap.bench.report import pairwise
+from asap.bench.report.headline import Outcome
 from asap.bench.statistics import FEWEST, Interval
 from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio
 
@@ -23,7 +25,24 @@ def _wins(found: Sequence[Outcome]) -> Section:
         "Each image is compared with the base's image of the same prompt and initial noise. A win is an "
         "image that the base got wrong and the model right; a loss the reverse."
     )
-    return Section("Against the base", text, table=Table(header, rows), note=_win_note(others))
+    items = [_dot(o, n) for n, o in enumerate(others, 1) if o.versus]
+    chart = changes(
+        items, tick, title="Change of the AER in points; left of the line is better than the base"
+    )
+    return Section(
+        "Against the base", text, [chart] if items else [], Table(header, rows), note=_win_note(others)
+    )
+
+
+def _dot(outcome: Outcome, colour: int) -> Dot:
+    versus = outcome.versus
+    assert versus is not None
+    return Dot(outcome.name, versus.difference, versus.interval, pairwise.change(versus), colour)
+
+
+def tick(value: float) -> str:
+    """A number of an axis of changes, in points."""
+    return points(value).removesuffix(".0")
 
 
 def _win_row(outcome: Outcome) -> tuple[str, ...]:

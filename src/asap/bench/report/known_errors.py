@@ -10,7 +10,7 @@ from pathlib import Path
 from asap.bench import calibrate
 from asap.bench.calibration.record import Calibration, calibration_of, read_tally
 from asap.bench.corrected import Corrected, Tally, correct
-from asap.bench.page import Section, Table
+from asap.bench.page import Section, Table, Tile
 from asap.bench.results import Method, Rate, judge_of
 from asap.bench.wording import NOTHING, percent, range_of
 from asap.errors import UserError
@@ -69,6 +69,15 @@ def corrected(rate: Rate, calibration: Calibration | None) -> Corrected | None:
     if calibration is None or not rate.scored:
         return None
     return correct(rate.aer * rate.effective, rate.effective, calibration.weighed or calibration.tally)
+
+
+def tile(judge: object, calibration: Calibration | None) -> Tile:
+    """The judge and how often it is right, for the page's head."""
+    if calibration is None:
+        return Tile("Judge", str(judge), "its errors have not been measured")
+    found = calibration.tally
+    right = f"finds {found.sensitivity:.0%} of the faulty {calibration.subject} it was measured on"
+    return Tile("Judge", str(judge), f"{right}, passes {found.specificity:.0%} of the correct ones")
 
 
 def told(judge: object, calibration: Calibration) -> str:

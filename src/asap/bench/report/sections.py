@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
-from asap.bench import against
-from asap.bench.charts import Bar, bars, top_of
-from asap.bench.gallery import disagreements, first_prompts, rows, shared_keys
-from asap.bench.headline import Outcome, rises
 from asap.bench.page import Section, Table
+from asap.bench.page.charts import Dot, changes, shares
+from asap.bench.page.radar import Line, radar, rim
+from asap.bench.report import against, pairwise
+from asap.bench.report.gallery import Album, disagreements, first_prompts, shared_keys
+from asap.bench.report.headline import Outcome, rises
 from asap.bench.results import Method, Rate
 from asap.bench.wording import NOTHING, p_value, percent, range_of
 
@@ -44,6 +44,7 @@ def comparison(found: Sequence[Outcome]) -> list[Section]:
         parts += against.sections(found)
     if len(found[0].categories) > 1:
         parts.append(_by_category(found))
+        parts += [_category_changes(found)] if any(o.by_category for o in found) else []
     if any(o.kinds for o in found):
         parts.append(_by_kind(found))
     return parts
@@ -56,30 +57,30 @@ def _rates(found: Sequence[Outcome]) -> Section:
     table = Table((*header, *common), [_rate_row(o, reasons) for o in found])
     text = (
         "Anatomical Error Rate (AER): the share of scored images in which the judge finds an error; lower is "
-        "better. The line on each bar is Wilson's 95% interval."
+        "better. The line through each dot is Wilson's 95% interval; the dashed one is the base's rate."
     )
     if any(o.rate.effective < o.rate.scored for o in found):
         text += (
             " Images of one prompt are alike, so that they count as fewer independent ones in the interval: "
             f"{', '.join(f'{o.name} as {o.rate.effective:.0f}' for o in found)}."
         )
+    items, base = _dots(found), found[0].rate
+    charts = [shares(items, reference=base.aer if base.scored else None)] if items else []
     note = "Unscored images, for which the judge gave no usable verdict, are left out of the rate."
     if common:
         note += " Common: over the prompts and seeds that were judged for every model."
-    return Section("Error rate", text, _charts({"": _bars(found)}), table, note=note)
+    return Section("Error rate", text, charts, table, note=note)
 
 
-def _bars(found: Sequence[Outcome], category: str | None = None) -> list[Bar]:
-    """One bar for each model that was scored."""
+def _dots(found: Sequence[Outcome], category: str | None = None) -> list[Dot]:
+    """One row for each model that was scored."""
     rates = [o.rate if category is None else o.categories[category] for o in found]
     named = enumerate(zip(found, rates, strict=True))
-    return [_bar(o.name, rate, n) for n, (o, rate) in named if rate.scored]
-
-
-def _charts(groups: Mapping[str, Sequence[Bar]]) -> list[Markup]:
-    """Bars by title, all on one scale; none where there is nothing to draw."""
-    top = top_of([bar for group in groups.values() for bar in group])
-    return [bars(group, title=title, top=top) for title, group in groups.items() if group]
+    return [
+        Dot(o.name, rate.aer, rate.interval, f"{percent(rate.aer)} ({range_of(rate.interval, percent)})", n)
+        for n, (o, rate) in named
+        if rate.scored
+    ]
 
 
 def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
@@ -96,32 +97,68 @@ def _rate_row(outcome: Outcome, reasons: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-def _bar(label: str, rate: Rate, colour: int) -> Bar:
-    return Bar(
-        label, rate.aer, *rate.interval, f"{percent(rate.aer)}  ({range_of(rate.interval, percent)})", colour
-    )
-
-
 def _by_category(found: Sequence[Outcome]) -> Section:
     names = list(found[0].categories)
-    charts = _charts({f"{name} (n = {_scored(name, found)})": _bars(found, name) for name in names})
-    header = ("category", "n", *(o.name for o in found), *(f"p, {o.name}" for o in found[1:]))
-    body = [(name, _scored(name, found), *_category_cells(name, found)) for name in names]
+    header = ("category", "n", *(o.name for o in found))
+    body = [(name, _scored(name, found), *(_rate_cell(o.categories[name]) for o in found)) for name in names]
     note = (
-        "AER with Wilson's 95% interval; n: scored images of each model. p: exact test against the base, "
-        "Holm-adjusted over categories."
+        "AER with Wilson's 95% interval; n: scored images of each model. The error bars are these intervals."
     )
-    return Section("By category", figures=charts, table=Table(header, body), note=note)
+    charts = _radars(found) or [shares(_dots(found, name), title=name) for name in names]
+    beside = len(charts) == 1
+    return Section("By category", "", charts, Table(header, body), note=note, beside=beside)
+
+
+def _radars(found: Sequence[Outcome]) -> list[Markup]:
+    """A radar of each model on the base, all on one scale; of the base where it is alone."""
+    base, *others = [(o, n) for n, o in enumerate(found) if o.rate.scored] or [(found[0], 0)]
+    lines = [_line(*base), *(_line(*other) for other in others)]
+    top, names = rim(lines), list(found[0].categories)
+    drawn = [radar(names, [lines[0], line], top=top) for line in lines[1:]] or [radar(names, lines, top=top)]
+    return [chart for chart in drawn if chart]
+
+
+def _rate_cell(rate: Rate) -> str:
+    return f"{percent(rate.aer)} ({range_of(rate.interval, percent)})" if rate.scored else NOTHING
+
+
+def _line(outcome: Outcome, colour: int) -> Line:
+    rates = list(outcome.categories.values())
+    return Line(outcome.name, [rate.aer for rate in rates], [rate.interval for rate in rates], colour)
+
+
+def _category_changes(found: Sequence[Outcome]) -> Section:
+    """What changed against the base in each category, one chart a model."""
+    others = [(n, o) for n, o in enumerate(found) if o.by_category]
+    dots = [_change_dots(o, n) for n, o in others]
+    every = [dot for own in dots for dot in own]
+    charts = [
+        changes(own, against.tick, title=o.name, scaled=every)
+        for own, (_, o) in zip(dots, others, strict=True)
+    ]
+    names = list(found[0].categories)
+    header = ("category", *(part for _, o in others for part in (o.name, f"p, {o.name}")))
+    body = [(name, *(cell for _, o in others for cell in _change_cells(o, name))) for name in names]
+    note = (
+        "Change of the AER in points, with its interval (bootstrap over prompts). p: exact test against "
+        "the base, Holm-adjusted over the categories of each model."
+    )
+    return Section("Categories against the base", "", charts, Table(header, body), note=note)
+
+
+def _change_dots(outcome: Outcome, colour: int) -> list[Dot]:
+    changed = (outcome.by_category or {}).items()
+    return [Dot(name, v.difference, v.interval, pairwise.change(v), colour) for name, v in changed]
+
+
+def _change_cells(outcome: Outcome, category: str) -> tuple[str, str]:
+    versus = (outcome.by_category or {}).get(category)
+    return (pairwise.change(versus), p_value(versus.p)) if versus else (NOTHING, NOTHING)
 
 
 def _scored(category: str, found: Sequence[Outcome]) -> str:
     """Scored images of a model in `category`; from least to most where the models differ."""
     return _span(o.categories[category].scored for o in found)
-
-
-def _category_cells(name: str, found: Sequence[Outcome]) -> list[str]:
-    rates = [percent(o.categories[name].aer) for o in found]
-    return [*rates, *(p_value((o.category_p or {}).get(name, math.nan)) for o in found[1:])]
 
 
 def _by_kind(found: Sequence[Outcome]) -> Section:
@@ -158,11 +195,12 @@ def _share(count: int, total: int) -> str:
     return f"{count} ({percent(count / total)})" if total else NOTHING
 
 
-def pictures(methods: Sequence[Method], first: int, differing: int) -> list[Section]:
+def pictures(methods: Sequence[Method], album: Album, first: int, differing: int) -> list[Section]:
     """The galleries, as far as the images are there."""
     keys = shared_keys(methods)
     start = first_prompts(keys, first)
-    rest = [key for key in keys if key not in start]
+    taken = set(start)
+    rest = [key for key in keys if key not in taken]
     differ = disagreements(methods, rest, differing) if len(methods) > 1 else []
     parts = []
     gone = [method.name for method in methods if method.images is None]
@@ -174,11 +212,11 @@ def pictures(methods: Sequence[Method], first: int, differing: int) -> list[Sect
         parts.append(Section("Pictures", text))
     if start:
         text = f"The first {len(start)} prompts of the file, one image each; nobody chose them."
-        parts.append(Section("The first prompts", text, gallery=rows(methods, start)))
+        parts.append(Section("The first prompts", text, gallery=album.rows(methods, start)))
     if differ:
         text = (
             f"The next {len(differ)} images, in the file's order, on which the verdicts differ. They show "
             "what a change looks like, not how often it happens."
         )
-        parts.append(Section("Where verdicts differ", text, gallery=rows(methods, differ)))
+        parts.append(Section("Where verdicts differ", text, gallery=album.rows(methods, differ)))
     return parts

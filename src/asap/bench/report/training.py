@@ -9,8 +9,8 @@ from statistics import fmean
 
 from markupsafe import Markup
 
-from asap.bench.curves import Curve, curves
 from asap.bench.page import Section
+from asap.bench.page.curves import Curve, curves
 from asap.bench.results import split
 from asap.errors import UserError
 from asap.store import Row, read_config, read_rows

@@ -33,9 +33,7 @@ def sections(methods: Sequence[Method]) -> list[Section]:
         return []
     if isinstance(result, str):
         return [Section("On one scale", f"No strengths can be told: {result}.")]
-    order = sorted(range(len(methods)), key=lambda m: -result.log[m])
-    rows = [(methods[m].name, *_cells(result.log[m], result.intervals[m])) for m in order]
-    table = Table(("model", "odds against the base", "95% interval", "beats the base, if decided"), rows)
+    table = strengths_table(result, [method.name for method in methods])
     note = (
         "Davidson's model (Bradley-Terry with ties), fitted to all pairs of models on the images that all "
         "have; an image that one model gets right and another wrong is a win. Odds: of a win against a loss "
@@ -44,6 +42,13 @@ def sections(methods: Sequence[Method]) -> list[Section]:
         + (f"; it needs {FEWEST} prompts." if result.intervals[1] is None else ".")
     )
     return [Section("On one scale", table=table, note=note)]
+
+
+def strengths_table(found: Strengths, names: Sequence[str]) -> Table:
+    """The models called `names`, the strongest first; the first of `names` is the base."""
+    order = sorted(range(len(names)), key=lambda m: -found.log[m])
+    rows = [(names[m], *_cells(found.log[m], found.intervals[m])) for m in order]
+    return Table(("model", f"odds against {names[0]}", "95% interval", f"beats {names[0]}, if decided"), rows)
 
 
 def _cells(log: float, interval: Interval | None) -> tuple[str, str, str]:
@@ -57,13 +62,16 @@ def as_json(methods: Sequence[Method]) -> Row | None:
     result = found(methods)
     if result is None or isinstance(result, str):
         return {"none": result} if result else None
-    named = zip(methods, result.log, result.intervals, strict=True)
+    return strengths_json(result, [method.name for method in methods])
+
+
+def strengths_json(found: Strengths, names: Sequence[str]) -> Row:
+    """Logarithms of strengths with their intervals; an infinite end is null."""
+    named = zip(names, found.log, found.intervals, strict=True)
     return {
-        "models": [
-            {"name": method.name, "log": log, "interval": _ends(interval)} for method, log, interval in named
-        ],
-        "ties": result.ties,
-        "unidentified": result.unidentified,
+        "models": [{"name": name, "log": log, "interval": _ends(interval)} for name, log, interval in named],
+        "ties": found.ties,
+        "unidentified": found.unidentified,
     }
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from asap.axis import ticks
-from asap.bench.charts import COLOURS
+from asap.bench.page.charts import COLOURS
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,122 @@
+"""Whether a report can be trusted: each reason for it, against it, or unknown, in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from asap.bench.page import Check
+from asap.bench.report import known_errors
+from asap.bench.report.headline import Contest, Outcome, ranked, rises
+from asap.bench.report.second import Judged
+from asap.bench.results import Method, judge_of
+from asap.bench.wording import percent, points
+
+MANY = 0.02  # the share of images without a verdict from which on a reader should know
+
+
+def checks(
+    methods: Sequence[Method],
+    found: Sequence[Outcome],
+    told: Sequence[str],
+    others: Sequence[Judged],
+    last: Contest | None,
+) -> list[Check]:
+    """The sentences, what speaks against first.
+
+    Args:
+        told: cautions, where models were not treated alike.
+        others: the same images by a second judge.
+        last: the two lowest rates against each other.
+    """
+    parts = [_judge(methods[0]), *_second(others), *_unscored(found), *_reach(found), *_next(last)]
+    parts += [Check("bad", text) for text in told] or _alike(methods)
+    parts += [_more(outcome) for outcome in found[1:] if rises(outcome)]
+    order = {"bad": 0, "open": 1, "good": 2}
+    return sorted(parts, key=lambda check: order[check.kind])
+
+
+def _judge(base: Method) -> Check:
+    judge, _ = judge_of(base)
+    known = known_errors.known(base)
+    if known is None:
+        return Check(
+            "open",
+            f"How often the judge “{judge}” is wrong has not been measured, so that its rates may be too "
+            "high or too low, and differences smaller than they look.",
+        )
+    return Check("good" if known.alike else "bad", known_errors.told(judge, known))
+
+
+def _second(others: Sequence[Judged]) -> list[Check]:
+    if not others:
+        return [Check("open", "No second judge has seen the images.")]
+    worst = min((judged.agreement for judged in others), key=lambda found: found.kappa)
+    text = (
+        f"A second judge saw the same images; the two differ on up to {percent(worst.differing)} (kappa "
+        f"{worst.kappa:.2f})."
+    )
+    compared = [judged.versus for judged in others if all(judged.versus)]
+    apart = [pair for pair in compared if len({v is not None and v.better for v in pair}) > 1]
+    if apart:
+        return [Check("bad", f"{text} They do not find the same models better than the base.")]
+    return [Check("good", f"{text} Both find the same models better than the base." if compared else text)]
+
+
+def _unscored(found: Sequence[Outcome]) -> list[Check]:
+    missing = {o.name: 1 - o.rate.scored / o.rate.judged for o in found if o.rate.judged > o.rate.scored}
+    many = ", ".join(f"{name} {percent(share)}" for name, share in missing.items() if share >= MANY)
+    if many:
+        return [Check("bad", f"Images without a verdict are left out, and there are many: {many}.")]
+    return [
+        Check(
+            "good",
+            "Every image has a verdict."
+            if not missing
+            else f"Under {MANY:.0%} of the images have no verdict.",
+        )
+    ]
+
+
+def _reach(found: Sequence[Outcome]) -> list[Check]:
+    best = next((o for o in ranked(found[1:]) if o.versus), None)
+    if best is None or best.versus is None:
+        return []
+    if best.versus.detectable is None:
+        return [Check("bad", f"{best.versus.prompts} prompts are too few for an interval.")]
+    reach = points(best.versus.detectable)[1:]
+    if best.versus.better:
+        return [
+            Check(
+                "good",
+                f"The change of {best.name} is beyond chance; these images find one of {reach} points four "
+                "times in five.",
+            )
+        ]
+    text = (
+        f"These images show changes of {reach} points or more four times in five; a smaller one may be "
+        "there all the same."
+    )
+    return [Check("bad", text)]
+
+
+def _next(last: Contest | None) -> list[Check]:
+    if last is None or last.versus.better:
+        return []
+    return [
+        Check("bad", f"{last.best} and {last.next} cannot be told apart: which of them is lower is chance.")
+    ]
+
+
+def _alike(methods: Sequence[Method]) -> list[Check]:
+    if len(methods) < 2:
+        return []
+    text = "All models were judged on the same prompts and noise"
+    known = [method for method in methods if method.made.get("identity")]
+    return [
+        Check("good", f"{text}, drawn with the same settings." if len(known) == len(methods) else f"{text}.")
+    ]
+
+
+def _more(outcome: Outcome) -> Check:
+    told = ", ".join(f"{kind} ({c.before} to {c.after} images)" for kind, c in rises(outcome).items())
+    return Check("bad", f"{outcome.name} makes more of some errors than the base: {told}.")
