@@ -16,7 +16,7 @@ from torch.nn import functional as F
 import tiny_rewards
 from asap.bench.rewards import hpsv3, imagereward
 from asap.bench.rewards.aesthetic import Aesthetic
-from asap.bench.rewards.clip import to_transformers
+from asap.bench.rewards.clip import VIT_H, to_transformers
 from asap.bench.rewards.heads import PLACES
 from asap.bench.rewards.hpsv2 import HPSv2
 from asap.bench.rewards.pickscore import PickScore
@@ -263,3 +263,16 @@ def test_vqascore_is_the_probability_of_yes(tmp_path: Path) -> None:
             logits = model(**inputs).logits[0, -1].double()
         assert value == pytest.approx(float(logits.softmax(-1)[yes]), abs=1e-6)
     assert QUESTION.format("x") == 'Does this figure show "x"? Please answer yes or no.'
+
+
+def test_published_shapes_are_those_of_the_papers() -> None:
+    """986M of open_clip's ViT-H-14, 303M of ViT-L/16 with timm's epsilon, 768 x 12 of BLIP's BERT."""
+    with torch.device("meta"):
+        clip = transformers.CLIPModel(transformers.CLIPConfig(**VIT_H))
+        seen = transformers.BlipVisionModel(transformers.BlipVisionConfig(**imagereward.VISION))
+        said = transformers.BlipTextModel(transformers.BlipTextConfig(**imagereward.TEXT), False)
+    assert sum(value.numel() for value in clip.parameters()) == 986_109_441
+    assert sum(value.numel() for value in seen.parameters()) == 303_301_632
+    assert seen.post_layernorm.eps == 1e-6 and seen.encoder.layers[3].layer_norm1.eps == 1e-6
+    assert said.embeddings.word_embeddings.weight.shape == (30524, 768)
+    assert said.encoder.layer[11].crossattention.self.key.weight.shape == (768, 1024)
