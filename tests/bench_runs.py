@@ -55,8 +55,8 @@ def write_run(  # noqa: PLR0913
 
 
 def write_votes(folder: Path, letters: str, *, rater: str = "judge", images: Sequence[str] = ()) -> Path:
-    """Votes of one prompt each: f for the first model, s the second, t a tie, x none; upper case where the other
-    order of the images gave another vote."""
+    """Votes of one prompt each: f for the first model, s the second, t a tie, x none; upper case where the
+    other order of the images gave another vote."""
     open_run(folder, "vote", {"images": list(images)}, {"command": f"asap vote --out {folder.name}"})
     names = {"f": "first", "s": "second", "t": "tie", "x": "unscored"}
     votes = []

@@ -34,6 +34,7 @@ def test_evidence_is_drawn_where_it_is_whole() -> None:
     rows = [
         {"box": [1, 2, 30, 40], "part": "face", "error": None, "answer": "as it should be"},
         {"box": [5.5, 6, 17, 18], "part": "left hand", "error": "extra finger", "answer": "six"},
+        {"box": [5, 6, 17, 18], "part": "left hand", "error": "fused fingers", "answer": True},
         {"box": [9, 9, 9, 20]},  # empty
         {"box": [0, 0, float("nan"), 5]},
         {"box": "here"},
@@ -41,7 +42,7 @@ def test_evidence_is_drawn_where_it_is_whole() -> None:
     ]
     found = marks(judgement(evidence={"boxes": rows}, region=(0, 0, 50, 50)))
     assert found == (
-        Mark((5, 6, 17, 18), "left hand, extra finger, six"),
+        Mark((5, 6, 17, 18), "left hand, extra finger, six; left hand, fused fingers"),
         Mark((1, 2, 30, 40), "face, as it should be"),
     )
     assert marks(judgement(region=(0, 0, 50, 50), evidence={"boxes": "?"})) == (Mark((0, 0, 50, 50), ""),)

@@ -15,7 +15,7 @@ from asap.bench.samples import read_image
 from asap.records import Box, Image, Mask
 from asap.store import seed_of
 
-PIXELS, FEWEST = 150_000_000, 64  # read of each method's images; images measured, however large they are
+PIXELS, FEWEST = 64_000_000, 64  # read of each method's images; images measured, however large they are
 AHEAD = 8  # images in memory at once
 
 PartMask = Callable[[Image, Mapping[str, Any]], Mask]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asap.bench.page import Section, Table
-from asap.bench.results import Method
 from asap.bench.wording import NOTHING
 from asap.store import Row
 
@@ -24,11 +23,15 @@ def read(folder: Path) -> Row | None:
     return found if isinstance(found, dict) else None
 
 
-def sections(methods: Sequence[Method], usage: Mapping[str, Row | None]) -> list[Section]:
-    """The account by model, with its sum; nothing where no judge kept one."""
+def sections(judged: Mapping[str, int], usage: Mapping[str, Row | None]) -> list[Section]:
+    """The account by folder, with its sum; nothing where no judge kept one.
+
+    Args:
+        judged: what was asked about -> its number of images (of pairs, for votes).
+        usage: the same -> what it used.
+    """
     if not any(usage.values()):
         return []
-    judged = {method.name: len(method.judgements) for method in methods}
     rows = [_row(name, found or {}, judged.get(name)) for name, found in usage.items()]
     known = [found for found in usage.values() if found]
     if len(known) > 1:
@@ -42,7 +45,7 @@ def sections(methods: Sequence[Method], usage: Mapping[str, Row | None]) -> list
         "tokens in",
         "tokens out",
         "cost",
-        "cost per 1,000 images",
+        "cost per 1,000",
     )
     note = "As the judge's service counted. Costs are in the currency of the prices that the judge was given."
     return [Section("Cost", table=Table(header, rows), note=note)]

@@ -22,9 +22,13 @@ def marks(judgement: Judgement) -> tuple[Mark, ...]:
     """
     given = judgement.evidence.get("boxes")
     rows = [row for row in given if isinstance(row, Mapping)] if isinstance(given, list | tuple) else []
-    found = [(bool(row.get("error")), Mark(box, _told(row))) for row in rows if (box := _box(row.get("box")))]
-    if found:
-        return tuple(mark for _, mark in sorted(found, key=lambda item: not item[0]))[:MOST]
+    placed = [(box, row) for row in rows if (box := _box(row.get("box")))]
+    placed.sort(key=lambda item: not item[1].get("error"))
+    told: dict[Box, list[str]] = {}
+    for box, row in placed:
+        told.setdefault(box, []).append(_told(row))
+    if told:
+        return tuple(Mark(box, "; ".join(filter(None, texts))) for box, texts in told.items())[:MOST]
     worst = judgement.evidence.get("worst") if judgement.verdict == "error" else None
     box = _box(worst) or _box(judgement.region)
     return (Mark(box, ""),) if box else ()
@@ -41,6 +45,7 @@ def _box(value: Any) -> Box | None:
 
 def _told(row: Mapping[str, Any]) -> str:
     """Part, error and answer, as far as the judge told them."""
-    parts = [" ".join(str(row[name]).split()) for name in ("part", "error", "answer") if row.get(name)]
+    told = (row.get(name) for name in ("part", "error", "answer"))
+    parts = [" ".join(str(value).split()) for value in told if value and value is not True]
     text = ", ".join(dict.fromkeys(parts))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -84,6 +84,19 @@ class Read:
     rewards: Sequence[compared.Group]
 
     @property
+    def folders(self) -> dict[str, Path]:
+        """What a judge was paid for -> its folder."""
+        found = {method.name: method.folder for method in self.methods}
+        found |= {f"votes, {voted.pair}": voted.folder for voted in self.voted}
+        return {name: folder for name, folder in found.items() if folder}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The same -> its number of images, or of votes."""
+        found = {method.name: len(method.judgements) for method in self.methods}
+        return found | {f"votes, {voted.pair}": len(voted.votes) for voted in self.voted}
+
+    @property
     def names(self) -> list[str]:
         return [method.name for method in self.methods]
 
@@ -105,7 +118,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     pairs = pairwise.pairings(read.methods)
     found = outcomes(read.methods, pairs)
     last = contest(read.methods, found, pairs)
-    usage = {method.name: cost.read(method.folder) if method.folder else None for method in read.methods}
+    usage = {name: cost.read(folder) for name, folder in read.folders.items()}
     numbers = as_json(read.methods, found, pairs, last, read.others, read.voted, usage)
     numbers["rewards"] = section.as_json(read.rewards)
     page = Page(
@@ -119,7 +132,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
             *_numbers(read, found, pairs),
             *section.sections(read.rewards),
             *sections,
-            *cost.sections(read.methods, usage),
+            *cost.sections(read.counts, usage),
             *([training.section(read.runs, read.names)] if read.runs else []),
             *_pictures(read.methods, config),
             repeat(read, [*commands, *_commands(run.made for run in read.runs)], config),

@@ -33,6 +33,12 @@ class Voted:
     votes: Sequence[Vote]
     made: Row
     turned: bool = False
+    folder: Path | None = None
+
+    @property
+    def pair(self) -> str:
+        """The models as the tables call them, the second first: the numbers are its own."""
+        return f"{self.second} – {self.first}"
 
     @property
     def outcomes(self) -> list[int]:
@@ -59,8 +65,7 @@ def _orders(vote: Vote) -> list[str]:
     """The choice in each order of display, in the models' own names "first" and "second", where it is "
     "told."""
     told = vote.evidence.get("orders")
-    found = [str(choice) for choice in told] if isinstance(told, list | tuple) else []
-    return found if all(choice in WON for choice in found) else []
+    return [str(choice) for choice in told] if isinstance(told, list | tuple) else []
 
 
 def read(specs: Sequence[str], methods: Sequence[Method]) -> list[Voted]:
@@ -83,13 +88,14 @@ def _read(spec: str, methods: Sequence[Method]) -> Voted:
     made = read_config(folder)
     if made.get("stage") not in STAGES:
         raise UserError(f"--votes {folder}: not made by `asap vote` or `asap study`; give a folder that was")
-    votes = [_vote(row, f"{folder / VOTES} row {n}") for n, row in enumerate(read_rows(folder / VOTES), 1)]
+    rows = [_vote(row, f"{folder / VOTES} row {n}") for n, row in enumerate(read_rows(folder / VOTES), 1)]
+    votes = list({(vote.first, vote.second, vote.rater): vote for vote in rows}.values())  # the last holds
     if not votes:
         raise UserError(f"--votes {folder}: no votes in it yet")
     first, second = _models(names.split(",") if named else _found(made, methods), methods, folder)
     order = [method.name for method in methods]
     turned = order.index(first) > order.index(second)
-    return Voted(*((second, first) if turned else (first, second)), votes, made, turned)
+    return Voted(*((second, first) if turned else (first, second)), votes, made, turned, folder)
 
 
 def _vote(row: Row, where: str) -> Vote:
@@ -104,7 +110,8 @@ def _vote(row: Row, where: str) -> Vote:
 
 def _found(made: Row, methods: Sequence[Method]) -> list[str]:
     """The models whose images the votes are on."""
-    images = made.get("identity", {}).get("images")
+    identity = made.get("identity", {})
+    images = identity.get("images") or [identity.get("first"), identity.get("second")]
     known = {str(m.judged.get("identity", {}).get("images")): m.name for m in methods}
     listed = images if isinstance(images, list) else []
     return [known[str(name)] for name in listed if str(name) in known] if len(listed) == 2 else []
@@ -159,7 +166,7 @@ def _row(voted: Voted) -> tuple[str, ...]:
     interval = f" ({range_of(told.rsi_interval, ratio)})" if told.rsi_interval else ""
     share = f"{percent(told.win_rate)} ({range_of(told.win_rate_interval, percent)})"
     return (
-        f"{voted.second} – {voted.first}",
+        voted.pair,
         _raters(voted.votes),
         str(len(voted.votes)),
         str(told.wins),
