@@ -85,8 +85,8 @@ class Chat:
 
         Raises:
             UserError: the key or the address is wrong, or the quota used up for long, so that no other
-                request can succeed either; or no connection could be made, twice, while nothing was ever heard
-                of the service.
+                request can succeed either; or no connection could be made, twice, while nothing was ever
+                heard of the service.
             RefusedError, RejectedError, UnreadableError, UnreachableError: see there.
         """
         reason = "given up"
