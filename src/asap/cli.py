@@ -28,6 +28,7 @@ STAGES: dict[str, tuple[str, str]] = {
     "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
+    "vote": ("asap.bench.vote", "two models' images -> which shows the better anatomy, by a model that sees"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
     "power": ("asap.bench.power", "before a comparison: the change that it can show, the images it needs"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),

@@ -6,15 +6,17 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from asap import command, progress
 from asap.bench import samples as sample_files
+from asap.bench.judges import meter
 from asap.bench.judges.judge import NO_IMAGE, Judge
+from asap.bench.judges.settings import Options, given
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
@@ -27,6 +29,8 @@ JUDGES = {
     "network-people": "asap.bench.judges.people.network:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
+GROUPS = {"vlm": "vlm"}
+"""Judge -> the field of `Config` that holds its own options; it is made of them and the folder."""
 JUDGEMENTS = "judgements.jsonl"
 RETRIED = ("unreachable", NO_IMAGE)
 
@@ -41,19 +45,9 @@ class Config:
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
     """`figures` (by synthesis) or `network` (a small trained network) for drawn hands, `figures-people` or
-    `network-people` for drawn people; or `vlm` (a vision-language model)."""
-    endpoint: str = ""
-    """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
-    model_name: str = ""
-    """vlm: the model's name at that service."""
-    key_variable: str = "ASAP_JUDGE_KEY"
-    """vlm: environment variable that holds the service's key; unset means no key."""
-    concurrency: int = 8
-    """vlm: requests under way at once."""
-    timeout: float = 120.0
-    """vlm: seconds until a request is given up."""
-    attempts: int = 6
-    """vlm: tries per image before it counts as unreachable for this run."""
+    `network-people` for drawn people; or `vlm` (a vision-language model; the options from
+    --service on are its own)."""
+    vlm: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)
 
 
 def read(folder: Path) -> dict[str, Judgement]:
@@ -101,7 +95,7 @@ def run(config: Config) -> Path:
     """
     samples = sample_files.read(config.images)
     judge = _judge(config)
-    identity = {"images": _images_id(config.images), "judge": judge.name, "settings": judge.settings}
+    identity = {"images": images_id(config.images), "judge": judge.name, "settings": judge.settings}
     extra = {
         "images": os.path.relpath(config.images, config.out),
         "command": command.spell(config, "judge", "images"),
@@ -133,21 +127,24 @@ def _example(judged: Iterable[Judgement]) -> str:
 
 
 def _judge(config: Config) -> Judge:
-    options = {
-        "vlm": {
-            "endpoint": config.endpoint,
-            "model_name": config.model_name,
-            "key": os.environ.get(config.key_variable, "").strip(),
-            "concurrency": config.concurrency,
-            "timeout": config.timeout,
-            "attempts": config.attempts,
-        }
-    }
-    judge: Judge = choose(JUDGES, config.judge, "judge")(**options.get(config.judge, {}))
+    """The judge, given the group of options that is its own.
+
+    Raises:
+        UserError: no such judge, options of another one, or ones that it does not take.
+    """
+    made = choose(JUDGES, config.judge, "judge")
+    for name, own in GROUPS.items():
+        if name != config.judge and (flags := given(getattr(config, own))):
+            raise UserError(
+                f"{', '.join(flags)}: for --judge {name} alone; leave that out, or give --judge {name} "
+                f"in place of {config.judge}"
+            )
+    group = GROUPS.get(config.judge)
+    judge: Judge = made(getattr(config, group), config.out) if group else made()
     return judge
 
 
-def _images_id(images: Path) -> str:
+def images_id(images: Path) -> str:
     """What the images are: their settings where `asap generate` made them, else their folder's name."""
     if (images / "config.json").is_file():
         return content_id(read_config(images).get("identity"))
@@ -162,4 +159,6 @@ def main(argv: list[str]) -> None:
     if again:
         reasons = " or ".join(sorted({j.reason for j in again}))
         print(f"asap: the same command tries again what is {reasons}{_example(again)}", file=sys.stderr)
+    if (out / meter.FILE).is_file():
+        print(f"asked: {meter.told(meter.read(out))}")
     print(f"judgements: {out}; {summary(judged)}")
