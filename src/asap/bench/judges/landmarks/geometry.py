@@ -1,9 +1,9 @@
 """Tests of anatomy: pure functions of keypoints, each a number that grows with how implausible a part is.
 
 Points are (K, 2) in pixels, NaN where unknown, in the orders of `asap.anatomy.keypoints`: hand 21, face 68,
-body 23. A test says the same of a picture of another size, turned or mirrored, and None where the points do not
-allow it to be told. A projection shortens bones and turns joints, so each test holds only as far as its gate
-says: palms seen flat, faces seen from the front, legs whose foot is seen from the side.
+body 23. A test says the same of a picture of another size, turned or mirrored, and None where the points do
+not allow it to be told. A projection shortens bones and turns joints, so each test holds only as far as its
+gate says: palms seen flat, faces seen from the front, legs whose foot is seen from the side.
 """
 
 from __future__ import annotations
@@ -162,7 +162,7 @@ def hand_small(hand: Points, face: Points) -> float | None:
 
 
 def hands_surplus(hands: int, bodies: int, faces: int) -> float:
-    """Hands beyond two for each person: as many as bodies or faces, one at least; a whole number from -2 up."""
+    """Hands beyond two for each person: as many as bodies or faces, one at least; -2, -1, 0, ..."""
     return float(hands - 2 * max(bodies, faces, 1)) if hands else -2.0
 
 

@@ -1,4 +1,4 @@
-"""The judge `landmarks`: a detector finds hands, faces and bodies, and tests say whether they are plausible."""
+"""The judge `landmarks`: a detector finds hands, faces and bodies, and tests say if they are plausible."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def judged(
     """What the tests say of the `regions` of `image`.
 
     The score is the largest ratio of a test's number to its threshold, so above 1 for an error; the region is
-    the part that this test is of. `evidence` has the parts found, how many numbers were told, and of each test
-    above its threshold the name, number, threshold and box. Boxes are `scale` times those in `image`.
+    the part that this test is of. `evidence` has the parts found, how many numbers were told, and of each
+    test above its threshold the name, number, threshold and box. Boxes are `scale` times those in `image`.
     """
     told = [each for each in measure(image, regions) if each.test in limits]
     found: dict[str, Any] = {"found": dict(Counter(region.part for region in regions)), "told": len(told)}

@@ -10,7 +10,7 @@ class Options:
     """For --judge landmarks alone."""
 
     detector: str = "mediapipe"
-    """Who finds hands, faces and bodies: `mediapipe`, `dwpose`, `grounded-sam`, or `keypoints` of your own."""
+    """Who finds hands, faces and bodies: mediapipe, dwpose, grounded-sam, or keypoints of your own."""
     detector_files: tuple[str, ...] = ()
     """Its files, as of `asap build`."""
     detector_points: str = "mediapipe"

@@ -1,4 +1,4 @@
-"""The table of tests: what each looks at, the error that it names, and the threshold above which it says so."""
+"""The table of tests: what each looks at, the error that it names, and the threshold above which it does."""
 
 from __future__ import annotations
 
