@@ -27,11 +27,11 @@ FLATTEST = (0.5, 1.7)
 """1.35 knuckle widths over the palm's length, between which a palm is seen flat rather than edge-on."""
 LEAST_BONE = 0.3
 """Length in torsos below which a bone points at the viewer and its direction is not told."""
-LARGEST_YAW = 0.25
-"""Distance of the nose's tip from the middle between the eyes, along their line, in eyes' distances."""
-PITCHES = (0.4, 0.75)
-"""The same across that line, of faces that look neither up nor down."""
-SMALLEST_FACE = 32.0
+LARGEST_YAW = 0.75
+"""Logarithm of the ratio of the distances from the nose's bridge to the jaw's two upper ends."""
+PITCHES = (0.26, 0.45)
+"""The nose's length over the distance from its bridge to the chin, of faces that look neither up nor down."""
+SMALLEST_FACE = 50.0
 """Size of a face in pixels below which its parts are not told."""
 
 
@@ -176,6 +176,30 @@ def hands_at_wrist(hands: Sequence[Points], body: Points) -> float | None:
     return float(max(near.count(0), near.count(1)))
 
 
+def hand_doubt(score: float) -> float:
+    """How unsure the detector is of a hand: 1 less its score; in [0, 1]."""
+    return 1 - score
+
+
+def hands_unfound(hands: Sequence[Points], body: Points) -> float | None:
+    """How many wrists, at the end of a forearm in full view, have no hand near; 0, 1, 2."""
+    bare, reach = 0, 1.5 * max((size_of("hand", hand) for hand in hands), default=0.0)
+    for elbow, wrist in (body[list(LIMBS[name][1:])] for name in ("left_arm", "right_arm")):
+        in_view = np.hypot(*(wrist - elbow)) > LEAST_BONE * size_of("body", body)
+        bare += bool(in_view and all(np.hypot(*(hand[0] - wrist)) > reach for hand in hands))
+    return _number(bare)
+
+
+def limbs_cut(body: Points, height: int, width: int) -> float:
+    """How many limbs end at a known elbow or knee though the picture goes on there; 0 to 4."""
+    cut = 0
+    for root, middle, end in (body[list(limb)] for limb in LIMBS.values()):
+        going = middle + (middle - root)
+        inside = (going >= 0).all() and (going < (width, height)).all()
+        cut += bool(inside and np.isnan(end).any())
+    return float(cut)
+
+
 def _fingers(hand: Points) -> Points:
     """(4, 4, 2) index to little finger, knuckle to tip."""
     return hand[5:21].reshape(4, 4, 2)
@@ -208,11 +232,11 @@ def _apart(face: Points) -> float:
 
 
 def _is_frontal(face: Points) -> bool:
-    if not size_of("face", face) >= SMALLEST_FACE:
-        return False
-    across = (_eyes(face)[1] - _eyes(face)[0]) / _apart(face)
-    nose = (face[30] - _eyes(face).mean(axis=0)) / _apart(face)
-    return bool(abs(nose @ across) < LARGEST_YAW and PITCHES[0] < abs(_cross(across, nose)) < PITCHES[1])
+    """Told without the eyes, which may be what is wrong."""
+    bridge = face[27]
+    right, left, nose, chin = (np.hypot(*(face[point] - bridge)) for point in (0, 16, 30, 8))
+    large = size_of("face", face) >= SMALLEST_FACE and min(right, left, chin) > 0
+    return bool(large and abs(math.log(right / left)) < LARGEST_YAW and PITCHES[0] < nose / chin < PITCHES[1])
 
 
 def _limbs(body: Points) -> dict[str, float]:

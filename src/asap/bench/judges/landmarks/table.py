@@ -42,7 +42,10 @@ TESTS: dict[str, Test] = {
     "limb_long": Test("body", "mis-scaled limb", geometry.limb_long),
     "limbs_unequal": Test("body", "mis-scaled limb", geometry.limbs_unequal),
     "knee_reversed": Test("body", "reversed joint", geometry.knee_reversed),
+    "limbs_cut": Test("body and frame", "missing limb", geometry.limbs_cut),
     "hands_at_wrist": Test("body and hands", "second hand", geometry.hands_at_wrist),
+    "hands_unfound": Test("body and hands", "missing hand", geometry.hands_unfound),
+    "hand_doubt": Test("hand's score", "distorted hand", geometry.hand_doubt),
     "hands_surplus": Test("all hands", "extra hand", geometry.hands_surplus),
 }
 """Name -> its part, error and function."""
@@ -72,18 +75,18 @@ def _parts(part: str, image: Image, regions: list[Region]) -> Iterator[tuple[Reg
     found: dict[str, list[Region]] = {"hand": [], "face": [], "body": []}
     for region in regions:
         found[region.part].append(region)
-    if part == "hand and face":
-        yield from ((hand, (hand.keypoints, face.keypoints)) for hand, face in _with_faces(regions))
-    elif part == "body and hands":
-        hands = [hand.keypoints for hand in found["hand"]]
-        yield from ((body, (hands, body.keypoints)) for body in found["body"])
-    elif part == "all hands":
-        counts = tuple(len(found[each]) for each in ("hand", "body", "face"))
-        yield from ((hand, counts) for hand in found["hand"][:1])
-    elif part == "hand and pixels":
-        yield from ((hand, (hand.keypoints, image)) for hand in found["hand"])
-    else:
-        yield from ((region, (region.keypoints,)) for region in found[part])
+    hands, shape = [hand.keypoints for hand in found["hand"]], image.shape[:2]
+    counts = tuple(len(found[each]) for each in ("hand", "body", "face"))
+    views: dict[str, Iterator[tuple[Region, tuple[object, ...]]]] = {
+        **{each: ((one, (one.keypoints,)) for one in found[each]) for each in found},
+        "hand and pixels": ((hand, (hand.keypoints, image)) for hand in found["hand"]),
+        "hand's score": ((hand, (hand.score,)) for hand in found["hand"]),
+        "hand and face": ((hand, (hand.keypoints, face.keypoints)) for hand, face in _with_faces(regions)),
+        "body and frame": ((body, (body.keypoints, *shape)) for body in found["body"]),
+        "body and hands": ((body, (hands, body.keypoints)) for body in found["body"]),
+        "all hands": ((hand, counts) for hand in found["hand"][:1]),
+    }
+    return views[part]
 
 
 def _with_faces(regions: list[Region]) -> Iterator[tuple[Region, Region]]:
