@@ -25,7 +25,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import psutil
 import torch
@@ -38,15 +38,14 @@ from asap.pairs.exchange import exports
 from operations import CLIP_G, CLIP_L, SDXL_UNET, SDXL_VAE, without_gradients
 
 SIDE, RANK, BETA, RATE = 256, 16, 5000, 1e-4
-WIDTH = 8  # every width is that of SDXL divided by it; the UNet's depths and heads are SDXL's
-PIXELS = (
-    16  # an image has a sixteenth of SDXL's pixels, a caption all its tokens: so the text encoders' depths
-)
+WIDTH = 8  # every width is that of SDXL divided by it; the UNet's depths are SDXL's
+PIXELS = 16  # an image has a sixteenth of SDXL's, a caption all its tokens: so the text encoders' depths
 UNET = SDXL_UNET | {
     "sample_size": SIDE // 8, "block_out_channels": (40, 80, 160), "norm_num_groups": 8,
     "cross_attention_dim": 256, "addition_time_embed_dim": 32,
     "projection_class_embeddings_input_dim": 160 + 6 * 32,
 }  # fmt: skip
+HEADS = {"attention_head_dim": (1, 1, 2)}  # heads of 80 channels where there is attention
 VAE = SDXL_VAE | {"block_out_channels": (16, 32, 64, 64), "norm_num_groups": 4, "sample_size": SIDE}
 
 # the libraries look for torchvision and do without it, before the stand-in can be found
@@ -77,6 +76,8 @@ class Config:
     """Draws of each pair under --reference cached."""
     epochs: int = 10
     """Epochs over which the time of making the caches is spread."""
+    heads: Literal["width", "count"] = "width"
+    """What the heads of attention have of SDXL's: some 64 channels each, or their number, with eight each."""
 
 
 class Marks(NamedTuple):
@@ -94,7 +95,7 @@ class Marks(NamedTuple):
 def run(config: Config) -> None:
     """Print the table of `benchmarks/train.md`."""
     torch.set_num_threads(1)
-    model, pairs = small_sdxl(config.out / "model"), pictures(config)
+    model, pairs = small_sdxl(config), pictures(config)
     print_sizes(model)
     for number in range(config.rounds):
         record = config.out / f"round-{number}.json"
@@ -104,8 +105,9 @@ def run(config: Config) -> None:
     print_table(config, [json.loads(path.read_text()) for path in sorted(config.out.glob("round-*.json"))])
 
 
-def small_sdxl(folder: Path) -> Path:
+def small_sdxl(config: Config) -> Path:
     """SDXL with all widths an eighth and random weights, as a folder."""
+    folder, heads = config.out / "model", HEADS if config.heads == "width" else {}
     sys.path.append(str(Path(__file__).parents[1] / "tests"))
     import tiny
 
@@ -113,7 +115,7 @@ def small_sdxl(folder: Path) -> Path:
         torch.manual_seed(0)
         whole = tiny.tiny_sdxl(folder.with_name("tiny"))
         StableDiffusionXLPipeline.from_pretrained(
-            whole, unet=UNet2DConditionModel(**UNET), vae=AutoencoderKL(**VAE),
+            whole, unet=UNet2DConditionModel(**UNET | heads), vae=AutoencoderKL(**VAE),
             text_encoder=CLIPTextModel(narrow(CLIP_L)),
             text_encoder_2=CLIPTextModelWithProjection(narrow(CLIP_G)),
         ).save_pretrained(folder)  # fmt: skip

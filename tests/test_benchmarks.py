@@ -83,7 +83,7 @@ def test_coverage_is_simulated_in_small() -> None:
 def test_training_steps_call_the_denoiser_alone() -> None:
     lines = printed("train.py", "--pairs", "32", "--steps", "1", "--runs", "1")
     steps = [line for line in lines if "10 more steps" in line]
-    assert [cells([line], "|")[2:] for line in steps] == [["0", "0", "40"]] * 3
+    assert [cells([line], "|")[2:] for line in steps] == [["0", "0", "20"]] * 3
 
 
 def test_every_grid_is_drawn_and_shown(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_loop_never_runs_the_reference(
         raise AssertionError("the reference ran")
 
     monkeypatch.setattr(forward, "reference_errors", never)
-    monkeypatch.setattr(reference, "error", never)  # nor is the cache made again
+    monkeypatch.setattr(reference, "errors_of_both", never)  # nor is the cache made again
     train.run(settings_)
 
 

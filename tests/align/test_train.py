@@ -192,8 +192,9 @@ def assert_same_run(one: Path, other: Path) -> None:
     for name, tensor in load_file(one / WEIGHTS).items():
         torch.testing.assert_close(found[name], tensor, rtol=1e-4, atol=1e-5)
     for row, same in zip(read_rows(one / loop.LOG), read_rows(other / loop.LOG), strict=True):
+        # a gap is a difference of errors near 1, and each carries float32's rounding
         assert [row[name] for name in ALIKE] == pytest.approx(
-            [same[name] for name in ALIKE], rel=1e-3, abs=1e-6
+            [same[name] for name in ALIKE], rel=1e-3, abs=5e-6
         )
 
 

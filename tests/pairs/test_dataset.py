@@ -84,6 +84,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 def test_many_shards_in_order_and_no_leftovers_of_more(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
     monkeypatch.setattr(shards, "GROUP_ROWS", 2)
+    monkeypatch.setattr(shards, "LARGEST_GROUP", 1)  # though all are of one photo
     write(tmp_path, 5)
     names = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert names == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
@@ -99,6 +100,16 @@ def test_pairs_of_one_photo_store_it_once(tmp_path):
         (tmp_path / n / "data" / "train-00000-of-00001.parquet").stat().st_size for n in ("one", "four")
     )
     assert four < 3 * one
+
+
+def test_a_photos_pairs_stay_in_one_row_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "GROUP_BYTES", 1)
+    photos = ["a.png"] * 2 + ["b.png"] + ["c.png"] * 3
+    rows = [dataset.encode(replace(pair(index), source=photo)) for index, photo in enumerate(photos)]
+    dataset.write(tmp_path, iter(rows), title="HAP: a test", notes=[])
+    file = pq.ParquetFile(tmp_path / "data" / "train-00000-of-00001.parquet")
+    groups = [file.read_row_group(n, ["source"])["source"].to_pylist() for n in range(file.num_row_groups)]
+    assert groups == [["a.png"] * 2, ["b.png"], ["c.png"] * 3]
 
 
 def test_a_kill_while_moving_in_is_mended(tmp_path):
@@ -197,6 +208,7 @@ def test_png_of_a_mask_is_black_and_white(tmp_path):
 def test_splits_stream_and_keep_their_order(tmp_path, monkeypatch):
     monkeypatch.setattr(shards, "SHARD_BYTES", 1)
     monkeypatch.setattr(shards, "GROUP_ROWS", 1)
+    monkeypatch.setattr(shards, "LARGEST_GROUP", 1)
     hap.write(tmp_path, 5, tests=2)
     names = [path.name for path in dataset.files(tmp_path)]
     assert names == [*(f"train-{i:05d}-of-00003.parquet" for i in range(3)), "test-00000-of-00002.parquet",

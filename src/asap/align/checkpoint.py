@@ -82,6 +82,4 @@ def _restore(
     for key_name, tensor in tensors.items():
         key, _, name = key_name.partition("/")
         if key != "weight":
-            # AdamW keeps its step counter on the CPU
-            device = "cpu" if key == "step" else parameters[name].device
-            optimizer.state[parameters[name]][key] = tensor.to(device)
+            optimizer.state[parameters[name]][key] = tensor.to(parameters[name].device)

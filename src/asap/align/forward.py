@@ -32,11 +32,21 @@ def _autocast(backbone: Backbone, device: torch.device) -> AbstractContextManage
     return torch.autocast(device.type, torch.bfloat16)
 
 
+def errors_of_both(backbone: Backbone, batch: Batch, t: Tensor, eps: Tensor) -> tuple[Errors, Errors]:
+    """`error` on winners and on losers, which go through the denoiser as one batch."""
+    both = torch.cat([batch.winner, batch.loser])
+    condition = {name: torch.cat([value, value]) for name, value in batch.condition.items()}
+    twice = Batch(both, both, torch.cat([batch.weight, batch.weight]), condition)
+    found = error(backbone, twice, both, torch.cat([t, t]), torch.cat([eps, eps]))
+    winner, loser = zip(*(numbers.chunk(2) for numbers in found))
+    return Errors(*winner), Errors(*loser)
+
+
 @torch.no_grad()
 def reference_errors(backbone: Backbone, batch: Batch, t: Tensor, eps: Tensor) -> tuple[Errors, Errors]:
     """Of the denoiser with its adapter off: errors on winners, and on losers."""
     with lora.adapter_off(backbone.denoiser):
-        return error(backbone, batch, batch.winner, t, eps), error(backbone, batch, batch.loser, t, eps)
+        return errors_of_both(backbone, batch, t, eps)
 
 
 def pair_errors(
@@ -53,8 +63,11 @@ def pair_errors(
     The reference is the denoiser with its adapter off, unless its errors are given. Only the policy's errors
     carry gradients, the loser's only if `learn_loser`.
     """
-    policy_w = error(backbone, batch, batch.winner, t, eps)
-    with torch.set_grad_enabled(learn_loser):
-        policy_l = error(backbone, batch, batch.loser, t, eps)
+    if learn_loser:
+        policy_w, policy_l = errors_of_both(backbone, batch, t, eps)
+    else:
+        policy_w = error(backbone, batch, batch.winner, t, eps)
+        with torch.no_grad():
+            policy_l = error(backbone, batch, batch.loser, t, eps)
     ref_w, ref_l = reference or reference_errors(backbone, batch, t, eps)
     return PairErrors(policy_w, policy_l, ref_w, ref_l, batch.weight.mean(dim=(1, 2)))

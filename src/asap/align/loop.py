@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator, InitProcessGroupKwargs
 
 from asap import command, progress, store
@@ -34,7 +33,7 @@ from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
 from asap.align.objectives import UNPAIRED, Objective
 from asap.align.sampling import Sampler
-from asap.align.step import Work, take
+from asap.align.step import Work, adamw, take
 from asap.align.train import Config, complete, origins
 from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
@@ -122,9 +121,7 @@ def work_of(
 ) -> Work:
     """A LoRA on `backbone`, its objective and its optimiser; `config` is complete."""
     named = adapted(config, backbone)
-    optimizer = torch.optim.AdamW(
-        named.values(), lr=config.learning_rate or 0.0, weight_decay=config.weight_decay
-    )
+    optimizer = adamw(named.values(), config.learning_rate or 0.0, config.weight_decay)
     learner = Learner(backbone, named, objective_of(config), config.objective in UNPAIRED)
     return Work(config, backbone, pairs, errors, learner, _way(config), optimizer, accelerator)
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from asap import progress, store
 from asap.align.draws import Shown, draw
-from asap.align.forward import error
+from asap.align.forward import errors_of_both
 from asap.align.latents import ALONE, SHARD, CachedPairs, Share
 from asap.align.objectives import Errors
 from asap.backbones.backbone import Backbone
@@ -97,8 +97,7 @@ def _turn(
         for places, batch in pairs.groups(own[start : start + batch_size]):
             batch = batch.to(torch.device(backbone.device))
             t, eps = draw(backbone, batch.winner, seed, [Shown(own[start + i], turn) for i in places])
-            winner = error(backbone, batch, batch.winner, t, eps)
-            loser = error(backbone, batch, batch.loser, t, eps)
+            winner, loser = errors_of_both(backbone, batch, t, eps)
             table[[start + i for i in places]] = torch.stack([*winner, *loser], dim=1).cpu()
     return table
 

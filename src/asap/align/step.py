@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -46,6 +46,11 @@ class Outcome(NamedTuple):
 
 class NotFiniteError(UserError):
     """A step is not finite."""
+
+
+def adamw(parameters: Iterable[nn.Parameter], rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """The optimiser. Fused, for a LoRA is a thousand small parameters, and one by one they take time."""
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=weight_decay, fused=True)
 
 
 def take(work: Work, shown: Draw, step: int, scale: float = 1.0) -> tuple[Outcome, store.Row]:

@@ -29,7 +29,7 @@ from asap.align.draws import Shown
 from asap.align.forward import prediction
 from asap.align.objectives import LOGISTIC, Errors, of_members, reduced
 from asap.align.sampling import Sampler
-from asap.align.step import Work, take
+from asap.align.step import Work, adamw, take
 from asap.backbones import lora
 
 BOUNDED, UNBOUNDED = 0.1, 0.03
@@ -83,7 +83,7 @@ def search(work: Work, sampler: Sampler, shown: Sequence[Shown], gaps: Gaps, ste
 def tried(work: Work, sampler: Sampler, shown: Sequence[Shown], gaps: Gaps, rate: float, steps: int) -> Trial:
     """The first `steps` steps of the run at `rate`, and what they do to `shown`."""
     before = [parameter.detach().clone() for parameter in work.learner.parameters]
-    optimizer = torch.optim.AdamW(work.learner.parameters, lr=rate, weight_decay=work.config.weight_decay)
+    optimizer = adamw(work.learner.parameters, rate, work.config.weight_decay)
     config = replace(work.config, learning_rate=rate, warmup=0)
     own = work._replace(config=config, optimizer=optimizer)
     for step in progress.bar(range(steps), desc=f"rate {rate:.1g}", unit="step", leave=False):

@@ -11,7 +11,10 @@ import pyarrow.parquet as pq
 from asap.store import Row
 
 SHARD_BYTES = 400 << 20
-GROUP_BYTES = 64 << 20
+GROUP_BYTES = 16 << 20
+"""From which a row group takes no further photo. What writes a dataset keeps a few groups in memory."""
+LARGEST_GROUP = 64 << 20
+"""From which it ends in the midst of a photo's rows, too."""
 GROUP_ROWS = 100
 READ_ROWS = 8
 
@@ -29,10 +32,10 @@ class Shards:
 
     def add(self, row: Row) -> None:
         """One more row."""
+        if _ends(self._group, self._weight, row):
+            self._flush()
         self._group.append(row)
         self._weight += weight(row)
-        if len(self._group) == GROUP_ROWS or self._weight >= GROUP_BYTES:
-            self._flush()
 
     def close(self) -> int:
         """Name the files; returns how many there are."""
@@ -105,7 +108,7 @@ def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
         schema,
         compression="none",
         use_dictionary=[*repeated, *texts],
-        dictionary_pagesize_limit=2 * GROUP_BYTES,
+        dictionary_pagesize_limit=2 * LARGEST_GROUP,
     )
 
 
@@ -113,10 +116,21 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
     group: list[Row] = []
     size = 0
     for row in rows:
-        group.append(row)
-        size += weight(row)
-        if len(group) == GROUP_ROWS or size >= GROUP_BYTES:
+        if _ends(group, size, row):
             yield group
             group, size = [], 0
+        group.append(row)
+        size += weight(row)
     if group:
         yield group
+
+
+def _ends(group: Sequence[Row], size: int, row: Row) -> bool:
+    """Whether a row group of `size` bytes ends before `row`.
+
+    The rows of a photo stay together where they can, for a group stores a picture once that they share.
+    """
+    if not group or (len(group) < GROUP_ROWS and size < GROUP_BYTES):
+        return False
+    source = row.get("source")
+    return source is None or group[-1].get("source") != source or size >= LARGEST_GROUP
