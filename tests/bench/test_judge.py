@@ -168,7 +168,7 @@ def test_another_judge_or_other_images_need_another_folder(
         ({"judge": "vlm"}, "needs --endpoint"),
         (
             {"vlm": Options(endpoint="http://host/v1", repeats=3)},
-            "--endpoint, --repeats: for --judge vlm alone; leave that out, or give --judge vlm in place of scr",
+            "--endpoint, --repeats: for --judge vlm alone; leave that out, or give --judge vlm",
         ),
         ({"images": Path("/nowhere")}, "/nowhere: no such folder"),
     ],

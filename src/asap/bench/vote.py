@@ -135,6 +135,8 @@ def _vote_on(config: Config, service: Service, couples: Sequence[Couple]) -> Non
 
 
 def _votes(config: Config, service: Service, couples: Sequence[Couple]) -> Iterator[Vote]:
+    if not couples:  # no reason to load a model
+        return
     with asking(service, config.asking, config.out) as asker:
         yield from results(service, [partial(_compared, asker, config, couple) for couple in couples])
 

@@ -24,7 +24,8 @@ class Answers:
         same = folder.resolve() == run.resolve()
         name = "answers.jsonl" if same else f"answers-{content_id(str(run.resolve()))}.jsonl"
         self.path = folder / name
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._waiting: list[Row] = []
         self._known = {
             row["id"]: row
             for path in sorted(folder.glob("answers*.jsonl"))
@@ -38,11 +39,19 @@ class Answers:
             return self._known.get(id_)
 
     def add(self, row: Row) -> None:
-        """Write `row` ("id", "outcome", ...) to the disk and remember it."""
+        """Write `row` ("id", "outcome", ...) to the disk and remember it.
+
+        Rows that other threads bring while one is being written go to the disk together.
+        """
         with self._lock:
-            append_rows(self.path, [row])
+            self._waiting.append(row)
             if row["outcome"] in KEPT:
                 self._known[row["id"]] = row
+        with self._writing:
+            with self._lock:
+                rows, self._waiting = self._waiting, []
+            if rows:  # else a thread before this one wrote it
+                append_rows(self.path, rows)
 
     def own(self) -> Iterator[Row]:
         """All rows that this run has written, in this process or before."""

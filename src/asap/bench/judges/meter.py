@@ -63,7 +63,7 @@ class Meter:
     def __init__(self, rows: Iterable[Row], prices: Prices, budget: float | None) -> None:
         self.usage, self.prices, self.budget = Usage(), prices, budget
         self._state = threading.Condition()
-        self._under_way, self._dearest = 0, 0.0
+        self._under_way, self._dearest, self._silent = 0, 0.0, False
         for row in rows:
             self.add(row)
 
@@ -77,7 +77,11 @@ class Meter:
             self.usage.add(row)
             one = self.prices.cost(row.get("tokens_in") or 0, row.get("tokens_out") or 0)
             self._dearest = max(self._dearest, one or 0.0)
-        if self.budget is not None and row.get("outcome") == "answered" and row.get("tokens_in") is None:
+            self._silent |= row.get("outcome") == "answered" and row.get("tokens_in") is None
+            self._check_told()
+
+    def _check_told(self) -> None:
+        if self._silent and self.budget is not None:
             raise UserError("the service does not tell its tokens, so --budget cannot be kept; leave it out")
 
     def known(self) -> None:
@@ -106,6 +110,7 @@ class Meter:
     def _may_go(self) -> bool:
         if self.budget is None:
             return True
+        self._check_told()
         spent = self.spent or 0.0
         if spent >= self.budget or spent + self._dearest > self.budget:
             raise UserError(

@@ -49,6 +49,8 @@ class VLM:
         Raises:
             UserError: a wrong key or address, nobody who answers there, or a budget that is used up.
         """
+        if not samples:  # no reason to load a model
+            return
         with asking(self.service, self.options, self.out) as asker:
             tasks = [partial(self._judge, asker, images, sample) for sample in samples]
             yield from results(self.service, tasks)
