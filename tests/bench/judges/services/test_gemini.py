@@ -9,14 +9,19 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image as Pillow
 
 from asap import chat
 from asap.bench.judges.services.gemini import Gemini, openapi
 from asap.bench.judges.services.service import Access, Picture, Reply
+from asap.bench.judges.settings import Options
+from asap.bench.judges.vlm import VLM
 from asap.errors import UserError
+from asap.records import Sample
 from loopback import served
 
 KEY = "not-to-be-seen"
@@ -197,3 +202,19 @@ def test_a_key_and_a_model_are_needed() -> None:
         with pytest.raises(UserError):
             Gemini(access)
     assert KEY not in str(Gemini(Access(model_name="m", key=KEY)).settings)
+
+
+def test_refusals_of_both_kinds_leave_an_image_unscored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASAP_JUDGE_KEY", KEY)
+    samples = [Sample(str(n), f"{n}.png", "a hand", str(n), "hand", 0) for n in range(2)]
+    for n, sample in enumerate(samples):
+        Pillow.new("RGB", (8, 8 + n)).save(tmp_path / sample.file_name)
+    blocked = 200, {"promptFeedback": {"blockReason": "SAFETY"}}
+    with serving(lambda n, _: blocked if n == 1 else said(finish="SAFETY")) as server:
+        options = Options(service="gemini", endpoint=server.url, model_name="m", protocol="quick")
+        judged = list(VLM(options, tmp_path / "out").judge(tmp_path, samples))
+    assert [(each.verdict, each.reason) for each in judged] == [("unscored", "refused")] * 2
+    kept = "".join(path.read_text() for path in (tmp_path / "out").iterdir() if path.is_file())
+    assert KEY not in kept + str(judged)
