@@ -44,8 +44,9 @@ SIZES, LOOK, SEED = (256, 384, 512), 0.5, 41
 NOISE = 0.02
 """Spread of given points, in sizes of their part."""
 FOLDS = 5
-LEAST_HITS = 2
-"""Faulty pictures that a test must find to speak at all."""
+MARGIN, SMALL = 1.3, 0.05
+LEAST_FOUND, LEAST_CLEAN = 3, 10
+"""Sources with an error of its part that a test must find to speak, and correct pictures that it must tell."""
 CLEAN = "correct"
 Row = dict[str, Any]
 
@@ -119,15 +120,15 @@ def photographed(photos: Path, pairs: Path, done: set[str]) -> Iterator[list[Row
 
 
 def thresholds(rows: Iterable[Row]) -> dict[str, float]:
-    """A tenth above what any correct picture shows, of the tests that then find `LEAST_HITS` or more."""
+    """`MARGIN` times the most that a correct picture shows, of tests that then find enough (`LEAST_FOUND`)."""
     rows = list(rows)
     limits = {}
-    for name in table.TESTS:
+    for name, test in table.TESTS.items():
         clean = [r["scores"][name] for r in rows if r["truth"] == CLEAN and name in r["scores"]]
-        most = max(clean, default=math.inf)
-        limit = max(0.1, most + 0.1 * max(abs(most), 1.0))
-        hits = sum(r["scores"].get(name, -math.inf) > limit for r in rows if r["truth"] != CLEAN)
-        if clean and hits >= LEAST_HITS:
+        limit = MARGIN * max([*clean, SMALL])
+        faulty = [r for r in rows if r["truth"] != CLEAN and r["part"] in test.part]
+        found = {r["source"] for r in faulty if r["scores"].get(name, -math.inf) > limit}
+        if len(clean) >= LEAST_CLEAN and len(found) >= LEAST_FOUND:
             limits[name] = round(limit, 3)
     return limits
 
@@ -154,7 +155,9 @@ def spoken(world: str, judged: list[tuple[Row, list[str] | None]]) -> list[str]:
     kinds: Mapping[tuple[str, str], list[Any]] = defaultdict(list)
     for each, tests in judged:
         if each["world"] == world:
-            kinds[("" if each["truth"] == CLEAN else each["part"], each["truth"])].append(tests)
+            kinds["" if each["truth"] == CLEAN else each["part"], each["truth"]].append(tests)
+            if each["truth"] != CLEAN:
+                kinds[each["part"], "**all errors**"].append(tests)
     lines = ["| truth | judged wrong | unscored | tests that spoke |", "|---|---:|---:|---|"]
     for (part, truth), words in sorted(kinds.items()):
         scored = [tests for tests in words if tests is not None]
