@@ -46,7 +46,7 @@ NOISE = 0.02
 FOLDS = 5
 MARGIN, SMALL = 1.3, 0.05
 LEAST_FOUND, LEAST_CLEAN = 3, 10
-"""Sources with an error of its part that a test must find to speak, and correct pictures that it must tell."""
+"""Sources with an error of its part that a test must find to speak, and correct pictures it must tell."""
 CLEAN = "correct"
 Row = dict[str, Any]
 
@@ -120,7 +120,7 @@ def photographed(photos: Path, pairs: Path, done: set[str]) -> Iterator[list[Row
 
 
 def thresholds(rows: Iterable[Row]) -> dict[str, float]:
-    """`MARGIN` times the most that a correct picture shows, of tests that then find enough (`LEAST_FOUND`)."""
+    """`MARGIN` times the most of a correct picture, of the tests that find enough then (`LEAST_FOUND`)."""
     rows = list(rows)
     limits = {}
     for name, test in table.TESTS.items():
