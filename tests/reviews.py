@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -40,10 +40,12 @@ def write(folder: Path, count: int, **changes: object) -> Path:
 
 
 class Server:
-    """`asap review`, with the address it printed."""
+    """`asap review`, or another stage that serves a page, with what it printed and the address in it."""
 
-    def __init__(self, folder: Path, port: int = 0, *options: str) -> None:
-        command = [sys.executable, "-m", "asap", "review", str(folder), "--port", str(port), *options]
+    stage = "review"
+
+    def __init__(self, words: Sequence[str], port: int = 0) -> None:
+        command = [sys.executable, "-m", "asap", self.stage, *words, "--port", str(port)]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
         )
@@ -55,6 +57,7 @@ class Server:
                 break
         else:
             raise AssertionError("".join(lines))
+        self.printed = "".join(lines)
         self.opened = lines[-1].split()[1]
         self.port = int(urlsplit(self.opened).port or 0)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -67,7 +70,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path, port: int = 0, *options: str) -> Iterator[Server]:
-    server = Server(folder, port, *options)
+    server = Server([str(folder), *options], port)
     try:
         yield server
     finally:

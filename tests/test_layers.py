@@ -43,6 +43,17 @@ ALLOWED = {
         "backbones",
     },
     "review": {"errors", "store", "command", "web", "pairs"},
+    "study": {
+        "errors",
+        "records",
+        "store",
+        "progress",
+        "command",
+        "web",
+        "pairs",
+        "review",
+        "bench",
+    },
     "align": {
         "axis",
         "errors",

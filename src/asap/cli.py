@@ -30,6 +30,9 @@ STAGES: dict[str, tuple[str, str]] = {
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
     "vote": ("asap.bench.vote", "two models' images -> which shows the better anatomy, by a model that sees"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
+    "study": ("asap.study.run", "images -> people's ratings and votes, blind, on a page or as one file"),
+    "study-import": ("asap.study.imports", "answers from the offline file -> the study"),
+    "study-results": ("asap.study.results", "a study -> judgements and votes, as other judges' are"),
     "power": ("asap.bench.power", "before a comparison: the change that it can show, the images it needs"),
     "demo": ("asap.demo", "all of it on the embedded model, in minutes, without downloads"),
     "lab": ("asap.lab.run", "all objectives compared on the embedded world, with seeds and intervals"),
@@ -39,7 +42,7 @@ STAGES: dict[str, tuple[str, str]] = {
 
 def usage() -> str:
     """The text of `asap --help`."""
-    rows = "\n".join(f"  {name:13}{text}" for name, (_, text) in STAGES.items())
+    rows = "\n".join(f"  {name:15}{text}" for name, (_, text) in STAGES.items())
     return (
         f"asap {__version__} - teach text-to-image models correct human anatomy\n\n"
         f"usage: asap STAGE [options]      asap STAGE --help\n\n{rows}\n"

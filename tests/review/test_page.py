@@ -6,13 +6,13 @@ import shutil
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import browsers
 import reviews
 from asap.pairs.hap import decisions
 from asap.review import agreement
@@ -21,10 +21,10 @@ from asap.web import journal
 pytest.importorskip("starlette", reason="the extra `review` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
 sync_api = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
+if not browsers.CHROMIUM.exists():
     pytest.skip("there is no Chromium", allow_module_level=True)
+
+browser = browsers.browser
 
 KEYS = {"k": "keep", "r": "reject", "w": "wrong label", "u": "unsure"}
 HACK = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
@@ -39,40 +39,6 @@ ATTACK = """async ([url, pair]) => {
   document.getElementById("f").submit();
   return document.getElementById("i").naturalWidth;
 }"""  # noqa: E501
-CONTRAST = """() => {
-  const light = (text) => {
-    const canvas = new OffscreenCanvas(1, 1).getContext("2d", {willReadFrequently: true});
-    canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
-    const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map((x) => x / 255)
-      .map((x) => x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (node) => {
-    const colour = getComputedStyle(node).backgroundColor;
-    return /rgba\\(.*, 0\\)/.test(colour) && node.parentElement ? ground(node.parentElement) : colour;
-  };
-  const own = (node) => [...node.childNodes].some((x) => x.nodeType === 3 && x.data.trim());
-  return [...document.querySelectorAll("body *")].filter((node) => own(node) && node.checkVisibility()
-      && !node.closest("figcaption, noscript, kbd, :disabled")).map((node) => {
-    const [a, b] = [light(getComputedStyle(node).color), light(ground(node))].sort((x, y) => y - x);
-    return [node.textContent.trim(), (a + 0.05) / (b + 0.05)];
-  });
-}"""
-NAMELESS = """() => {
-  const name = (node) => node.ariaLabel || node.labels?.[0]?.textContent
-    || document.getElementById(node.getAttribute("aria-labelledby") ?? "")?.textContent
-    || (node.tagName === "BUTTON" && node.textContent) || "";
-  return [...document.querySelectorAll("button, input, select, canvas, progress, dialog")]
-    .filter((node) => !name(node).trim()).map((node) => node.outerHTML);
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +264,7 @@ def test_it_can_be_read_and_heard_in_light_and_dark(browser: Any, folder: Path) 
     with reviews.serving(folder) as server:
         for scheme in ("light", "dark"):
             ana = Person(browser, server.url, scheme, color_scheme=scheme)
-            assert ana.page.evaluate(NAMELESS) == []
+            assert ana.page.evaluate(browsers.NAMELESS) == []
             ana.press("k")
             assert ana.text("#said") == "Kept."
             ana.press("ArrowLeft")
@@ -306,7 +272,7 @@ def test_it_can_be_read_and_heard_in_light_and_dark(browser: Any, folder: Path) 
                 if keys:
                     ana.page.keyboard.press(keys)
                     ana.page.wait_for_selector("dialog[open]")
-                found = ana.page.evaluate(CONTRAST)
+                found = ana.page.evaluate(browsers.CONTRAST)
                 assert len(found) > 10 and not [entry for entry in found if entry[1] < 4.5]
                 ana.page.keyboard.press("Escape")
                 ana.page.wait_for_function("() => !document.querySelector('dialog[open]')")

@@ -120,6 +120,18 @@ def test_a_token_opens_once_and_the_cookie_after_that() -> None:
     assert ask(LOCKED, "POST", headers=JSON, content=b"{}").status_code == 401
 
 
+def test_doors_open_without_the_token_and_nothing_beside_them() -> None:
+    policy = LOCKED._replace(doors=frozenset({"/r/known"}))
+    walked = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert ask(policy, "GET", "/r/known", headers=walked).status_code == 200
+    assert ask(policy, "GET", "/r/known/api").status_code == 200
+    assert ask(policy, "POST", "/r/known/api", headers=JSON, content=b"{}").status_code == 200
+    assert ask(policy, "GET", "/r/known/api", headers=walked).status_code == 403
+    assert ask(policy, "POST", "/r/known", headers=walked | JSON).status_code == 403
+    for path in ("/", "/api", "/r", "/r/", "/r/know", "/r/knownx", "/r/other/api", "//r/known", "/x/r/known"):
+        assert ask(policy, "GET", path).status_code == 401
+
+
 def test_guesses_and_requests_are_limited() -> None:
     guard = Guard(echo, LOCKED)
     assert [asked(guard, "GET").status_code for _ in range(11)] == [401] * 10 + [429]

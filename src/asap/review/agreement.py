@@ -1,6 +1,6 @@
-"""How far people agree who decided on the same pairs: Krippendorff's alpha, and Cohen's kappa of each two.
+"""How far people agree on the same items: Krippendorff's alpha, Fleiss' kappa, Cohen's kappa of each two.
 
-Both are 1 where all agree, 0 where they agree as often as chance would have it, and below 0 where they agree
+All are 1 where all agree, 0 where they agree as often as chance would have it, and below 0 where they agree
 less often than that.
 """
 
@@ -59,6 +59,24 @@ def alpha(said: Said) -> float | None:
     n = sum(total.values())
     expected = n * n - _squares(total)
     return 1 - (n - 1) * apart / expected if expected else None
+
+
+def fleiss(said: Said) -> float | None:
+    """Fleiss' kappa, (p - e) / (1 - e): p the mean over items of the share of pairs of people who say the
+    same, e the sum of squares of the words' shares (Fleiss, Psychol. Bull. 76, 1971), over the items that two
+    people or more decided on, each with as many as it has; they need not be the same people.
+
+    Returns:
+        None where there is no such item, or all said one word.
+    """
+    shared = [Counter(votes.values()) for votes in said.values() if len(votes) > 1]
+    total: Counter[str] = sum(shared, Counter())
+    n = total.total()
+    if not shared or n * n == _squares(total):
+        return None
+    same = [(_squares(words) - words.total()) / (words.total() * (words.total() - 1)) for words in shared]
+    chance = _squares(total) / (n * n)
+    return (sum(same) / len(same) - chance) / (1 - chance)
 
 
 def _squares(words: Counter[str]) -> int:

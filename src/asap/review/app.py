@@ -70,7 +70,7 @@ class Page:
 
     def __init__(self, folder: Path, gallery: Gallery, journal: Journal) -> None:
         self.folder, self.gallery, self.journal = folder, gallery, journal
-        self.assets = assets.load("asap.review")
+        self.assets = assets.load("asap.web") | assets.load("asap.review")
         self.people = set(journal.people())
 
     def index(self, request: Request) -> Response:

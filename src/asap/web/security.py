@@ -50,6 +50,8 @@ class Policy(NamedTuple):
         token: what a client has to know, or None where everybody who reaches the server may ask.
         cookie: the name of the cookie that carries it.
         rate, burst: requests a second and at once, of one client.
+        doors: paths of two steps ("/r/SECRET") that need no token, nor does what lies below them; a link
+            elsewhere may lead to them, as to "/".
     """
 
     hosts: frozenset[str]
@@ -57,6 +59,7 @@ class Policy(NamedTuple):
     cookie: str
     rate: float = 120.0
     burst: int = 600
+    doors: frozenset[str] = frozenset()
 
 
 class Refusal(Exception):  # noqa: N818  (no error of this program)
@@ -103,13 +106,15 @@ class Guard:
             raise Refusal(414, "the address is too long")
         client = (scope.get("client") or ("unknown", 0))[0]
         _wait(self.rate.wait(client))
-        _check_site(scope, headers)
+        _check_site(scope, headers, self.policy.doors)
         self._check_token(scope, headers, client)
         return headers
 
     def _check_token(self, scope: Message, headers: dict[str, str], client: str) -> None:
         token = self.policy.token
         if token is None or _same(_cookie(headers.get("cookie", ""), self.policy.cookie), token):
+            return
+        if "/".join(scope["path"].split("/")[:3]) in self.policy.doors:
             return
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and _same(given, token):
@@ -138,10 +143,11 @@ def _wait(seconds: float) -> None:
         raise Refusal(429, "too many requests", [("retry-after", str(int(seconds) + 1))])
 
 
-def _check_site(scope: Message, headers: dict[str, str]) -> None:
+def _check_site(scope: Message, headers: dict[str, str], doors: frozenset[str]) -> None:
     """Raise unless the request comes from the page itself, from no page, or is a person's way to the page."""
     site, mode = headers.get("sec-fetch-site"), headers.get("sec-fetch-mode")
-    walked = mode == "navigate" and scope["method"] == "GET" and scope["path"] == "/"
+    page = scope["path"] == "/" or scope["path"] in doors
+    walked = mode == "navigate" and scope["method"] == "GET" and page
     if site not in (None, "same-origin", "none") and not walked:
         raise Refusal(403, "requests from other sites are refused")
     own = f"{scope['scheme']}://{headers['host']}"

@@ -1,0 +1,1 @@
+"""The human study: people rate images for anatomical errors and vote between two, blind, on a page."""
