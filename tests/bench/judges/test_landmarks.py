@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from skimage import data
 
 from asap.anatomy.keypoints import LIMBS
 from asap.anatomy.skeleton_errors import SKELETON_ERRORS
@@ -167,6 +168,14 @@ def test_the_stage_judges_points_from_a_file(tmp_path: Path) -> None:
     for name in ("unknown", "empty"):
         assert (said[name].verdict, said[name].reason) == ("unscored", "nothing to judge")
     assert said["good"].evidence["found"] == {"hand": 2, "face": 1, "body": 1}
+
+
+def test_a_portrait_seen_by_mediapipe_is_correct(tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe")
+    Pillow.fromarray(data.astronaut()).save(tmp_path / "0.png")
+    append_rows(tmp_path / "metadata.jsonl", [Sample("0", "0.png", "an astronaut", "0", "all", 0)])
+    said = judge.read(judge.run(judge.Config(tmp_path, tmp_path / "out", "landmarks")))["0"]
+    assert said.verdict == "correct" and said.evidence["found"] == {"face": 1, "body": 1}
 
 
 def test_detectors_and_their_files_are_checked(tmp_path: Path) -> None:
