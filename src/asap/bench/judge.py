@@ -16,6 +16,7 @@ from asap import command, progress
 from asap.bench import samples as sample_files
 from asap.bench.judges import meter
 from asap.bench.judges.judge import NO_IMAGE, Judge
+from asap.bench.judges.landmarks.settings import Options as LandmarksOptions
 from asap.bench.judges.settings import Options, given
 from asap.errors import UserError
 from asap.lookup import choose
@@ -25,11 +26,12 @@ from asap.store import append_rows, content_id, exclusive, open_run, read_config
 JUDGES = {
     "figures": "asap.bench.judges.hands.figures:Figures",
     "figures-people": "asap.bench.judges.people.figures:FiguresPeople",
+    "landmarks": "asap.bench.judges.landmarks.landmarks:Landmarks",
     "network": "asap.bench.judges.hands.network:Network",
     "network-people": "asap.bench.judges.people.network:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
-GROUPS = {"vlm": "vlm"}
+GROUPS = {"landmarks": "landmarks", "vlm": "vlm"}
 """Judge -> the field of `Config` that holds its own options; it is made of them and the folder."""
 JUDGEMENTS = "judgements.jsonl"
 RETRIED = ("unreachable", NO_IMAGE)
@@ -45,9 +47,10 @@ class Config:
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
     """`figures` (by synthesis) or `network` (a small trained network) for drawn hands, `figures-people` or
-    `network-people` for drawn people; or `vlm` (a vision-language model; the options from
-    --service on are its own)."""
+    `network-people` for drawn people; `vlm` (a vision-language model; the options from --service on are its
+    own); or `landmarks` (keypoints of detectors and tests of them; those from --detector on)."""
     vlm: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)
+    landmarks: Annotated[LandmarksOptions, tyro.conf.arg(name="")] = field(default_factory=LandmarksOptions)
 
 
 def read(folder: Path) -> dict[str, Judgement]:

@@ -10,6 +10,8 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 SERVICES = {
+    "gemini": "asap.bench.judges.services.gemini:Gemini",
+    "local": "asap.bench.judges.services.local:Local",
     "openai": "asap.bench.judges.services.openai:OpenAI",
 }
 """Name -> class; its instance is made of one `Access`."""
