@@ -111,7 +111,7 @@ class Quiet(ThreadingHTTPServer):
 def served(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Inside, `handler` answers at this address on loopback."""
     server = Quiet(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     BertConfig,
     GroundingDinoConfig,
     GroundingDinoForObjectDetection,
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
     Sam2Config,
     Sam2Model,
     SwinConfig,
@@ -85,4 +89,58 @@ def tiny_sam2(folder: Path) -> Path:
         },
     )
     Sam2Model(config).eval().save_pretrained(folder)
+    return folder
+
+
+TURNS = (
+    "{% for m in messages %}<|im_start|>{{ m['role'] }} {% for c in m['content'] %}"
+    "{% if c['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant {% endif %}"
+)
+
+
+def tiny_qwen_vl(folder: Path, *, talks: bool = True) -> Path:
+    """A Qwen2.5-VL that writes words of its few at random; without `talks` it has no chat template."""
+    marks = [
+        "<|vision_start|>",
+        "<|vision_end|>",
+        "<|image_pad|>",
+        "<|video_pad|>",
+        "<|im_start|>",
+        "<|im_end|>",
+    ]
+    words = ["<pad>", "<unk>", *marks, "a", "hand", "finger", "{", "}", ":", "user", "assistant"]
+    at = {word: index for index, word in enumerate(words)}
+    tokenizer = Tokenizer(models.WordLevel(at, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="<|im_end|>",
+        additional_special_tokens=marks,
+    )  # fmt: skip
+    fast.save_pretrained(folder)
+    pictures = transformers.Qwen2VLImageProcessorPil(min_pixels=4 * 28**2, max_pixels=9 * 28**2)
+    pictures.save_pretrained(folder)
+    if talks:
+        (folder / "chat_template.jinja").write_text(TURNS)
+    torch.manual_seed(0)
+    config = Qwen2_5_VLConfig(
+        text_config={
+            "vocab_size": len(words), "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "bos_token_id": 0, "pad_token_id": 0,
+            "eos_token_id": at["<|im_end|>"], "rope_scaling": {"type": "mrope", "mrope_section": [2, 3, 3]},
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 32, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32,
+            "window_size": 112, "fullatt_block_indexes": [0],
+        },
+        image_token_id=at["<|image_pad|>"],
+        video_token_id=at["<|video_pad|>"],
+        vision_start_token_id=at["<|vision_start|>"],
+        vision_end_token_id=at["<|vision_end|>"],
+    )  # fmt: skip
+    model = Qwen2_5_VLForConditionalGeneration(config).eval()
+    for weights in model.parameters():
+        weights.data *= 8  # so that what it says depends on what it sees
+    model.save_pretrained(folder)
     return folder

@@ -1,12 +1,13 @@
-"""One request to an OpenAI-compatible chat service, repeated until it is answered or given up."""
+"""One request to a chat service, repeated until it is answered or given up."""
 
 from __future__ import annotations
 
 import json
 import random
+import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -61,6 +62,9 @@ class Chat:
         stop: when set, waiting ends and every request is given up.
         secret: a text that no message may show.
         heard: set as soon as the service has said anything at all.
+        pace: called with `stop` before every try: waits until it may go.
+        path: below the base URL, where requests are posted.
+        fatal: status -> what to mend, of those after which no request can succeed.
     """
 
     client: httpx.Client
@@ -69,24 +73,31 @@ class Chat:
     stop: threading.Event
     secret: str = ""
     heard: threading.Event = field(default_factory=threading.Event)
+    pace: Callable[[threading.Event], None] = lambda _: None
+    path: str = "chat/completions"
+    fatal: Mapping[int, str] = field(default_factory=lambda: FATAL)
 
     def complete(self, body: Mapping[str, Any], rng: random.Random) -> dict[str, Any]:
         """The service's reply to `body`, a chat completion as an object.
 
         Tries again after HTTP 408, 409, 425, 429 and 5xx, timeouts and cut connections, waiting twice as long
-        each time with jitter from `rng`, or as long as Retry-After asks.
+        each time with jitter from `rng`, or as long as Retry-After or google.rpc.RetryInfo asks.
 
         Raises:
-            UserError: the key or the address is wrong, so that no other request can succeed either; or no
-                connection could be made, twice, while nothing was ever heard of the service.
+            UserError: the key or the address is wrong, or the quota used up for long, so that no other
+                request can succeed either; or no connection could be made, twice, while nothing was ever
+                heard of the service.
             RefusedError, RejectedError, UnreadableError, UnreachableError: see there.
         """
         reason = "given up"
         for attempt in range(self.attempts):
+            self.pace(self.stop)
+            if self.stop.is_set():
+                break
             try:
                 status, headers, data = self._post(body)
             except httpx.RequestError as error:
-                reason, headers = f"{type(error).__name__}: {self._clean(str(error))}", httpx.Headers()
+                reason, asked = f"{type(error).__name__}: {self._clean(str(error))}", None
                 self._check_there(error, attempt, reason)
             else:
                 if status == 200:
@@ -94,15 +105,16 @@ class Chat:
                 reason = f"HTTP {status}: {self._clean(data.decode(errors='replace'))}"
                 if forbids(data):
                     raise RefusedError(reason)
-                self._check(status, reason)
-            if attempt + 1 < self.attempts and self.stop.wait(self._wait(attempt, headers, rng)):
+                asked = asked_wait(headers, data)
+                self._check(status, reason, data)
+            if attempt + 1 < self.attempts and self.stop.wait(_wait(attempt, asked, rng)):
                 break
         raise UnreachableError(reason)
 
     def _post(self, body: Mapping[str, Any]) -> tuple[int, httpx.Headers, bytes]:
         # A read timeout alone does not bound a server that drips bytes: the whole reply has a deadline too.
         end, data = time.monotonic() + self.deadline, bytearray()
-        with self.client.stream("POST", "chat/completions", json=body) as reply:
+        with self.client.stream("POST", self.path, json=body) as reply:
             self.heard.set()
             for piece in reply.iter_bytes():
                 data += piece
@@ -119,23 +131,29 @@ class Chat:
             url = str(self.client.base_url).rstrip("/")
             raise UserError(f"nobody answers at {url} ({reason}); start the service, or check --endpoint")
 
-    def _check(self, status: int, reason: str) -> None:
+    def _check(self, status: int, reason: str, data: bytes) -> None:
         """Raise unless another try may help."""
-        if status in FATAL:
-            raise UserError(f"{FATAL[status]} ({reason})")
+        status = 401 if "api_key_invalid" in _said(data, "reason") else status  # Google says 400 then
+        if status in self.fatal:
+            raise UserError(f"{self.fatal[status]} ({reason})")
+        delay = retry_info(data)
+        if status == 429 and delay is not None and delay > LONGEST_WAIT:
+            raise UserError(
+                f"the quota is used up; run the same again in {delay / 60:.0f} minutes ({reason})"
+            )
         if 300 <= status < 400:
             raise UserError(f"the service redirects elsewhere; check --endpoint ({reason})")
         if status in (400, 413, 415, 422, 501):
             raise RejectedError(reason, status)
 
-    def _wait(self, attempt: int, headers: httpx.Headers, rng: random.Random) -> float:
-        asked = retry_after(headers.get("retry-after", ""), datetime.now(UTC))
-        wait = FIRST_WAIT * 2**attempt * rng.uniform(0.5, 1.0) if asked is None else asked
-        return min(wait, LONGEST_WAIT)
-
     def _clean(self, text: str) -> str:
         text = text.replace(self.secret, "***") if self.secret else text
         return " ".join(text.split())[:KEPT_TEXT]
+
+
+def _wait(attempt: int, asked: float | None, rng: random.Random) -> float:
+    wait = FIRST_WAIT * 2**attempt * rng.uniform(0.5, 1.0) if asked is None else asked
+    return min(wait, LONGEST_WAIT)
 
 
 def check_service(endpoint: str, key: str) -> None:
@@ -172,18 +190,37 @@ def forbids(data: bytes) -> bool:
 
     Messages are not looked at: they may repeat the request.
     """
+    return any(policy in code for code in _said(data, "code", "type") for policy in POLICIES)
+
+
+def _said(data: bytes, *names: str) -> list[str]:
+    """The texts that the body of an error has under `names`, in small letters; none where it is no JSON."""
     try:
-        return any(policy in code for code in _codes(json.loads(data)) for policy in POLICIES)
+        entries = list(_entries(json.loads(data)))
     except (ValueError, RecursionError):
-        return False
+        return []
+    return [item.lower() for key, item in entries if key in names and isinstance(item, str)]
 
 
-def _codes(value: Any) -> Iterator[str]:
+def _entries(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every key with its value, at any depth."""
     items = value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     for key, item in items:
-        if key in ("code", "type") and isinstance(item, str):
-            yield item.lower()
-        yield from _codes(item)
+        yield key, item
+        yield from _entries(item)
+
+
+def asked_wait(headers: httpx.Headers, data: bytes) -> float | None:
+    """Seconds that a reply asks to wait, by its Retry-After header or the RetryInfo in its body, or None."""
+    asked = retry_after(headers.get("retry-after", ""), datetime.now(UTC))
+    return retry_info(data) if asked is None else asked
+
+
+def retry_info(data: bytes) -> float | None:
+    """Seconds of the google.rpc.RetryInfo ("retryDelay": "46s") in the body of an error, or None."""
+    delays = _said(data, "retryDelay")
+    found = re.fullmatch(r"(\d+(\.\d+)?)s", delays[0]) if delays else None
+    return float(found[1]) if found else None
 
 
 def retry_after(value: str, now: datetime) -> float | None:

@@ -28,6 +28,10 @@ STAGES: dict[str, tuple[str, str]] = {
     "prompts": ("asap.bench.haf.show", "the prompts of HAF-Bench, or your own -> JSON lines"),
     "generate": ("asap.bench.generate", "model, LoRA and prompts -> images"),
     "judge": ("asap.bench.judge", "images -> judgements of their anatomy"),
+    "vote": ("asap.bench.vote", "two models' images -> which shows the better anatomy, by a model that sees"),
+    "truth": ("asap.bench.truth", "pairs -> images whose truth is known, on which to try a judge"),
+    "calibrate": ("asap.bench.calibrate", "judgements and labels -> how often the judge is right"),
+    "reward": ("asap.bench.reward", "images -> scores by rewards of others: general quality, not anatomy"),
     "report": ("asap.bench.report", "judgements of several models -> one page of results"),
     "leaderboard": (
         "asap.bench.leaderboard",

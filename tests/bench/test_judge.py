@@ -14,6 +14,7 @@ import pytest
 from PIL import Image as Pillow
 
 from asap.bench import judge
+from asap.bench.judges.settings import Options
 from asap.errors import UserError
 from asap.records import Judgement, Sample
 from asap.store import append_rows, read_config, read_rows
@@ -165,6 +166,10 @@ def test_another_judge_or_other_images_need_another_folder(
     [
         ({"judge": "scriptd"}, "did you mean scripted"),
         ({"judge": "vlm"}, "needs --endpoint"),
+        (
+            {"vlm": Options(endpoint="http://host/v1", repeats=3)},
+            "--endpoint, --repeats: for --judge vlm alone; leave that out, or give --judge vlm",
+        ),
         ({"images": Path("/nowhere")}, "/nowhere: no such folder"),
     ],
 )
@@ -203,9 +208,9 @@ def test_the_key_is_never_written(config: judge.Config, monkeypatch: pytest.Monk
             pass
 
     with served(Overloaded) as url:
-        service = {"endpoint": f"{url}/v1", "model_name": "m", "attempts": 1}
+        service = Options(endpoint=f"{url}/v1", model_name="m", attempts=1, protocol="paper")
         with pytest.raises(UserError, match=r"nothing could be judged in 4 images: .*4 unreachable\)"):
-            judge.run(replace(config, judge="vlm", **service))  # type: ignore[arg-type]
+            judge.run(replace(config, judge="vlm", vlm=service))
     assert keys == ["Bearer sk-not-to-be-seen"] * 4
     files = list(config.out.iterdir())
     assert files

@@ -83,6 +83,22 @@ def test_a_prompt_given_twice_is_drawn_once_and_said(
     assert "2 prompts given twice are drawn once (lines 3, 5)" in capsys.readouterr().err
 
 
+def test_genevals_metadata_are_prompts_with_their_tags(tmp_path: Path) -> None:
+    row = (
+        '{"tag": "counting", "include": [{"class": "clock", "count": 2}], "prompt": "a photo of two clocks"}'
+    )
+    (found,) = prompts.read(write(tmp_path, row + "\n", "evaluation_metadata.jsonl"))
+    assert (found.text, found.category, found.facts) == ("a photo of two clocks", "counting", {})
+
+
+def test_a_folder_of_texts_has_their_names_as_categories(tmp_path: Path) -> None:
+    write(tmp_path, "a green bench and a blue bowl\na red cup\n", "color_val.txt")
+    write(tmp_path, "a red cup\n", "complex_val.txt")
+    found = prompts.read(tmp_path)
+    assert [p.category for p in found] == ["color_val", "color_val", "complex_val"]
+    assert found[1].text == found[2].text and len({p.id for p in found}) == 3
+
+
 @pytest.mark.parametrize("name", ["missing.jsonl", "."])
 def test_what_is_no_file_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match="cannot read the prompts"):

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from asap.pairs.checks.finger_count import _valleys, count_fingers, finger_contrast, finger_reader
+from asap.anatomy.finger_count import _valleys, count_fingers, finger_contrast, finger_reader
+from asap.anatomy.hands import Hand
 from asap.pairs.degradations import Degradation, Unsuitable
 from asap.pairs.edits.hands import finger_errors, hand_errors
-from asap.pairs.edits.hands.hand import Hand, free_fingers, open_hand, to_line
+from asap.pairs.edits.hands.hand import free_fingers, open_hand, to_line
 from asap.records import Image, Mask, Region
 from drawn_people import BACKGROUND, SKIN, drawn_hand
 

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from asap.anatomy.finger_count import finger_lengths, leaning_length
 from asap.lookup import choose
 from asap.pairs.checks import face_evidence, semantics
 from asap.pairs.checks.face_evidence import Motion, largest
-from asap.pairs.checks.finger_count import finger_lengths, leaning_length
 from asap.pairs.checks.hand_evidence import _has_more, lone_finger
 from asap.pairs.checks.semantics import CHECKS, absent, evidence
 from asap.pairs.degradations import DEGRADATIONS

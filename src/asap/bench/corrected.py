@@ -18,19 +18,21 @@ class Tally(NamedTuple):
     Attributes:
         caught, missed: images with an error that it calls wrong, or correct.
         false_alarms, right: images without one that it calls wrong, or correct.
+
+    Counts need not be whole: `effective_count` gives others.
     """
 
-    caught: int
-    missed: int
-    false_alarms: int
-    right: int
+    caught: float
+    missed: float
+    false_alarms: float
+    right: float
 
     @property
-    def faulty(self) -> int:
+    def faulty(self) -> float:
         return self.caught + self.missed
 
     @property
-    def sound(self) -> int:
+    def sound(self) -> float:
         return self.false_alarms + self.right
 
     @property
@@ -143,7 +145,7 @@ def _drawn_in(judge: Tally) -> tuple[tuple[float, float], tuple[float, float]]:
     return _share(judge.caught, judge.faulty), _share(judge.right, judge.sound)
 
 
-def _share(successes: int, count: int) -> tuple[float, float]:
+def _share(successes: float, count: float) -> tuple[float, float]:
     share = (successes + 1) / (count + 2)
     return share, share * (1 - share) / (count + 2)
 

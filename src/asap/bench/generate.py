@@ -21,7 +21,8 @@ class Config:
 
     prompts: Path
     """Prompts: `haf-bench`, `haf-bench:quick` or `haf-bench:calibration`, or a file of your own: JSON lines
-    (id, text, category, facts), or text with one prompt per line."""
+    (id, text, category, facts), or text with one prompt per line; GenEval's evaluation_metadata.jsonl; or a
+    folder of text files, such as T2I-CompBench's, each a category."""
     out: Path
     """Folder for the images: images/*.png, metadata.jsonl and config.json."""
     model: str = "mini-hand"

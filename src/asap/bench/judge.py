@@ -6,15 +6,18 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
 
 from asap import command, progress
 from asap.bench import samples as sample_files
+from asap.bench.judges import meter
 from asap.bench.judges.judge import NO_IMAGE, Judge
+from asap.bench.judges.landmarks.settings import Options as LandmarksOptions
+from asap.bench.judges.settings import Options, given
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
@@ -23,10 +26,13 @@ from asap.store import append_rows, content_id, exclusive, open_run, read_config
 JUDGES = {
     "figures": "asap.bench.judges.hands.figures:Figures",
     "figures-people": "asap.bench.judges.people.figures:FiguresPeople",
+    "landmarks": "asap.bench.judges.landmarks.landmarks:Landmarks",
     "network": "asap.bench.judges.hands.network:Network",
     "network-people": "asap.bench.judges.people.network:NetworkPeople",
     "vlm": "asap.bench.judges.vlm:VLM",
 }
+GROUPS = {"landmarks": "landmarks", "vlm": "vlm"}
+"""Judge -> the field of `Config` that holds its own options; it is made of them and the folder."""
 JUDGEMENTS = "judgements.jsonl"
 RETRIED = ("unreachable", NO_IMAGE)
 
@@ -41,19 +47,10 @@ class Config:
     """Folder for the judgements: judgements.jsonl and config.json."""
     judge: str = "figures"
     """`figures` (by synthesis) or `network` (a small trained network) for drawn hands, `figures-people` or
-    `network-people` for drawn people; or `vlm` (a vision-language model)."""
-    endpoint: str = ""
-    """vlm: base URL of an OpenAI-compatible service, such as http://localhost:8000/v1."""
-    model_name: str = ""
-    """vlm: the model's name at that service."""
-    key_variable: str = "ASAP_JUDGE_KEY"
-    """vlm: environment variable that holds the service's key; unset means no key."""
-    concurrency: int = 8
-    """vlm: requests under way at once."""
-    timeout: float = 120.0
-    """vlm: seconds until a request is given up."""
-    attempts: int = 6
-    """vlm: tries per image before it counts as unreachable for this run."""
+    `network-people` for drawn people; `vlm` (a vision-language model; the options from --service on are its
+    own); or `landmarks` (keypoints of detectors and tests of them; those from --detector on)."""
+    vlm: Annotated[Options, tyro.conf.arg(name="")] = field(default_factory=Options)
+    landmarks: Annotated[LandmarksOptions, tyro.conf.arg(name="")] = field(default_factory=LandmarksOptions)
 
 
 def read(folder: Path) -> dict[str, Judgement]:
@@ -133,17 +130,20 @@ def _example(judged: Iterable[Judgement]) -> str:
 
 
 def _judge(config: Config) -> Judge:
-    options = {
-        "vlm": {
-            "endpoint": config.endpoint,
-            "model_name": config.model_name,
-            "key": os.environ.get(config.key_variable, "").strip(),
-            "concurrency": config.concurrency,
-            "timeout": config.timeout,
-            "attempts": config.attempts,
-        }
-    }
-    judge: Judge = choose(JUDGES, config.judge, "judge")(**options.get(config.judge, {}))
+    """The judge, given the group of options that is its own.
+
+    Raises:
+        UserError: no such judge, options of another one, or ones that it does not take.
+    """
+    made = choose(JUDGES, config.judge, "judge")
+    for name, own in GROUPS.items():
+        if name != config.judge and (flags := given(getattr(config, own))):
+            raise UserError(
+                f"{', '.join(flags)}: for --judge {name} alone; leave that out, or give --judge {name} "
+                f"in place of {config.judge}"
+            )
+    group = GROUPS.get(config.judge)
+    judge: Judge = made(getattr(config, group), config.out) if group else made()
     return judge
 
 
@@ -162,4 +162,6 @@ def main(argv: list[str]) -> None:
     if again:
         reasons = " or ".join(sorted({j.reason for j in again}))
         print(f"asap: the same command tries again what is {reasons}{_example(again)}", file=sys.stderr)
+    if (out / meter.FILE).is_file():
+        print(f"asked: {meter.told(meter.read(out))}")
     print(f"judgements: {out}; {summary(judged)}")

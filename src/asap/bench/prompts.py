@@ -1,4 +1,5 @@
-"""Prompts: HAF-Bench by name, JSON lines (`id`, `text`, `category`, `facts`), or text, one per line."""
+"""Prompts: HAF-Bench by name, JSON lines (`id`, `text`, `category`, `facts`), or text, one per line; also
+the files of GenEval and T2I-CompBench."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from asap.bench.haf import sets
@@ -21,8 +23,10 @@ def read(path: Path) -> list[Prompt]:
     """The prompts in `path`, in its order, or those of the set that it names (`haf.sets.NAMES`).
 
     A file that ends in `.jsonl` holds one object per line: `text` (or `prompt`), and optionally `id`,
-    `category` and `facts`; other keys are left alone. Any other file holds one prompt per line. Blank lines
-    are skipped. A prompt without an id gets one from its text.
+    `category` (or `tag`, as in GenEval's evaluation_metadata.jsonl) and `facts`; other keys are left alone.
+    Any other file holds one prompt per line. Blank lines are skipped. A prompt without an id gets one from
+    its text. Of a folder its `.txt` files are read, such as those of T2I-CompBench, and each one's name is
+    the category of its prompts.
 
     A prompt that repeats an earlier one in all its parts is dropped, and stderr says so.
 
@@ -32,6 +36,8 @@ def read(path: Path) -> list[Prompt]:
     """
     if str(path) in sets.NAMES:
         return sets.prompts(str(path))
+    if path.is_dir() and (files := sorted(path.glob("*.txt"))):
+        return [_filed(prompt, file.stem) for file in files for prompt in read(file)]
     parse = _from_json if path.suffix == ".jsonl" else _from_text
     found: dict[str, tuple[int, Prompt]] = {}
     mistakes, repeated = [], []
@@ -51,6 +57,10 @@ def read(path: Path) -> list[Prompt]:
     if not found:
         raise UserError(f"{path} holds no prompts; write one per line")
     return [prompt for _, prompt in found.values()]
+
+
+def _filed(prompt: Prompt, name: str) -> Prompt:
+    return replace(prompt, id=content_id(name, prompt.text), category=name)
 
 
 def _tell(path: Path, mistakes: Sequence[str], repeated: Sequence[int]) -> None:
@@ -99,7 +109,8 @@ def _from_json(line: str) -> Prompt:
     identity = _string(row, "id") if row.get("id") is not None else content_id(text)
     if not _SAFE_ID.fullmatch(identity):
         raise ValueError(f"the id {identity!r} cannot name a file; use letters, digits, . _ -")
-    category = _string(row, "category") if row.get("category") is not None else "all"
+    named = next((key for key in ("category", "tag") if row.get(key) is not None), None)
+    category = _string(row, named) if named else "all"
     facts = row.get("facts") or {}
     if not isinstance(facts, dict):
         raise ValueError('"facts" should be an object such as {"fingers": 3}')

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 
 from asap.errors import UserError
 from asap.records import Image, Sample
-from asap.store import read_rows
+from asap.store import content_id, read_config, read_rows
 
 METADATA = "metadata.jsonl"
 
@@ -60,6 +60,13 @@ def read(images: Path) -> list[Sample]:
     if not samples:
         raise UserError(f"{path} lists no images; run `asap generate` first")
     return samples
+
+
+def identity(images: Path) -> str:
+    """What the images are: their settings where `asap generate` made them, else their folder's name."""
+    if (images / "config.json").is_file():
+        return content_id(read_config(images).get("identity"))
+    return images.resolve().name
 
 
 def _sample(row: dict[str, Any], where: str, counts: Mapping[str, int]) -> Sample:

@@ -14,9 +14,6 @@ CHOICE_STOPS = (30, 100)
 """Those at which settings are chosen."""
 CHOICE_SEEDS = 1
 FEW_SEEDS = 3
-DOSE_SEEDS = 2
-MARGIN_SEEDS = 2
-PART_SEEDS = 2
 DOSES = (0.0, 0.5)
 """Doses of the photographic look beside the full one."""
 SIZES = (64, 128, 500)
@@ -112,7 +109,7 @@ def doses(budget: Budget, chosen: Chosen, own_look: Chosen) -> list[Trial]:
     """The look's dose, under the settings chosen in the full look and those chosen without it."""
     return [
         Trial("dose", objective, settings, seed, Data(budget.pairs, look), budget.stops((100,)))
-        for seed in range(min(budget.seeds, DOSE_SEEDS))
+        for seed in range(budget.seeds)
         for look in DOSES
         for objective in _first(budget)
         for settings in dict.fromkeys([chosen.settings[objective], own_look.settings[objective]])
@@ -123,7 +120,7 @@ def sizes(budget: Budget, chosen: Chosen) -> list[Trial]:
     """Fewer pairs."""
     return [
         Trial("pairs", objective, chosen.settings[objective], seed, Data(pairs), budget.stops((100,)))
-        for seed in range(min(budget.seeds, FEW_SEEDS))
+        for seed in range(budget.seeds)
         for pairs in SIZES
         if pairs < budget.pairs
         for objective in _main(budget)
@@ -135,7 +132,7 @@ def parts(budget: Budget, chosen: Chosen, names: Sequence[str]) -> list[Trial]:
     return [
         Trial("parts", objective, chosen.settings[objective], seed, replace(budget.data, part=part), stops)
         for stops in [budget.stops((100,))]
-        for seed in range(min(budget.seeds, PART_SEEDS))
+        for seed in range(budget.seeds)
         for part in names
         for objective in _first(budget)
         if objective != "sft"
@@ -149,7 +146,7 @@ def margins(budget: Budget, spreads: Mapping[float, float]) -> list[Trial]:
             "margin", "asap", Settings(3e-4, alpha, float(f"{factor * spread:.3g}")), seed, budget.data, stops
         )
         for stops in [budget.stops((100,))]
-        for seed in range(min(budget.seeds, MARGIN_SEEDS))
+        for seed in range(budget.seeds)
         for alpha, spread in spreads.items()
         for factor in (0.3, 1.0, 3.0)
     ]

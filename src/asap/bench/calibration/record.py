@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +25,9 @@ class Calibration:
         by_model: on the pictures of each model.
         alike_on_faulty_p, alike_on_correct_p: p-values of it calling equal shares of all models' faulty
             pictures wrong, and of their correct ones.
+        source: where the set is from, and its labels.
+        weighed: the tally as of independent pictures, where several are of one prompt.
+        kinds: kind of error -> how many pictures show it that the judge calls wrong, and how many in all.
     """
 
     subject: str
@@ -33,11 +36,14 @@ class Calibration:
     by_model: Mapping[str, Tally]
     alike_on_faulty_p: float
     alike_on_correct_p: float
+    source: str = "drawn by the embedded models and labelled by eye"
+    weighed: Tally | None = None
+    kinds: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def alike(self) -> bool:
         """Whether the judge errs alike on all models, as far as is known (p of 0.05)."""
-        return min(self.alike_on_faulty_p, self.alike_on_correct_p) >= 0.05
+        return not min(self.alike_on_faulty_p, self.alike_on_correct_p) < 0.05  # not a number: not known
 
 
 def calibration_of(judge: object, settings: object) -> Calibration | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +24,7 @@ class Judge(Protocol):
     name: str
 
     @property
-    def settings(self) -> dict[str, object]: ...
+    def settings(self) -> Mapping[str, object]: ...
 
     def judge(self, images: Path, samples: Sequence[Sample]) -> Iterator[Judgement]:
         """One judgement per sample, yielded as soon as it is ready, in any order.

@@ -1,164 +1,84 @@
-"""A vision-language model behind an OpenAI-compatible service as a judge."""
+"""A vision-language model as a judge: a service that answers, a protocol that asks, votes over repeats."""
 
 from __future__ import annotations
 
-import base64
-import mimetypes
-import random
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+from asap.bench.judges.asker import Asker
+from asap.bench.judges.asking import asking, service_of
 from asap.bench.judges.judge import NO_IMAGE
-from asap.bench.judges.options import Options, complete
-from asap.bench.judges.questions import INSTRUCTIONS, SCHEMA, question, read_answer
-from asap.chat import (
-    Chat,
-    RefusedError,
-    RejectedError,
-    UnreachableError,
-    UnreadableError,
-    check_service,
-    client,
-    text_of,
-)
-from asap.errors import UserError
-from asap.records import Judgement, Sample, Verdict
-from asap.store import content_id, seed_of
-
-PROBED = 8  # images, at least, after which a service that never answered is given up
-KEPT_TEXT = 2000  # characters of an unreadable answer that are kept as evidence
+from asap.bench.judges.parallel import results
+from asap.bench.judges.protocols.majority import majority
+from asap.bench.judges.protocols.protocol import PROTOCOLS, Finding, JudgingProtocol
+from asap.bench.judges.protocols.seen import DamagedError, Seen
+from asap.bench.judges.settings import Options
+from asap.lookup import choose
+from asap.records import Judgement, Sample
 
 
-@dataclass(frozen=True)
 class VLM:
-    """Asks a model for a checklist of each image and derives the verdict from it.
+    """Asks a model about each image and derives the verdict from its answers."""
 
-    Attributes:
-        endpoint: base URL, such as "http://localhost:8000/v1".
-        model_name: the model's name at the service.
-        key: the service's key, or "". It is sent as a bearer token and shown nowhere.
-        concurrency: requests under way at once.
-        timeout: seconds that one try may take.
-        attempts: tries per image.
+    name = "vlm"
 
-    Raises:
-        UserError: no endpoint or model name, or an endpoint that is no plain http(s) URL.
-    """
+    def __init__(self, options: Options, out: Path) -> None:
+        """The judge whose answers and costs are kept in the folder `out`, which it does not make.
 
-    endpoint: str
-    model_name: str
-    key: str = field(default="", repr=False)
-    concurrency: int = 8
-    timeout: float = 120.0
-    attempts: int = 6
-    name: str = "vlm"
-
-    def __post_init__(self) -> None:
-        if not self.endpoint or not self.model_name:
-            raise UserError("the judge `vlm` needs --endpoint URL and --model-name NAME")
-        check_service(self.endpoint, self.key)
-        for name in ("concurrency", "timeout", "attempts"):
-            if not getattr(self, name) > 0:
-                raise UserError(f"--{name} is {getattr(self, name)}; give more than 0")
+        Raises:
+            UserError: a setting that has no such value, or a service that is not told well.
+        """
+        self.options, self.out = options, out
+        self.protocol: JudgingProtocol = choose(PROTOCOLS, options.protocol, "protocol")()
+        self.service = service_of(options, options.repeats)
 
     @property
-    def settings(self) -> dict[str, object]:
-        return {"model_name": self.model_name, "questions": content_id(INSTRUCTIONS, SCHEMA)}
+    def settings(self) -> Mapping[str, object]:
+        asked = {"protocol": self.protocol.name, "questions": self.protocol.questions}
+        return {
+            "service": self.service.name,
+            **self.service.settings,
+            **asked,
+            "repeats": self.options.repeats,
+        }
 
     def judge(self, images: Path, samples: Sequence[Sample]) -> Iterator[Judgement]:
         """One judgement per sample in the order in which the answers come.
 
         Raises:
-            UserError: a wrong key or address, or nobody who answers there.
+            UserError: a wrong key or address, nobody who answers there, or a budget that is used up.
         """
-        stop, options = threading.Event(), Options()
-        connection = client(self.endpoint, self.key, self.concurrency, self.timeout)
-        with connection, ThreadPoolExecutor(self.concurrency) as pool:
-            chat = Chat(connection, self.attempts, self.timeout, stop, secret=self.key)
-            asked = [pool.submit(self._ask, chat, options, images, sample) for sample in samples]
-            try:
-                answers = (future.result() for future in as_completed(asked))
-                yield from while_answered(answers, max(PROBED, self.concurrency), self.endpoint)
-            finally:
-                stop.set()
-                pool.shutdown(wait=False, cancel_futures=True)
+        if not samples:  # no reason to load a model
+            return
+        with asking(self.service, self.options, self.out) as asker:
+            tasks = [partial(self._judge, asker, images, sample) for sample in samples]
+            yield from results(self.service, tasks)
 
-    def _ask(self, chat: Chat, options: Options, images: Path, sample: Sample) -> Judgement:
+    def _judge(self, asker: Asker, images: Path, sample: Sample) -> Judgement:
         try:
-            body = self._body(images / sample.file_name, sample.text)
-        except OSError as error:
-            return _unscored(sample, NO_IMAGE, {"message": str(error.strerror)})
-        rng = random.Random(seed_of("retry", sample.id))
-        try:
-            reply, names = complete(chat, body, options, rng)
-        except RefusedError as error:
-            return _unscored(sample, "refused", {"message": str(error)})
-        except (RejectedError, UnreachableError) as error:
-            return _unscored(sample, "unreachable", {"message": str(error)})
-        except UnreadableError as error:
-            return _unscored(sample, "unreadable", {"message": str(error)})
-        judgement = _judgement(sample, reply)
-        return replace(judgement, evidence={**judgement.evidence, "options": list(names)})
-
-    def _body(self, path: Path, caption: str) -> dict[str, Any]:
-        content = [
-            {"type": "text", "text": question(caption)},
-            {"type": "image_url", "image_url": {"url": data_url(path)}},
-        ]
-        messages = [{"role": "user", "content": content}]
-        return {"model": self.model_name, "messages": messages}
+            seen = Seen.open(images / sample.file_name)
+            found = [
+                self.protocol.judge(seen, sample, partial(asker.ask, repeat=repeat))
+                for repeat in range(self.options.repeats)
+            ]
+        except DamagedError as error:
+            lost = Finding("unscored", reason=NO_IMAGE, evidence={"message": str(error)})
+            return _judgement(sample, lost, None)
+        return _judgement(sample, *majority(found))
 
 
-def while_answered(judgements: Iterable[Judgement], limit: int, endpoint: str) -> Iterator[Judgement]:
-    """`judgements`, until `limit` of them are through and the service was reached for none.
-
-    Raises:
-        UserError: then.
-    """
-    answered, lost = False, 0
-    for judgement in judgements:
-        yield judgement
-        lost += judgement.reason == "unreachable"
-        answered = answered or judgement.reason not in ("unreachable", NO_IMAGE)
-        if lost >= limit and not answered:
-            reason = judgement.evidence.get("message")
-            raise UserError(f"{endpoint} answered for none of the first {lost} images ({reason}); mend that")
-
-
-def data_url(path: Path) -> str:
-    """The file's bytes as a `data:` URL.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    data = path.read_bytes()
-    kind = mimetypes.guess_type(path.name)[0] or "image/png"
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _judgement(sample: Sample, reply: dict[str, Any]) -> Judgement:
-    try:
-        choice = reply["choices"][0]
-        message, finish = choice["message"], choice.get("finish_reason")
-        refusal, text = message.get("refusal"), text_of(message.get("content"))
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return _unscored(sample, "unreadable", {"message": "the reply is no chat completion"})
-    if refusal or finish == "content_filter":
-        return _unscored(sample, "refused", {"message": str(refusal or finish)[:KEPT_TEXT]})
-    reading = read_answer(text)
-    if reading.verdict == "unscored":
-        evidence = {"answer": reading.answer} if reading.answer else {"text": text[:KEPT_TEXT]}
-        return _unscored(sample, reading.reason, evidence)
-    return _about(sample, reading.verdict, errors=reading.errors, evidence={"answer": reading.answer})
-
-
-def _unscored(sample: Sample, reason: str, evidence: dict[str, Any]) -> Judgement:
-    return _about(sample, "unscored", reason=reason, evidence=evidence)
-
-
-def _about(sample: Sample, verdict: Verdict, **rest: Any) -> Judgement:
-    return Judgement(sample.id, sample.prompt_id, sample.seed, sample.category, verdict, **rest)
+def _judgement(sample: Sample, finding: Finding, confidence: float | None) -> Judgement:
+    return Judgement(
+        sample.id,
+        sample.prompt_id,
+        sample.seed,
+        sample.category,
+        finding.verdict,
+        finding.errors,
+        finding.reason,
+        region=finding.region,
+        evidence=finding.evidence,
+        mismatch=finding.mismatch,
+        confidence=confidence,
+    )

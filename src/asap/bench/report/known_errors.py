@@ -4,28 +4,71 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from asap.bench.calibration.record import Calibration, calibration_of
-from asap.bench.corrected import Corrected, correct
+from asap.bench import calibrate
+from asap.bench.calibration.record import Calibration, calibration_of, read_tally
+from asap.bench.corrected import Corrected, Tally, correct
 from asap.bench.page import Section, Table, Tile
 from asap.bench.results import Method, Rate, judge_of
 from asap.bench.wording import NOTHING, percent, range_of
-from asap.store import Row
+from asap.errors import UserError
+from asap.store import Row, content_id
 
+OWN = "own calibration"
+"""Where `calibrated` keeps it among what is known of the judge."""
 Named = Sequence[tuple[str, Rate]]
 """The models' names and raw rates."""
 
 
 def known(method: Method) -> Calibration | None:
-    """What is recorded of the errors of the judge that judged `method`; None where nothing is."""
-    return calibration_of(*judge_of(method))
+    """What is recorded of the errors of the judge that judged `method`, the user's own calibration before
+    that in the package; None where nothing is."""
+    own = method.judged.get(OWN)
+    return own if isinstance(own, Calibration) else calibration_of(*judge_of(method))
+
+
+def calibrated(methods: Sequence[Method], folders: Sequence[Path]) -> list[Method]:
+    """`methods` with the calibration, of those in `folders`, that is of their judge and its settings.
+
+    Raises:
+        UserError: a folder of none, or of two calibrations of one judge.
+    """
+    found: dict[str, Calibration] = {}
+    for folder in folders:
+        row = calibrate.read(folder)
+        key = content_id(row["judge"], row["settings"])
+        if key in found:
+            raise UserError(f"--calibration {folder}: the judge {row['judge']} is calibrated twice; give one")
+        found[key] = _calibration(row)
+    keyed = [(method, found.get(content_id(*judge_of(method)))) for method in methods]
+    return [replace(m, judged={**m.judged, OWN: own}) if own else m for m, own in keyed]
+
+
+def check_used(folders: Sequence[Path], methods: Sequence[Method]) -> None:
+    """Raise a UserError where a calibration is of none of the judges that judged `methods`."""
+    judges = {content_id(*judge_of(method)) for method in methods}
+    for folder in folders:
+        row = calibrate.read(folder)
+        if content_id(row["judge"], row["settings"]) not in judges:
+            raise UserError(
+                f"--calibration {folder} is of the judge {row['judge']} with settings {row['settings']}, "
+                "which judged none of these images; calibrate the judge as it is used"
+            )
+
+
+def _calibration(row: Row) -> Calibration:
+    kinds = {name: (one["caught"], one["images"]) for name, one in row["kinds"].items()}
+    counts, weighed = read_tally(row), Tally(*(float(row["weighed"][name]) for name in Tally._fields))
+    return Calibration("images", counts, {}, math.nan, math.nan, row["source"], weighed, kinds)
 
 
 def corrected(rate: Rate, calibration: Calibration | None) -> Corrected | None:
     """The rate without the judge's errors; None where they are not known, or `correct` has none."""
     if calibration is None or not rate.scored:
         return None
-    return correct(rate.aer * rate.effective, rate.effective, calibration.tally)
+    return correct(rate.aer * rate.effective, rate.effective, calibration.weighed or calibration.tally)
 
 
 def tile(judge: object, calibration: Calibration | None) -> Tile:
@@ -33,21 +76,29 @@ def tile(judge: object, calibration: Calibration | None) -> Tile:
     if calibration is None:
         return Tile("Judge", str(judge), "its errors have not been measured")
     found = calibration.tally
-    right = f"finds {found.sensitivity:.0%} of the faulty {calibration.subject} labelled by eye"
+    right = f"finds {found.sensitivity:.0%} of the faulty {calibration.subject} it was measured on"
     return Tile("Judge", str(judge), f"{right}, passes {found.specificity:.0%} of the correct ones")
 
 
 def told(judge: object, calibration: Calibration) -> str:
     """The judge's errors in a sentence, or two where it does not err alike on all models."""
     found = calibration.tally
-    finds = _share(found.sensitivity, found.sensitivity_interval)
-    passes = _share(found.specificity, found.specificity_interval)
+    sure = calibration.weighed or found
+    finds = _share(found.sensitivity, sure.sensitivity_interval)
+    passes = _share(found.specificity, sure.specificity_interval)
     sentence = (
-        f"On {found.faulty + found.sound} {calibration.subject}, drawn by the embedded models and labelled "
-        f"by eye, the judge “{judge}” finds {finds} of the faulty ones and passes {passes} of the correct "
-        "ones."
+        f"On {found.faulty + found.sound} {calibration.subject}, {calibration.source}, the judge “{judge}” "
+        f"finds {finds} of the faulty ones and passes {passes} of the correct ones."
     )
+    if calibration.kinds:
+        sentence += f" {_by_kind(calibration)}"
     return sentence if calibration.alike else f"{sentence} {_unequal(calibration)}"
+
+
+def _by_kind(calibration: Calibration) -> str:
+    ordered = sorted(calibration.kinds.items(), key=lambda item: -item[1][0] / item[1][1])
+    told = ", ".join(f"{kind} {caught} of {images}" for kind, (caught, images) in ordered)
+    return f"By kind of error it finds: {told}."
 
 
 def _share(share: float, interval: tuple[float, float]) -> str:
@@ -110,9 +161,14 @@ def as_json(calibration: Calibration | None) -> Row | None:
         "sensitivity_interval": found.sensitivity_interval,
         "specificity": found.specificity,
         "specificity_interval": found.specificity_interval,
-        "alike_on_faulty_p": calibration.alike_on_faulty_p,
-        "alike_on_correct_p": calibration.alike_on_correct_p,
+        "alike_on_faulty_p": _number(calibration.alike_on_faulty_p),
+        "alike_on_correct_p": _number(calibration.alike_on_correct_p),
+        "source": calibration.source,
     }
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def corrected_json(found: Corrected | None) -> Row | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
@@ -32,6 +32,7 @@ from asap.bench.report.record import as_json
 from asap.bench.report.sections import comparison, facts, pictures
 from asap.bench.report.trust import checks
 from asap.bench.results import Method
+from asap.bench.rewards import compared, section
 from asap.errors import UserError
 from asap.store import Row, exclusive, to_json, write_atomic
 
@@ -64,6 +65,10 @@ class Config:
     """Folders of `asap vote` or `asap study`; FIRST,SECOND=FOLDER says which two models they are on."""
     runs: tuple[str, ...] = ()
     """Folders of `asap train` whose curves to show; NAME=FOLDER ties one to the model of that name."""
+    rewards: tuple[str, ...] = ()
+    """Folders of `asap reward`, NAME=FOLDER of a model; the base needs its own for each reward."""
+    calibration: tuple[Path, ...] = ()
+    """Folders of `asap calibrate`, whose errors of the judge are taken out of its rates."""
     leaderboard: Path | None = None
     """A file to which every model's result is added, one JSON line each; see `asap leaderboard`."""
 
@@ -76,6 +81,7 @@ class Read:
     others: Sequence[second.Judged]
     voted: Sequence[votes.Voted]
     runs: Sequence[training.Run]
+    rewards: Sequence[compared.Group]
 
     @property
     def folders(self) -> dict[str, Path]:
@@ -114,15 +120,17 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
     last = contest(read.methods, found, pairs)
     usage = {name: cost.read(folder) for name, folder in read.folders.items()}
     numbers = as_json(read.methods, found, pairs, last, read.others, read.voted, usage)
+    numbers["rewards"] = section.as_json(read.rewards)
     page = Page(
         title=config.title,
         verdict=verdict(found),
         lead=f"{lead(found, last)} {_caveat(read.methods)}".strip(),
         tiles=[*tiles(found), _judge_tile(read.methods[0])],
-        checks=checks(read.methods, found, told, read.others, last),
+        checks=[*section.checks(read.rewards), *checks(read.methods, found, told, read.others, last)],
         facts=facts(read.methods),
         sections=[
             *_numbers(read, found, pairs),
+            *section.sections(read.rewards),
             *sections,
             *cost.sections(read.counts, usage),
             *([training.section(read.runs, read.names)] if read.runs else []),
@@ -149,7 +157,12 @@ def _read(config: Config) -> Read:
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]
-    return Read(methods, second.read(config.second, methods), votes.read(config.votes, methods), runs)
+    others = second.read(config.second, methods)
+    known_errors.check_used(config.calibration, [*methods, *(other.second for other in others)])
+    methods = known_errors.calibrated(methods, config.calibration)
+    others = [replace(o, second=known_errors.calibrated([o.second], config.calibration)[0]) for o in others]
+    groups = compared.read(config.rewards, [method.name for method in methods])
+    return Read(methods, others, votes.read(config.votes, methods), runs, groups)
 
 
 def _numbers(read: Read, found: Sequence[Outcome], pairs: Sequence[pairwise.Pairing]) -> list[Section]:

@@ -106,14 +106,14 @@ def prompt_test(base_wrong: Sequence[bool], method_wrong: Sequence[bool], cluste
 
 
 def difference_interval(
-    base_wrong: Sequence[bool],
-    method_wrong: Sequence[bool],
+    base_wrong: Sequence[float],
+    method_wrong: Sequence[float],
     clusters: Sequence[str],
     *,
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Interval | None:
-    """Percentile bootstrap interval of AER(method) - AER(base) from paired samples.
+    """Percentile bootstrap interval of AER(method) - AER(base) from paired samples, or of other means.
 
     Whole clusters (prompts) are drawn, so that several seeds of one prompt do not count as independent. None
     where draws say nothing of chance: fewer than `FEWEST` clusters, or all with the same difference.

@@ -8,15 +8,14 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import cv2
+from PIL import Image as Pillow
 
 from asap import chat
-from asap.backbones import hub
 from asap.errors import UserError
 from asap.pairs.photos import Unreadable, read_photo
 from asap.records import Image, Photo
@@ -162,24 +161,14 @@ class Local:
     """
 
     def __init__(self, source: str, device: str, instruction: str = INSTRUCTION, size: int = 1024) -> None:
-        import torch
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from asap.backbones.vision_language import VisionLanguage
 
         self.instruction, self.size = instruction, size
         self.name = Path(source).name if Path(source).exists() else source  # no path of this machine
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if self.device.startswith("cuda") else torch.float32
-        local = Path(source).exists()
         try:
-            with nullcontext() if local else hub.or_cache("model", source, "config.json"):
-                self._processor = AutoProcessor.from_pretrained(source)
-                model = AutoModelForImageTextToText.from_pretrained(source, dtype=dtype, use_safetensors=True)
-            self._model = model.to(self.device).eval()
+            self._model = VisionLanguage(source, device)
         except UserError as error:
             raise UserError(f"--model {source} cannot caption: {error}") from None
-        except Exception as error:  # transformers raises of many kinds
-            reason = " ".join(str(error).split())[:200]
-            raise UserError(f"--model {source} cannot caption ({type(error).__name__}: {reason})") from None
 
     def describe(self, photos: Sequence[Photo]) -> Iterator[Caption]:
         """A caption of each photo, in order; the most likely words, so always the same."""
@@ -192,28 +181,4 @@ class Local:
                 yield Caption(photo, text or None, "" if text else "an empty reply")
 
     def _words(self, image: Image) -> str:
-        import torch
-        from PIL import Image as Pillow
-
-        picture = Pillow.fromarray(image)
-        given, start = self._inputs(picture)
-        with torch.inference_mode():
-            tokens = self._model.generate(**given, max_new_tokens=LONGEST, do_sample=False)
-        return str(self._processor.batch_decode(tokens[:, start:], skip_special_tokens=True)[0])
-
-    def _inputs(self, picture: Any) -> tuple[Any, int]:
-        """The model's inputs for a picture, and how many of the tokens it returns are not its own."""
-        if not getattr(self._processor, "chat_template", None):  # a model that does nothing but caption
-            return self._on_device(self._processor(images=picture, return_tensors="pt")), 0
-        content = [{"type": "image", "image": picture}, {"type": "text", "text": self.instruction}]
-        given = self._processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
-        return self._on_device(given), int(given["input_ids"].shape[1])
-
-    def _on_device(self, given: Any) -> Any:
-        return given.to(self.device, self._model.dtype)
+        return self._model.say([Pillow.fromarray(image)], self.instruction, LONGEST).text

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asap.anatomy.keypoints import size_of
-from asap.pairs.checks.finger_count import (
+from asap.anatomy.finger_count import (
     Profile,
     count_fingers,
     finger_lengths,
@@ -17,7 +16,8 @@ from asap.pairs.checks.finger_count import (
     leaning_length,
     skin_shift,
 )
-from asap.pairs.edits.hands.hand import Hand, faults
+from asap.anatomy.hands import Hand, faults
+from asap.anatomy.keypoints import size_of
 from asap.records import Image, Region
 
 LEAST_DEPTH = 2.0

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from asap.anatomy.hands import Hand
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.hands.hand import Hand, cover_fingers, to_bone, to_line
+from asap.pairs.edits.hands.hand import cover_fingers, to_bone, to_line
 from asap.pairs.edits.warp import (
     Field,
     box_around,

@@ -9,19 +9,12 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-from asap.pairs.checks.finger_count import finger_contrast
+from asap.anatomy.finger_count import finger_contrast
+from asap.anatomy.hands import Hand
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import fill, soft_edge
 from asap.pairs.edits.hands.fan import COARSE, Finger, cells, morph
-from asap.pairs.edits.hands.hand import (
-    Hand,
-    by_bone,
-    cover_fingers,
-    free_fingers,
-    open_hand,
-    to_bone,
-    to_line,
-)
+from asap.pairs.edits.hands.hand import by_bone, cover_fingers, free_fingers, open_hand, to_bone, to_line
 from asap.pairs.edits.hands.hand_errors import LEAST_DEPTH, checked
 from asap.pairs.edits.inpaint import inpaint
 from asap.pairs.edits.warp import (

@@ -6,10 +6,11 @@ import random
 
 import numpy as np
 
-from asap.pairs.checks.finger_count import count_fingers, finger_reader
+from asap.anatomy.finger_count import count_fingers, finger_reader
+from asap.anatomy.hands import Hand
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.hands.fan import HALF_WIDTH, Finger, interpolate, make_fan, redraw_fan
-from asap.pairs.edits.hands.hand import Hand, open_hand
+from asap.pairs.edits.hands.hand import open_hand
 from asap.records import Image, Region
 
 LEAST_DEPTH = 2.0

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from asap.anatomy.hands import beyond
 from asap.pairs.degradations import Unsuitable, first_possible
 from asap.pairs.edits.fill import soft_edge
-from asap.pairs.edits.hands.hand import beyond, by_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.layers import Axis, Profile, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import (
     ARMS,

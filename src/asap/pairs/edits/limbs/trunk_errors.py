@@ -7,9 +7,10 @@ import random
 
 import numpy as np
 
+from asap.anatomy.hands import beyond
 from asap.anatomy.keypoints import size_of
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.hand import beyond, by_bone
+from asap.pairs.edits.hands.hand import by_bone
 from asap.pairs.edits.layers import Axis, carried, displaced, laid, profile, uncovered, unshape
 from asap.pairs.edits.limbs.limb import ARMS, SMALLEST, find_limbs, people, smoothed
 from asap.pairs.edits.limbs.limb_errors import lay_behind

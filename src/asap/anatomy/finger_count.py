@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from asap.pairs.edits.hands.hand import Hand, polyline_points
+from asap.anatomy.hands import Hand, polyline_points
 from asap.records import Image, Points
 
 Profile = NDArray[np.float64]

@@ -8,7 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asap.bench.judges.questions import FAULTS, SCHEMA, question, read_answer
+from asap.bench.judges.protocols.faults import FAULTS
+from asap.bench.judges.protocols.protocol import Answer, Finding
+from asap.bench.judges.protocols.quick import SCHEMA, Quick, question
+from asap.bench.judges.protocols.reading import read
+from asap.bench.judges.protocols.seen import Seen
+from asap.bench.judges.services.service import Picture
+from asap.records import Sample
+
+
+def read_answer(text: str) -> Finding:
+    """What `quick` makes of a model that answers with `text`."""
+    value = read(text, SCHEMA)
+    answered = Answer("answered", value) if value is not None else Answer("unreadable")
+    seen = Seen(Picture("0", b"", "image/png"), (8, 8), b"")
+    return Quick().judge(seen, Sample("s", "x.png", "", "p", "all", 0), lambda _: answered)
 
 
 def answer(
@@ -38,7 +52,8 @@ def answer(
 def test_the_verdict_follows_from_the_checklist(
     text: str, verdict: str, errors: tuple[str, ...], reason: str
 ) -> None:
-    assert read_answer(text)[:3] == (verdict, errors, reason)
+    found = read_answer(text)
+    assert (found.verdict, found.errors, found.reason) == (verdict, errors, reason)
 
 
 @pytest.mark.parametrize("wrap", ["{}", "```json\n{}\n```", "Here it is: {} Done.", "{} {}", "{{{}"])
@@ -57,6 +72,7 @@ def test_one_object_is_found_in_what_surrounds_it(wrap: str) -> None:
         answer("error", ("too many thumbs",)),
         answer().replace('"clear"', "null"),
         answer()[:-5],
+        answer()[:-1] + ', "verdict": "error"}',
         "[" * 9000,
         '{"a":' * 3000,
         "{" * 19_000,
@@ -64,7 +80,8 @@ def test_one_object_is_found_in_what_surrounds_it(wrap: str) -> None:
     ],
 )
 def test_anything_else_is_unreadable(text: str) -> None:
-    assert read_answer(text)[:3] == ("unscored", (), "unreadable")
+    found = read_answer(text)
+    assert (found.verdict, found.errors, found.reason) == ("unscored", (), "unreadable")
 
 
 def test_two_objects_that_differ_are_no_verdict() -> None:

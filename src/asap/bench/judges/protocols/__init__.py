@@ -1,0 +1,1 @@
+"""What a model is asked about an image, and how its answers become a judgement."""

@@ -1,0 +1,1 @@
+"""Who answers questions about pictures: services on the network, and models in this process."""
