@@ -49,11 +49,11 @@ def test_the_report_stands_alone(finished: Path) -> None:
 def test_the_report_shows_pairs_and_training_and_how_to_repeat_them(finished: Path) -> None:
     page = (finished / "report.html").read_text()
     for error in ("broken finger", "extra finger", "fused fingers", "missing finger"):
-        assert page.count(f'alt="rejected: {error}"') == 1
-    assert page.count('alt="mask: where they differ"') == 4
+        assert page.count(f'aria-label="rejected: {error}"') == 1
+    assert page.count('aria-label="mask: where they differ"') == 4
     assert all(f"<title>{name}: preference gap</title>" in page for name in ("sft", "dpo", "asap"))
-    repeated = page[page.index("To repeat this") :]
-    stages = re.findall(r"^(?:<pre>)?asap (\w+)", repeated, re.MULTILINE)
+    repeated = page[page.index("<h2>To repeat this") :]
+    stages = re.findall(r"^(?:<pre[^>]*>)?asap (\w+)", repeated, re.MULTILINE)
     assert stages == ["figures"] * 2 + ["train"] * 3 + ["generate", "judge"] * 4 + ["judge"] * 4 + ["report"]
 
 

@@ -6,19 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
+from asap.bench import vote as vote_files
 from asap.bench.page import Section, Table
 from asap.bench.report.standings import strengths_json, strengths_table
 from asap.bench.results import Method
 from asap.bench.statistics import Outcomes, Preference, Strengths, preference, prompt_test, strengths
 from asap.bench.wording import NOTHING, p_value, percent, range_of, ratio
 from asap.errors import UserError
-from asap.records import Choice, Vote
-from asap.store import Row, read_config, read_rows
+from asap.records import Vote
+from asap.store import Row, read_config
 
-VOTES = "votes.jsonl"
-STAGES = ("vote", "study")
 WON = {"first": -1, "tie": 0, "second": 1}
 """A vote as an outcome of the second model."""
 
@@ -86,26 +84,13 @@ def _read(spec: str, methods: Sequence[Method]) -> Voted:
     named = bool(equals) and not Path(spec).exists()
     folder = Path(rest if named else spec)
     made = read_config(folder)
-    if made.get("stage") not in STAGES:
-        raise UserError(f"--votes {folder}: not made by `asap vote` or `asap study`; give a folder that was")
-    rows = [_vote(row, f"{folder / VOTES} row {n}") for n, row in enumerate(read_rows(folder / VOTES), 1)]
-    votes = list({(vote.first, vote.second, vote.rater): vote for vote in rows}.values())  # the last holds
+    votes = vote_files.read(folder)
     if not votes:
         raise UserError(f"--votes {folder}: no votes in it yet")
     first, second = _models(names.split(",") if named else _found(made, methods), methods, folder)
     order = [method.name for method in methods]
     turned = order.index(first) > order.index(second)
     return Voted(*((second, first) if turned else (first, second)), votes, made, turned, folder)
-
-
-def _vote(row: Row, where: str) -> Vote:
-    try:
-        vote = Vote(**row)
-    except TypeError:
-        raise UserError(f"{where}: not a vote; delete that line") from None
-    if vote.choice not in get_args(Choice):
-        raise UserError(f"{where}: unknown choice {vote.choice!r}; delete that line")
-    return vote
 
 
 def _found(made: Row, methods: Sequence[Method]) -> list[str]:
