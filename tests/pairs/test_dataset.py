@@ -67,6 +67,17 @@ def test_plain_load_dataset_gives_the_pairs_back(tmp_path):
         assert row["lpips_inside"] is None
 
 
+def test_the_card_tells_the_strengths_that_were_kept(tmp_path):
+    kept = [{"strength": 0.5}, {}, {"strength": 2.0}, {"angle": 3.0}, {"strength": 1.0}]
+    rows = (dataset.encode(replace(pair(index), parameters=chosen)) for index, chosen in enumerate(kept))
+    dataset.write(tmp_path, rows, title="HAP: a test", notes=[])
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    pairs = [line.split(" | ")[1::4] for line in lines if line.startswith(("| face", "| all"))]
+    assert [(error, last.removesuffix(" |")) for error, last in pairs] == [
+        ("displaced eye", "-"), ("twisted mouth", "1.00 (0.50 to 2.00)"), ("", "1.00 (0.50 to 2.00)"),
+    ]  # fmt: skip
+
+
 def test_the_same_rows_give_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         write(tmp_path / name)
@@ -160,7 +171,7 @@ def test_the_card_counts_and_averages(tmp_path):
     assert "| face | displaced eye | 1 | 0.5000 | 0.9900 |" in card
     assert "| face | twisted mouth | 2 | 0.5000 | 0.9900 |" in card
     assert "| all |  | 3 | 0.5000 | 0.9900 |" in card
-    assert "From nothing." in card
+    assert "From nothing." in card and "strength" not in card.partition("## Pairs")[2].partition("##")[0]
     assert json.loads(re.search(r"pretty_name: (.*)", card)[1]) == "HAP: a test"
 
 

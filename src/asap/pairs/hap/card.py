@@ -67,6 +67,10 @@ number outside); LPIPS where its weights were at hand. Where the pair comes from
 the SHA-256), `perceptual_hash` (near duplicates of a photo have a close one), `license` of the photo,
 `detector` that found the part, `version` of the program.
 """
+_STRENGTH = """
+Similarities are averages. Strength: median and range of the amounts of change that the gates kept, 1 being
+what reads best on a large sharp part; a dash for errors without degrees.
+"""
 _SPLITS = """
 Photos that are near duplicates (resized, recompressed, lighter or darker, mirrored) are never in different
 splits. A photo that was once in a split stays there when photos are added.
@@ -129,12 +133,28 @@ def _similarity_of_kinds(rows: Sequence[Row]) -> str:
     for row in rows:
         kinds[row["part"], row["error"]].append(row)
     known = [name for name in _METRICS if any(row.get(name) is not None for row in rows)] or _METRICS[:2]
+    told = any(_strengths(rows))
     lines = [
-        [part, error, len(members), *(mean(row[name] for row in members) for name in known)]
-        for (part, error), members in sorted(kinds.items())
+        [*kind, len(members), *_averages(members, known), *([_strength(members)] if told else [])]
+        for kind, members in [*sorted(kinds.items()), (("all", ""), rows)]
     ]
-    lines.append(["all", "", len(rows), *(mean(row[name] for row in rows) for name in known)])
-    return table(["part", "error", "pairs", *map(_spoken, known)], lines)
+    found = table(["part", "error", "pairs", *map(_spoken, known), *(["strength"] if told else [])], lines)
+    return f"{found}{_STRENGTH if told else ''}"
+
+
+def _averages(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    return [mean(row[name] for row in rows) for name in names]
+
+
+def _strengths(rows: Sequence[Row]) -> list[float]:
+    """The amounts of change that were kept, of the pairs whose error takes one."""
+    chosen = (json.loads(row.get("parameters") or "{}").get("strength") for row in rows)
+    return [float(value) for value in chosen if value is not None]
+
+
+def _strength(rows: Sequence[Row]) -> str:
+    found = _strengths(rows)
+    return f"{median(found):.2f} ({min(found):.2f} to {max(found):.2f})" if found else "-"
 
 
 def _counted(rows: Sequence[Row], name: str, value: Callable[[Row], str]) -> str:
