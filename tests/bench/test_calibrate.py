@@ -187,6 +187,15 @@ def test_a_second_judge_is_corrected_by_its_own(tmp_path: Path) -> None:
     assert found["second"]["models"][0]["corrected"]["aer"] == pytest.approx((0.5 + 0.95 - 1) / 0.85)
 
 
+def test_both_tables_of_a_page_correct_the_first_judge_alike(tmp_path: Path) -> None:
+    own = calibration(tmp_path)
+    first = f"base={write_run(tmp_path / 'one', 'ec' * 10)}"
+    second = f"base={write_run(tmp_path / 'two', 'ec' * 10, judge='other')}"
+    config = report.Config((first,), tmp_path / "report", second=(second,), calibration=(own,))
+    lines = (report.run(config) / "report.md").read_text().splitlines()
+    assert len([line for line in lines if "52.9%" in line]) == 2  # (0.5 + 0.95 - 1) / 0.85
+
+
 def test_a_calibration_of_another_judge_is_refused(tmp_path: Path) -> None:
     own = calibration(tmp_path)
     judged = str(write_run(tmp_path / "base", "ec" * 10, judge="other"))

@@ -125,8 +125,8 @@ def test_the_page_shows_both_judges(calibrated: Path) -> None:
     other = runs(calibrated, "second", "e" * 30 + "c" * 20, "e" * 29 + "c" * 21)
     report.run(report.Config(first, calibrated / "report", second=other))
     text = text_of(calibrated / "report")
-    assert "Better than the base beyond chance: by first alone: asap." in text
-    assert "of the faulty hands it finds 90% for base but 38% for asap" in text
+    assert "Better than the base beyond chance: asap by first alone." in text
+    assert "of the faulty hands it finds 90% for their base but 38% for their asap" in text
     assert "first alone" in text and "second alone" in text and "38.0%" in text  # 19 of 50 differ
     assert "asap judge base/images --judge second" in text and "--second" in text
 
@@ -169,4 +169,6 @@ def test_mistakes_are_told(calibrated: Path) -> None:
 def test_unequal_errors_on_correct_hands_are_told() -> None:
     models = {"a": Tally(5, 5, 1, 99), "b": Tally(5, 5, 40, 60), "c": Tally(3, 3, 0, 0)}
     found = record.Calibration("hands", Tally(13, 13, 41, 159), models, 0.9, 0.001)
-    assert "of the correct hands it passes 99% for a but 60% for b" in known_errors.told("x", found)
+    assert "of the correct hands it passes 99% for their a but 60% for their b" in known_errors.told(
+        "x", found
+    )

@@ -115,9 +115,9 @@ def _unequal(calibration: Calibration) -> str:
     known = {name: share for name, share in shares.items() if math.isfinite(share)}
     most, least = max(known, key=known.__getitem__), min(known, key=known.__getitem__)
     return (
-        f"It does not err alike on all models, beyond chance: of the {what} {known[most]:.0%} for {most} but "
-        f"{known[least]:.0%} for {least}, so that differences between models may be off by more than the "
-        "intervals say."
+        "It does not err alike on all of the models measured there, beyond chance: of the "
+        f"{what} {known[most]:.0%} for their {most} but {known[least]:.0%} for their {least}, so that "
+        "differences between models may be off by more than the intervals say."
     )
 
 

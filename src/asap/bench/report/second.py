@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from asap.bench import results
 from asap.bench.corrected import Agreement, agreement
@@ -22,6 +22,10 @@ class Judged:
     first: Method
     second: Method
     versus: tuple[Versus | None, Versus | None] = (None, None)
+
+    def with_methods(self, first: Method, second: Method) -> Judged:
+        """The same with other knowledge of the two judges."""
+        return replace(self, first=first, second=second)
 
     @property
     def agreement(self) -> Agreement:
@@ -149,12 +153,12 @@ def _verdict(judged: Sequence[Judged], judges: tuple[str, str]) -> str:
         "both judges": lambda one, two: one and two,
         f"{judges[0]} alone": lambda one, two: one and not two,
         f"{judges[1]} alone": lambda one, two: two and not one,
-        "no judge": lambda one, two: not (one or two),
+        "neither": lambda one, two: not (one or two),
     }
     told = []
     for name, test in tests.items():
         models = [m.first.name for m in compared if test(*(v is not None and v.better for v in m.versus))]
-        told += [f"by {name}: {', '.join(models)}"] if models else []
+        told += [f"{', '.join(models)} by {name}"] if models else []
     return f"Better than the base beyond chance: {'; '.join(told)}."
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
@@ -34,7 +34,7 @@ from asap.bench.report.trust import checks
 from asap.bench.results import Method
 from asap.bench.rewards import compared, section
 from asap.errors import UserError
-from asap.store import Row, exclusive, to_json, write_atomic
+from asap.store import Row, exclusive, read_config, to_json, write_atomic
 
 WORDS = 1_500_000
 """Bytes of the page kept free for all but pictures."""
@@ -160,7 +160,10 @@ def _read(config: Config) -> Read:
     others = second.read(config.second, methods)
     known_errors.check_used(config.calibration, [*methods, *(other.second for other in others)])
     methods = known_errors.calibrated(methods, config.calibration)
-    others = [replace(o, second=known_errors.calibrated([o.second], config.calibration)[0]) for o in others]
+    others = [
+        other.with_methods(*known_errors.calibrated([other.first, other.second], config.calibration))
+        for other in others
+    ]
     groups = compared.read(config.rewards, [method.name for method in methods])
     return Read(methods, others, votes.read(config.votes, methods), runs, groups)
 
@@ -209,6 +212,7 @@ def repeat(read: Read, before: Sequence[str], config: Config) -> Section:
     lines = [*before, *_commands(made for m in methods for made in (m.made, m.judged))]
     lines += _commands(other.second.judged for other in read.others)
     lines += _commands(voted.made for voted in read.voted)
+    lines += _commands(read_config(folder) for folder in config.calibration)
     versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
     settings = methods[0].judged.get("identity", {}).get("settings") or {}
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())

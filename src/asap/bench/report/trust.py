@@ -11,6 +11,7 @@ from asap.bench.report.second import Judged
 from asap.bench.results import Method, judge_of
 from asap.bench.wording import percent, points
 
+INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 MANY = 0.02  # the share of images without a verdict from which on a reader should know
 
 
@@ -44,7 +45,8 @@ def _judge(base: Method) -> Check:
             f"How often the judge “{judge}” is wrong has not been measured, so that its rates may be too "
             "high or too low, and differences smaller than they look.",
         )
-    return Check("good" if known.alike else "bad", known_errors.told(judge, known))
+    trusted = known.alike and known.tally.sensitivity + known.tally.specificity - 1 >= INFORMED
+    return Check("good" if trusted else "bad", known_errors.told(judge, known))
 
 
 def _second(others: Sequence[Judged]) -> list[Check]:
@@ -59,7 +61,11 @@ def _second(others: Sequence[Judged]) -> list[Check]:
     apart = [pair for pair in compared if len({v is not None and v.better for v in pair}) > 1]
     if apart:
         return [Check("bad", f"{text} They do not find the same models better than the base.")]
-    return [Check("good", f"{text} Both find the same models better than the base." if compared else text)]
+    if not compared:
+        return [Check("good", text)]
+    some = any(one is not None and one.better for one, _ in compared)
+    same = "Both find the same models better" if some else "Neither finds any model better"
+    return [Check("good", f"{text} {same} than the base.")]
 
 
 def _unscored(found: Sequence[Outcome]) -> list[Check]:
