@@ -174,7 +174,7 @@ def test_the_origin_of_each_line_is_told(tmp_path: Path, capsys: pytest.CaptureF
     assert origins["tau"] == f"{path}:4" and origins["rank"].startswith("recipe mini, chosen: ")
     assert origins["learning_rate"].startswith("recipe mini, searched: ")
     assert origins["warmup"] == "default"
-    assert yaml.safe_load(text)["learning_rate"] == 1e-3
+    assert yaml.safe_load(text)["learning_rate"] == 3e-4
 
 
 def test_another_recipe_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

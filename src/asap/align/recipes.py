@@ -56,6 +56,7 @@ RECIPES: dict[str, Recipe] = {
 # searched, and take the recipe's settings.
 BY_OBJECTIVE: dict[tuple[str, str], dict[str, float]] = {
     ("mini", "area"): {"alpha": 1.0, "tau": 0.2},
+    ("mini", "asap"): {"learning_rate": 3e-4},
     ("mini", "bounded"): {"tau": 0.012},
     ("mini", "dpo"): {"learning_rate": 3e-4},
     ("mini", "local_dpo"): {"learning_rate": 3e-4, "beta": 150.0},
@@ -94,7 +95,7 @@ _FLUX = {
 }
 _OTHERS = _FLUX | dict.fromkeys(("alpha", "tau", "beta"), Origin("carried over", _SCALE))
 _MINI = {
-    "learning_rate": Origin("searched", f"{_HANDS}, of the objective asap"),
+    "learning_rate": Origin("searched", f"{_HANDS}, of bounded, area, one_sided and anchored"),
     "alpha": Origin("searched", "of 0, 3, 10 and 30 where most of the gain is had (docs/laboratory.md)"),
     "tau": Origin("searched", f"{_HANDS}; 1.4 standard deviations of the reference's own gap"),
     "beta": Origin("searched", f"{_HANDS}, of the objective dpo"),
