@@ -133,6 +133,8 @@ def read(path: Path) -> list[Row]:
     Raises:
         UserError: no such file, or a row that is none of a leaderboard.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file, such as {path / 'board.jsonl'}")
     if not path.is_file():
         raise UserError(f"{path}: no such file; `asap report ... --leaderboard {path}` makes it")
     found = list(read_rows(path))

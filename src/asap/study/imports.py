@@ -83,7 +83,9 @@ def read(path: Path, study: Study) -> Iterator[tuple[str, Answer]]:
             continue
         where = f"{path} line {number}"
         row = _object(line, where)
-        if row.get("study") != study.id:
+        if "study" not in row or "rater" not in row:
+            raise UserError(f"{where}: no answer of a study; give what the offline page downloaded")
+        if row["study"] != study.id:
             raise UserError(f"{where}: an answer to another study; give this study's files alone")
         rater = raters.get(str(row.get("rater")))
         if rater is None:

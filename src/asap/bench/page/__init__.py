@@ -78,6 +78,7 @@ class Page:
         verdict: the result in one short sentence.
         lead: the result in a few, with its numbers.
         facts: name and value of what was compared.
+        beside: what else holds the same numbers, in a sentence.
     """
 
     title: str
@@ -87,6 +88,7 @@ class Page:
     checks: Sequence[Check] = ()
     facts: Sequence[tuple[str, str]] = ()
     sections: Sequence[Section] = ()
+    beside: str = ""
 
 
 def render(page: Page) -> str:

@@ -137,6 +137,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
             *_pictures(read.methods, config),
             repeat(read, [*commands, *_commands(run.made for run in read.runs)], config),
         ],
+        beside="The same tables are in report.md and tables.tex, the numbers in report.json.",
     )
     with exclusive(config.out):
         write_atomic(config.out / "report.json", to_json(numbers, indent=2) + "\n")
@@ -154,6 +155,8 @@ def _read(config: Config) -> Read:
         raise UserError("give at least one folder of judgements, the base model's first")
     if config.megabytes < 2:
         raise UserError(f"--megabytes is {config.megabytes:g}; give 2 or more")
+    if config.leaderboard and config.leaderboard.exists():
+        leaderboard.read(config.leaderboard)  # what is wrong with it is told before any work
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from asap.bench.page import Check
 from asap.bench.report import known_errors
@@ -12,6 +13,7 @@ from asap.bench.results import Method, judge_of
 from asap.bench.wording import percent, points
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
+AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)
 MANY = 0.02  # the share of images without a verdict from which on a reader should know
 
 
@@ -54,18 +56,19 @@ def _second(others: Sequence[Judged]) -> list[Check]:
         return [Check("open", "No second judge has seen the images.")]
     worst = min((judged.agreement for judged in others), key=lambda found: found.kappa)
     text = (
-        f"A second judge saw the same images; the two differ on up to {percent(worst.differing)} (kappa "
-        f"{worst.kappa:.2f})."
+        f"A second judge saw the same images; on the {worst.total} that both scored the two differ on up to "
+        f"{percent(worst.differing)} (kappa {worst.kappa:.2f})."
     )
     compared = [judged.versus for judged in others if all(judged.versus)]
     apart = [pair for pair in compared if len({v is not None and v.better for v in pair}) > 1]
     if apart:
         return [Check("bad", f"{text} They do not find the same models better than the base.")]
+    kind: Literal["good", "bad"] = "good" if worst.kappa >= AGREEING else "bad"
     if not compared:
-        return [Check("good", text)]
+        return [Check(kind, text)]
     some = any(one is not None and one.better for one, _ in compared)
     same = "Both find the same models better" if some else "Neither finds any model better"
-    return [Check("good", f"{text} {same} than the base.")]
+    return [Check(kind, f"{text} {same} than the base.")]
 
 
 def _unscored(found: Sequence[Outcome]) -> list[Check]:
