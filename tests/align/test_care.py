@@ -45,6 +45,7 @@ def test_an_absurd_rate_is_caught_and_its_last_good_checkpoint_loads(
         hands, tmp_path / "run", steps=40, learning_rate=1e-4, checkpoint_every=10, batch_size=1
     )
     train.run(settings)
+    assert "trouble" not in capsys.readouterr().err
     with monkeypatch.context() as patch:
         patch.setattr(care.Care, "scale", property(lambda self: 1e3))
         with pytest.raises(UserError, match=r"over-optimisation.*last good checkpoint, of step 10, is kept"):
@@ -71,9 +72,12 @@ def test_at_an_absurd_rate_from_the_start_nothing_is_called_good(hands: Path, tm
         train.run(replace(late, steps=60, on_trouble="stop"))
 
 
-def test_lowering_halves_the_rate_and_resumes_bit_for_bit(hands: Path, tmp_path: Path) -> None:
+def test_lowering_halves_the_rate_and_resumes_bit_for_bit(
+    hands: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = on_hands(hands, tmp_path / "whole", steps=24, learning_rate=0.1, checkpoint_every=10)
     train.run(whole)
+    assert "the run ended in trouble, not well since step " in capsys.readouterr().err
     rows = list(read_rows(whole.out / loop.LOG))
     rates = [row["learning_rate"] for row in rows]
     assert rates[0] == 0.1 and rates[-1] == 0.05

@@ -147,12 +147,19 @@ class Care:
         )
 
     def publish(self) -> None:
-        """Write the LoRA: the average where there is one, with the last parameters in the folder `RAW`."""
+        """Write the LoRA: the average where there is one, with the last parameters in the folder `RAW`; and
+        say so where the run did not end well."""
         backbone = self._work.backbone
         with self.averaged():
             backbone.save_lora(self._out)
         if self._average:
             backbone.save_lora(self._out / RAW)
+        if self._watch.in_trouble:
+            print(
+                f"asap: the run ended in trouble, not well since step {self._watch.ill_since}: look at "
+                f"{self._out / 'README.md'} before you use it; {MEND}",
+                file=sys.stderr,
+            )
 
     def averaged(self) -> Any:
         """A context in which the parameters are those that are published."""

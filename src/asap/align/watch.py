@@ -80,6 +80,11 @@ class Watch:
         return int(self._level) == WELL
 
     @property
+    def in_trouble(self) -> bool:
+        """Whether the last row was bad enough to lower the rate or to stop."""
+        return int(self._level) == TROUBLE
+
+    @property
     def ill_since(self) -> int | None:
         """The step since which rows have shown signs of trouble; None where the last showed none."""
         return None if self.calm else int(self._ill)
@@ -157,7 +162,7 @@ def _risen(history: History, count: int, limits: tuple[float, float]) -> Finding
     return Finding(
         _level(mean / base, limits) if mean > SURE * error else WELL,
         f"good pictures are predicted {mean / base:.0%} worse than by the untrained model (mean of "
-        f"{len(rises)} steps), which is over-optimisation",
+        f"{len(rises)} steps, none counted as more than {LARGEST:.0%}), which is over-optimisation",
     )
 
 
