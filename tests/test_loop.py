@@ -64,7 +64,7 @@ def test_from_pairs_to_report(
     for name, lora in (("base", []), ("asap", ["--lora", run])):
         drawing = ["--steps", 2, "--size", 32, "--seeds", 2, "--out", tmp_path / name]
         asap("generate", "--model", model, *lora, "--prompts", prompts, *drawing)
-        service = ["--judge", "vlm", "--endpoint", endpoint, "--model-name", "m"]
+        service = ["--judge", "vlm", "--protocol", "quick", "--endpoint", endpoint, "--model-name", "m"]
         asap("judge", tmp_path / name, *service, "--out", tmp_path / f"judged-{name}")
     judged = [f"{name}={tmp_path / f'judged-{name}'}" for name in ("base", "asap")]
     asap("report", *judged, "--out", tmp_path / "report")

@@ -201,11 +201,18 @@ def test_two_numbers_of_an_error_map_serve_any_alpha() -> None:
 def test_summary_reports_who_moved() -> None:
     ref = torch.ones(4, 2, 2)
     errors = of_maps(ref * 0.9, ref * 1.3, ref, ref, torch.zeros(4, 2, 2))
-    summary = objectives.summarize(errors, bound("dpo"))
+    summary = objectives.summarize(errors, bound("dpo", beta=1.0))
     assert summary["delta_mean"] == pytest.approx(0.4)
     assert summary["delta_p10"] == pytest.approx(0.4)
     assert summary["winner_rise"] == pytest.approx(-0.1)
     assert summary["loser_rise"] == pytest.approx(0.3)
+
+
+def test_what_cannot_be_bound_is_told() -> None:
+    with pytest.raises(KeyError, match="no objective 'asp'; there are asap, "):
+        bind("asp", alpha=1.0, tau=0.1, beta=0.0)
+    with pytest.raises(ValueError, match="dpo with a beta of"):
+        bind("dpo", alpha=1.0, tau=0.1, beta=0.0)
 
 
 def test_the_module_needs_torch_alone() -> None:

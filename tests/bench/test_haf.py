@@ -269,6 +269,9 @@ def test_the_stage_prints_what_it_writes(tmp_path: Path, capsys: pytest.CaptureF
     show.main(["haf-bench", "--subset", "quick"])
     printed = capsys.readouterr().out
     assert show.run(show.Config("haf-bench:quick", out=tmp_path / "q.jsonl")) == tmp_path / "q.jsonl"
+    (tmp_path / "notes.jsonl").write_text("mine")
+    with pytest.raises(UserError, match=r"notes\.jsonl is there already"):
+        show.run(show.Config("haf-bench:quick", out=tmp_path / "notes.jsonl"))
     assert (tmp_path / "q.jsonl").read_text(encoding="utf-8") == printed
     assert prompt_files.read(tmp_path / "q.jsonl") == sets.prompts("haf-bench:quick")
 

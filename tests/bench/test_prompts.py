@@ -27,6 +27,12 @@ def test_the_key_prompt_works_and_a_whole_number_is_an_id(tmp_path: Path) -> Non
     assert prompts.read(path) == [Prompt("7", "a fist")]
 
 
+def test_json_lines_are_known_by_how_they_begin(tmp_path: Path) -> None:
+    path = tmp_path / "prompts"
+    path.write_text('\n {"id": "a", "text": "a waving hand"}\n', encoding="utf-8")
+    assert [(prompt.id, prompt.text) for prompt in prompts.read(path)] == [("a", "a waving hand")]
+
+
 def test_plain_text_has_a_prompt_per_line(tmp_path: Path) -> None:
     path = write(tmp_path, "\ufeffa waving hand\r\n\r\n  eine Hand, fünf Finger \n", "prompts.txt")
     found = prompts.read(path)

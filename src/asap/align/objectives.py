@@ -192,7 +192,12 @@ def bind(name: str, *, alpha: float, tau: float, beta: float) -> Objective:
 
     Raises:
         KeyError: no such objective.
+        ValueError: a beta of 0 or less for an objective that takes one, whose loss would be a constant.
     """
+    if name not in NAMES:
+        raise KeyError(f"no objective {name!r}; there are {', '.join(NAMES)}")
+    if name in LOGISTIC and not beta > 0:
+        raise ValueError(f"{name} with a beta of {beta}: give more than 0")
     bound: dict[str, Objective] = {
         "asap": Objective(partial(asap, tau=tau), alpha),
         "bounded": Objective(partial(asap, tau=tau), 0.0),

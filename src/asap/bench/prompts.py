@@ -22,8 +22,9 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 def read(path: Path) -> list[Prompt]:
     """The prompts in `path`, in its order, or those of the set that it names (`haf.sets.NAMES`).
 
-    A file that ends in `.jsonl` holds one object per line: `text` (or `prompt`), and optionally `id`,
-    `category` (or `tag`, as in GenEval's evaluation_metadata.jsonl) and `facts`; other keys are left alone.
+    A file that ends in `.jsonl`, or begins with "{", holds one object per line: `text` (or `prompt`), and
+    optionally `id`, `category` (or `tag`, as in GenEval's evaluation_metadata.jsonl) and `facts`; other
+    keys are left alone.
     Any other file holds one prompt per line. Blank lines are skipped. A prompt without an id gets one from
     its text. Of a folder its `.txt` files are read, such as those of T2I-CompBench, and each one's name is
     the category of its prompts.
@@ -38,10 +39,11 @@ def read(path: Path) -> list[Prompt]:
         return sets.prompts(str(path))
     if path.is_dir() and (files := sorted(path.glob("*.txt"))):
         return [_filed(prompt, file.stem) for file in files for prompt in read(file)]
-    parse = _from_json if path.suffix == ".jsonl" else _from_text
+    lines = list(_lines(path))
+    parse = _from_json if path.suffix == ".jsonl" or _begins_an_object(lines) else _from_text
     found: dict[str, tuple[int, Prompt]] = {}
     mistakes, repeated = [], []
-    for number, line in _lines(path):
+    for number, line in lines:
         try:
             prompt = parse(_decoded(line))
         except ValueError as error:
@@ -57,6 +59,10 @@ def read(path: Path) -> list[Prompt]:
     if not found:
         raise UserError(f"{path} holds no prompts; write one per line")
     return [prompt for _, prompt in found.values()]
+
+
+def _begins_an_object(lines: Sequence[tuple[int, bytes]]) -> bool:
+    return bool(lines) and lines[0][1].lstrip().startswith(b"{")
 
 
 def _filed(prompt: Prompt, name: str) -> Prompt:

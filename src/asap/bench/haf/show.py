@@ -78,11 +78,13 @@ def run(config: Config) -> Path | None:
     """Write the prompts to `config.out`, and return it, or print them.
 
     Raises:
-        UserError: as `rows`.
+        UserError: as `rows`, or another file is there already.
     """
     text = "".join(f"{to_json(row)}\n" for row in rows(config))
     if config.out is None:
         _print(text)
+    elif config.out.exists() and config.out.read_text(encoding="utf-8", errors="replace") != text:
+        raise UserError(f"{config.out} is there already and holds something else; give another --out")
     else:
         write_atomic(config.out, text)
     return config.out
