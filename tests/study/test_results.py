@@ -10,7 +10,7 @@ import pytest
 
 import hap
 import studies
-from asap.bench import judge, report
+from asap.bench import judge, report, samples
 from asap.errors import UserError
 from asap.records import Judgement, Vote
 from asap.review import agreement
@@ -177,7 +177,7 @@ def test_the_report_reads_people_as_any_judge_and_a_second_judge_beside_them(pla
     others = []
     for number, name in enumerate(studies.MODELS):
         other = place / "vlm" / name
-        identity = {"images": judge.images_id(place / name), "judge": "vlm", "settings": {"model": "m"}}
+        identity = {"images": samples.identity(place / name), "judge": "vlm", "settings": {"model": "m"}}
         open_run(other, "judge", identity, {"images": f"../../{name}"})
         verdicts = [
             Judgement(f"{name}-{k}", f"p{k}", 7, "face", "error" if number and k == 1 else "correct")

@@ -21,7 +21,7 @@ from asap.bench.judges.settings import Options, given
 from asap.errors import UserError
 from asap.lookup import choose
 from asap.records import Judgement
-from asap.store import append_rows, content_id, exclusive, open_run, read_config, read_rows
+from asap.store import append_rows, exclusive, open_run, read_config, read_rows
 
 JUDGES = {
     "figures": "asap.bench.judges.hands.figures:Figures",
@@ -98,7 +98,11 @@ def run(config: Config) -> Path:
     """
     samples = sample_files.read(config.images)
     judge = _judge(config)
-    identity = {"images": images_id(config.images), "judge": judge.name, "settings": judge.settings}
+    identity = {
+        "images": sample_files.identity(config.images),
+        "judge": judge.name,
+        "settings": judge.settings,
+    }
     extra = {
         "images": os.path.relpath(config.images, config.out),
         "command": command.spell(config, "judge", "images"),
@@ -145,13 +149,6 @@ def _judge(config: Config) -> Judge:
     group = GROUPS.get(config.judge)
     judge: Judge = made(getattr(config, group), config.out) if group else made()
     return judge
-
-
-def images_id(images: Path) -> str:
-    """What the images are: their settings where `asap generate` made them, else their folder's name."""
-    if (images / "config.json").is_file():
-        return content_id(read_config(images).get("identity"))
-    return images.resolve().name
 
 
 def main(argv: list[str]) -> None:

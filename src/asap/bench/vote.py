@@ -15,7 +15,7 @@ import tyro
 
 from asap import command, progress
 from asap.bench import samples as sample_files
-from asap.bench.judge import RETRIED, images_id
+from asap.bench.judge import RETRIED
 from asap.bench.judges import meter
 from asap.bench.judges.asker import Asker
 from asap.bench.judges.asking import asking, service_of
@@ -92,7 +92,11 @@ def run(config: Config) -> Path:
     couples = couples_of(config.first, config.second)
     service = service_of(config.asking)
     settings = {"service": service.name, **service.settings, "questions": QUESTIONS}
-    identity = {"first": images_id(config.first), "second": images_id(config.second), "settings": settings}
+    identity = {
+        "first": sample_files.identity(config.first),
+        "second": sample_files.identity(config.second),
+        "settings": settings,
+    }
     places = {name: os.path.relpath(getattr(config, name), config.out) for name in ("first", "second")}
     extra = {**places, "command": command.spell(config, "vote", "first", "second")}
     with exclusive(config.out):

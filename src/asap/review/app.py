@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +30,7 @@ from asap.pairs.hap import decisions
 from asap.review import agreement
 from asap.review.gallery import Gallery
 from asap.store import Row, content_id
-from asap.web import assets
+from asap.web import assets, pages
 from asap.web.journal import Answer, Journal
 
 LONGEST = {"key": 64, "pair": 128, "who": 40, "error": 80, "undoes": 64}
@@ -55,34 +54,17 @@ def application(folder: Path, gallery: Gallery, journal: Journal) -> Starlette:
             Route("/api/agreement", page.agreement),
             Route("/pictures/{version}/{pair}/{name}.png", page.picture),
         ],
-        exception_handlers={UserError: _troubled},
+        exception_handlers={UserError: pages.troubled},
     )
 
 
-def _troubled(request: Request, error: Exception) -> Response:
-    """A full disk, or a damaged file: told where the server runs; the page keeps what it could not send."""
-    print(f"asap: {error}", file=sys.stderr, flush=True)
-    return Response("the server cannot read or write its files", 503)
-
-
-class Page:
+class Page(pages.Files):
     """The endpoints; those that are no coroutines run in threads."""
 
     def __init__(self, folder: Path, gallery: Gallery, journal: Journal) -> None:
+        super().__init__(assets.load("asap.web") | assets.load("asap.review"))
         self.folder, self.gallery, self.journal = folder, gallery, journal
-        self.assets = assets.load("asap.web") | assets.load("asap.review")
         self.people = set(journal.people())
-
-    def index(self, request: Request) -> Response:
-        """The page."""
-        return _asset(self.assets["index.html"])
-
-    def static(self, request: Request) -> Response:
-        """A file of the page's own."""
-        found = self.assets.get(request.path_params["name"])
-        if found is None:
-            raise HTTPException(404)
-        return _asset(found)
 
     def dataset(self, request: Request) -> Response:
         """What the page filters and sorts."""
@@ -210,7 +192,3 @@ def _seconds(value: object) -> float | None:
 def _json(value: object, headers: Mapping[str, str] | None = None) -> Response:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(text.encode(), media_type="application/json", headers=headers)
-
-
-def _asset(found: assets.Asset) -> Response:
-    return Response(found.body, media_type=found.kind, headers={"cache-control": "no-cache"})

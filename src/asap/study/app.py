@@ -11,7 +11,6 @@ GET  /r/TOKEN/pictures/ID.png     a picture of one of the rater's questions
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from asap.errors import UserError
 from asap.store import Row
 from asap.study import answers
 from asap.study.folder import CONSENT, JOINED, PICTURES, Rater, Study, new_secret
-from asap.web import assets
+from asap.web import assets, pages
 from asap.web.journal import Answer, Journal
 
 FOREVER = {"cache-control": "private, max-age=604800, immutable"}
@@ -58,22 +57,16 @@ def application(folder: Path, study: Study, journal: Journal) -> Starlette:
             Route("/r/{token}/api/answers", page.answer, methods=["POST"]),
             Route("/r/{token}/pictures/{picture}.png", page.picture),
         ],
-        exception_handlers={UserError: _troubled},
+        exception_handlers={UserError: pages.troubled},
     )
 
 
-def _troubled(request: Request, error: Exception) -> Response:
-    """A full disk, or a damaged file: told where the server runs; the page keeps what it could not send."""
-    print(f"asap: {error}", file=sys.stderr, flush=True)
-    return Response("the server cannot read or write its files", 503)
-
-
-class Page:
+class Page(pages.Files):
     """The endpoints; those that are no coroutines run in threads."""
 
     def __init__(self, folder: Path, study: Study, journal: Journal) -> None:
+        super().__init__(files())
         self.folder, self.plan, self.journal = folder, study, journal
-        self.assets = files()
         self.raters = {rater.token: rater for rater in study.raters}
         self.pictures = {rater.token: _pictures(study, rater) for rater in study.raters}
         self.turn = threading.Lock()
@@ -81,21 +74,10 @@ class Page:
         for answer in journal.standing():
             self.done[answer.person].add(answer.item)
 
-    def index(self, request: Request) -> Response:
-        """The join page."""
-        return _asset(self.assets["index.html"])
-
-    def static(self, request: Request) -> Response:
-        """A file of the page's own."""
-        found = self.assets.get(request.path_params["name"])
-        if found is None:
-            raise HTTPException(404)
-        return _asset(found)
-
     def rater_index(self, request: Request) -> Response:
         """A rater's page."""
         self._rater(request)
-        return _asset(self.assets["index.html"])
+        return self.index(request)
 
     def join(self, request: Request) -> Response:
         """The page of a rater whose place nobody has, which is taken with that.
@@ -172,7 +154,3 @@ def _object(body: bytes) -> object:
 def _json(value: object, headers: Mapping[str, str] | None = None) -> Response:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return Response(text.encode(), media_type="application/json", headers=headers)
-
-
-def _asset(found: assets.Asset) -> Response:
-    return Response(found.body, media_type=found.kind, headers={"cache-control": "no-cache"})

@@ -11,7 +11,7 @@ from typing import Literal
 import tyro
 
 from asap import command
-from asap.bench.judge import images_id
+from asap.bench import samples
 from asap.errors import UserError
 from asap.store import Row, content_id, exclusive, file_id, open_run, sampled_id, write_atomic
 from asap.study import folder, offline
@@ -91,7 +91,7 @@ def prepare(config: Config) -> Study:
     """The study in `config.out`, made if it is not there yet."""
     _check(config)
     wanted = _wanted(config)
-    ids = [images_id(path) for path in config.images]
+    ids = [samples.identity(path) for path in config.images]
     with exclusive(config.out):
         extra = {"command": command.spell(config, "study", "images")}
         open_run(config.out, "study", _identity(config, wanted, ids), extra)

@@ -7,14 +7,12 @@ import random
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
-from asap.bench.judges.services.openai import whole
-from asap.bench.judges.services.options import Fields, Options, complete
+from asap.bench.judges.services.hosted import Hosted, whole
 from asap.bench.judges.services.service import Access, Picture, Reply
-from asap.chat import FATAL, Chat, RefusedError, UnreadableError, check_service, client
+from asap.chat import FATAL, Chat, RefusedError, UnreadableError, client
 from asap.errors import UserError
 
 ENDPOINT = "https://generativelanguage.googleapis.com/v1beta"
@@ -28,7 +26,7 @@ KNOWN = ("format", "title", "description", "enum", "minItems", "maxItems", "mini
 MENDING = {**FATAL, 404: "no such model or address; check --model-name, and --endpoint where you gave one"}
 
 
-class Gemini:
+class Gemini(Hosted):
     """Sends pictures as `inlineData`; the filters' settings stay Google's own."""
 
     name = "gemini"
@@ -39,57 +37,31 @@ class Gemini:
             raise UserError(
                 "gemini needs --model-name NAME, and a key in the variable named by --key-variable"
             )
-        self.place = access.endpoint or ENDPOINT
-        check_service(self.place, access.key)
-        self.access = access
-        self.concurrency = access.concurrency
-        self._model = access.model_name.removeprefix("models/")
-        self._stop = threading.Event()
-        self._options = Options()
+        super().__init__(access, access.endpoint or ENDPOINT, access.model_name.removeprefix("models/"))
 
-    @property
-    def settings(self) -> Mapping[str, object]:
-        return {"model_name": self._model, "temperature": self.access.temperature}
-
-    def __enter__(self) -> Self:
+    def connected(self, stop: threading.Event) -> Chat:
         to = self.access
-        self._client = client(self.place, "", to.concurrency, to.timeout)
-        self._client.headers[KEY_HEADER] = to.key  # never in the URL, which logs show
-        self._chat = Generation(
-            self._client,
+        connection = client(self.place, "", to.concurrency, to.timeout)
+        connection.headers[KEY_HEADER] = to.key  # never in the URL, which logs show
+        return Generation(
+            connection,
             to.attempts,
             to.timeout,
-            self._stop,
+            stop,
             secret=to.key,
             pace=to.pace,
-            path=f"models/{quote(self._model, safe='')}:generateContent",
+            path=f"models/{quote(self.model_name, safe='')}:generateContent",
             fatal=MENDING,
         )
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
+    def body(self, images: Sequence[Picture], text: str) -> dict[str, Any]:
+        return {"contents": [{"role": "user", "parts": [*map(_shown, images), {"text": text}]}]}
 
-    def stop(self) -> None:
-        self._stop.set()
+    def form(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        return {"responseMimeType": "application/json", "responseSchema": openapi(schema)}
 
-    def ask(
-        self, images: Sequence[Picture], text: str, schema: Mapping[str, Any], rng: random.Random
-    ) -> Reply:
-        body = {"contents": [{"role": "user", "parts": [*map(_shown, images), {"text": text}]}]}
-        reply, names = complete(self._chat, body, self._optional(schema, rng), self._options, rng)
-        return read_generation(reply)._replace(options=names)
-
-    def _optional(self, schema: Mapping[str, Any], rng: random.Random) -> Fields:
-        fields: dict[str, dict[str, Any]] = {
-            "schema": {"responseMimeType": "application/json", "responseSchema": openapi(schema)},
-            "temperature": {"temperature": self.access.temperature},
-        }
-        if self.access.temperature > 0:  # at 0 there is nothing to sample
-            fields["seed"] = {"seed": rng.getrandbits(31)}
-        return fields
+    def read(self, reply: Mapping[str, Any]) -> Reply:
+        return read_generation(reply)
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import random
 import threading
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from asap.bench.judges.services.options import Fields, Options, complete
+from asap.bench.judges.services.hosted import Hosted, whole
 from asap.bench.judges.services.service import Access, Picture, Reply
-from asap.chat import Chat, UnreadableError, check_service, client, text_of
+from asap.chat import Chat, UnreadableError, client, text_of
 from asap.errors import UserError
 
 
-class OpenAI:
-    """Sends pictures as `data:` URLs to `chat/completions`; leaves out the options that a service rejects."""
+class OpenAI(Hosted):
+    """Sends pictures as `data:` URLs to `chat/completions`."""
 
     name = "openai"
 
@@ -24,48 +22,23 @@ class OpenAI:
         """Raises UserError: no endpoint or model name, or an endpoint that is no plain http(s) URL."""
         if not access.endpoint or not access.model_name:
             raise UserError("an OpenAI-compatible service needs --endpoint URL and --model-name NAME")
-        check_service(access.endpoint, access.key)
-        self.access = access
-        self.concurrency = access.concurrency
-        self.place = access.endpoint
-        self._stop = threading.Event()
-        self._options = Options()
+        super().__init__(access, access.endpoint, access.model_name)
 
-    @property
-    def settings(self) -> Mapping[str, object]:
-        return {"model_name": self.access.model_name, "temperature": self.access.temperature}
-
-    def __enter__(self) -> Self:
+    def connected(self, stop: threading.Event) -> Chat:
         to = self.access
-        self._client = client(to.endpoint, to.key, to.concurrency, to.timeout)
-        self._chat = Chat(self._client, to.attempts, to.timeout, self._stop, secret=to.key, pace=to.pace)
-        return self
+        connection = client(self.place, to.key, to.concurrency, to.timeout)
+        return Chat(connection, to.attempts, to.timeout, stop, secret=to.key, pace=to.pace)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.close()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def ask(
-        self, images: Sequence[Picture], text: str, schema: Mapping[str, Any], rng: random.Random
-    ) -> Reply:
+    def body(self, images: Sequence[Picture], text: str) -> dict[str, Any]:
         content = [{"type": "text", "text": text}, *(_shown(image) for image in images)]
-        body = {"model": self.access.model_name, "messages": [{"role": "user", "content": content}]}
-        reply, names = complete(self._chat, body, self._optional(schema, rng), self._options, rng)
-        return read_completion(reply)._replace(options=names)
+        return {"model": self.model_name, "messages": [{"role": "user", "content": content}]}
 
-    def _optional(self, schema: Mapping[str, Any], rng: random.Random) -> Fields:
+    def form(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         form = {"name": "answer", "strict": True, "schema": schema}
-        fields: dict[str, dict[str, Any]] = {
-            "schema": {"response_format": {"type": "json_schema", "json_schema": form}},
-            "temperature": {"temperature": self.access.temperature},
-        }
-        if self.access.temperature > 0:  # at 0 there is nothing to sample
-            fields["seed"] = {"seed": rng.getrandbits(31)}
-        return fields
+        return {"response_format": {"type": "json_schema", "json_schema": form}}
+
+    def read(self, reply: Mapping[str, Any]) -> Reply:
+        return read_completion(reply)
 
 
 def _shown(image: Picture) -> dict[str, Any]:
@@ -91,8 +64,3 @@ def read_completion(reply: Mapping[str, Any]) -> Reply:
     counts = usage if isinstance(usage, Mapping) else {}
     tokens_in, tokens_out = (whole(counts.get(f"{kind}_tokens")) for kind in ("prompt", "completion"))
     return Reply(text, str(refusal or ""), tokens_in, tokens_out)
-
-
-def whole(value: object) -> int | None:
-    """A count as a service tells it, or None where that is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
