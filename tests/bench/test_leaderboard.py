@@ -80,6 +80,8 @@ def test_reports_that_end_at_once_lose_no_row(tmp_path: Path) -> None:
 def test_what_is_no_leaderboard_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file; `asap report"):
         leaderboard.run(leaderboard.Config(tmp_path / "none.jsonl"))
+    with pytest.raises(UserError, match="is a folder; name a file"):
+        leaderboard.run(leaderboard.Config(tmp_path))
     (tmp_path / "l.jsonl").write_text('{"id": "x"}\n')
     with pytest.raises(UserError, match="line 1: not a row of a leaderboard"):
         leaderboard.run(leaderboard.Config(tmp_path / "l.jsonl"))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import report
+from asap.bench import report, results
 from asap.bench.calibration import record
 from asap.bench.corrected import Tally, correct
-from asap.bench.report import known_errors, second
+from asap.bench.report import known_errors, outcomes, second, trust
 from asap.errors import UserError
 from asap.store import Row, to_json
 from bench_runs import write_run
@@ -129,6 +129,29 @@ def test_the_page_shows_both_judges(calibrated: Path) -> None:
     assert "of the faulty hands it finds 90% for their base but 38% for their asap" in text
     assert "first alone" in text and "second alone" in text and "38.0%" in text  # 19 of 50 differ
     assert "asap judge base/images --judge second" in text and "--second" in text
+
+
+def test_judges_that_tell_little_or_disagree_are_no_reason_to_trust(calibrated: Path) -> None:
+    """Of the judge, and of the two judges: what stands for the numbers, and what against them."""
+    alike = runs(calibrated, "first", "ec" * 25, "ec" * 25)
+    second_alike = runs(calibrated, "other", "ec" * 25, "ec" * 25)
+    assert kinds(calibrated, alike, second_alike) == ("good", "good")
+    apart = runs(calibrated, "apart", "ce" * 25, "ce" * 25)
+    assert kinds(calibrated, alike, apart) == ("good", "bad")
+    row = json.loads((calibrated / "hands.json").read_text())
+    row["judges"][0] |= Tally(60, 40, 90, 110)._asdict()  # finds 60%, passes 55%
+    (calibrated / "hands.json").write_text(to_json(row))
+    assert kinds(calibrated, alike, second_alike) == ("bad", "good")
+
+
+def kinds(folder: Path, first: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
+    """What the checks of the judge and of the second judge are."""
+    methods = [results.read(spec) for spec in first]
+    others = second.read(other, methods)
+    found = trust.checks(methods, outcomes.outcomes(methods), [], others, None)
+    (judge,) = (check.kind for check in found if "“first” finds" in check.text)
+    (both,) = (check.kind for check in found if "Neither finds any model better" in check.text)
+    return judge, both
 
 
 def test_a_second_judge_of_some_models_is_shown_for_these(calibrated: Path) -> None:

@@ -202,6 +202,7 @@ def test_wrong_files_are_told_by_line_and_nothing_is_taken(place: Path, tmp_path
     for row, words in (
         ("rubbish", "not JSON"),
         ("[]", "expected a JSON object"),
+        ({"bad": 1}, "no answer of a study"),
         (good[1] | {"study": "other"}, "an answer to another study"),
         (good[1] | {"rater": "nobody"}, "no rater of this study has the code 'nobody'"),
         (good[1] | {"item": study.raters[1].asked[0].id}, "no such question for this rater"),
