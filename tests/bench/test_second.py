@@ -144,6 +144,15 @@ def test_judges_that_tell_little_or_disagree_are_no_reason_to_trust(calibrated: 
     assert kinds(calibrated, alike, second_alike) == ("bad", "good")
 
 
+def test_what_only_some_images_say_is_told_with_their_number(calibrated: Path) -> None:
+    first = runs(calibrated, "first", "e" * 30 + "c" * 20, "u" * 10 + "c" * 40)
+    other = runs(calibrated, "second", "e" * 30, "c" * 30)
+    report.run(report.Config(first, calibrated / "report", second=other))
+    text = text_of(calibrated / "report")
+    assert "on the 40 images with a verdict for both" in text
+    assert "The judge “second” saw 60 of the 100 images." in text and "saw the same images" not in text
+
+
 def kinds(folder: Path, first: tuple[str, str], other: tuple[str, str]) -> tuple[str, str]:
     """What the checks of the judge and of the second judge are."""
     methods = [results.read(spec) for spec in first]

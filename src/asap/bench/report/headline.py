@@ -112,7 +112,7 @@ def lead(found: Sequence[Outcome], contest: Contest | None = None) -> str:
         sentences.append(f"{base.name} draws an anatomical error in {percent(aer(base))} of its images.")
     best = best_of(found)
     if best and best.versus:
-        sentences.append(_against_base(best, best.versus))
+        sentences.append(_against_base(base, best, best.versus))
         sentences += _more_of(best)
     return " ".join([*sentences, *([_against_next(contest)] if contest else [])])
 
@@ -123,8 +123,13 @@ def reasons(rate: Rate) -> str:
     return ", ".join(f"{count} {reason}" for reason, count in counts)
 
 
-def _against_base(best: Outcome, versus: Versus) -> str:
+def _against_base(base: Outcome, best: Outcome, versus: Versus) -> str:
     change = f"{points(versus.difference)} points, {_certainty(versus)}"
+    both = versus.paired.total
+    if both < max(
+        base.rate.scored, best.rate.scored
+    ):  # or the change would not be the difference of the rates told
+        change += f", on the {both} images with a verdict for both"
     if versus.better:
         return f"{best.name} has the lowest rate, {percent(aer(best))} ({change})."
     return f"No model is clearly better; {best.name} comes to {percent(aer(best))} ({change})."

@@ -102,6 +102,7 @@ def _rates(judged: Sequence[Judged]) -> Section:
     header = (
         "model",
         "judge",
+        "images",
         "AER, raw",
         "95% interval",
         "AER, corrected",
@@ -112,7 +113,7 @@ def _rates(judged: Sequence[Judged]) -> Section:
     first, second = _judges(judged)
     known = known_errors.known(judged[0].second)
     text = (
-        f"The judge “{second}” saw the same images. "
+        f"The judge “{second}” saw {_seen(judged)}. "
         + (f"{known_errors.told(second, known)} " if known else "Its errors have not been measured. ")
         + _verdict(judged, (first, second))
     )
@@ -120,6 +121,13 @@ def _rates(judged: Sequence[Judged]) -> Section:
         "Change: of the raw rate against the base's images of the same prompts and noise, by the same judge."
     )
     return Section("By a second judge", text.strip(), table=Table(header, rows), note=note)
+
+
+def _seen(judged: Sequence[Judged]) -> str:
+    """How many of the first judge's images the second one saw."""
+    there = sum(len(one.first.judgements) for one in judged)
+    seen = sum(len(one.first.judgements.keys() & one.second.judgements.keys()) for one in judged)
+    return "the same images" if seen == there else f"{seen} of the {there} images"
 
 
 def _rate_rows(model: Judged, judges: tuple[str, str]) -> list[tuple[str, ...]]:
@@ -133,7 +141,7 @@ def _rate_rows(model: Judged, judges: tuple[str, str]) -> list[tuple[str, ...]]:
 def _rate_cells(method: Method) -> tuple[str, ...]:
     rate = results.rate(method.judgements.values())
     found = known_errors.corrected(rate, known_errors.known(method))
-    return (percent(rate.aer), range_of(rate.interval, percent), *known_errors.cells(found))
+    return (str(rate.scored), percent(rate.aer), range_of(rate.interval, percent), *known_errors.cells(found))
 
 
 def _change(versus: Versus | None) -> str:

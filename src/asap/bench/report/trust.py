@@ -56,7 +56,7 @@ def _second(others: Sequence[Judged]) -> list[Check]:
         return [Check("open", "No second judge has seen the images.")]
     worst = min((judged.agreement for judged in others), key=lambda found: found.kappa)
     text = (
-        f"A second judge saw the same images; on the {worst.total} that both scored the two differ on up to "
+        f"A second judge: on the {worst.total} images that both scored they differ on up to "
         f"{percent(worst.differing)} (kappa {worst.kappa:.2f})."
     )
     compared = [judged.versus for judged in others if all(judged.versus)]
@@ -119,11 +119,10 @@ def _next(last: Contest | None) -> list[Check]:
 def _alike(methods: Sequence[Method]) -> list[Check]:
     if len(methods) < 2:
         return []
-    text = "All models were judged on the same prompts and noise"
-    known = [method for method in methods if method.made.get("identity")]
-    return [
-        Check("good", f"{text}, drawn with the same settings." if len(known) == len(methods) else f"{text}.")
-    ]
+    text = "All models were judged on the same prompts"
+    if all(method.made.get("identity") for method in methods):
+        return [Check("good", f"{text} and noise, drawn with the same settings.")]
+    return [Check("open", f"{text}; how their images were drawn is not known for all.")]
 
 
 def _more(outcome: Outcome) -> Check:
