@@ -41,7 +41,10 @@ def read(images: Path) -> list[Sample]:
     if not images.is_dir():
         raise UserError(f"{images}: no such folder; give a folder made by `asap generate`")
     if not path.is_file():
-        raise UserError(f"{images}: no {METADATA} there; give a folder made by `asap generate`")
+        raise UserError(
+            f"{images}: no {METADATA} there; give a folder made by `asap generate`, or write one "
+            "(docs/judging.md)"
+        )
     samples: list[Sample] = []
     counts, seen = Counter[str](), set[object]()
     for number, row in enumerate(read_rows(path), 1):
