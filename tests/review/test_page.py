@@ -56,7 +56,7 @@ class Person:
 
     def __init__(self, browser: Any, url: str, name: str, **options: Any) -> None:
         self.page = browser.new_context(viewport={"width": 1100, "height": 700}, **options).new_page()
-        self.page.set_default_timeout(20000)
+        self.page.set_default_timeout(60000)
         self.troubles: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
         self.page.goto(url)
@@ -107,8 +107,9 @@ def test_a_session_of_200_pairs_with_a_reload_and_a_kill(browser: Any, tmp_path:
             if number == 80:
                 ana.press("z")
                 assert pressed.pop(ana.pair) == KEYS[key]
+        ana.page.wait_for_function("() => Number(document.body.dataset.ready) > 2")
         server.end(signal.SIGKILL)
-        for key in "rk":  # shown before the kill, so that one can go on
+        for key in "rk":  # fetched before the kill, so that one can go on
             pressed[ana.press(key)] = KEYS[key]
         ana.page.wait_for_selector("#link:not([hidden])")
         assert "kept here and will be sent" in ana.text("#link")

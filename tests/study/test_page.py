@@ -37,7 +37,7 @@ class Rater:
     def __init__(self, browser: Any, address: str, *, begin: bool = True, **options: Any) -> None:
         options = {"viewport": {"width": 1100, "height": 700}} | options
         self.page = browser.new_context(accept_downloads=True, **options).new_page()
-        self.page.set_default_timeout(20000)
+        self.page.set_default_timeout(60000)
         self.troubles: list[str] = []
         self.requests: list[str] = []
         self.page.on("pageerror", lambda error: self.troubles.append(str(error)))

@@ -37,8 +37,14 @@ export class Pictures {
       if (!around.includes(pair)) { shot.chosen.close(); shot.rejected.close(); this.ready.delete(pair); }
     }
     const first = this.ready.get(ids[at]) ?? this.load(ids[at]);
+    this.tell();
     this.more();
     return first;
+  }
+
+  // how many of the wanted are there, on which one can decide without the server
+  tell() {
+    document.body.dataset.ready = this.wanted.filter((pair) => this.ready.has(pair)).length;
   }
 
   more() {
@@ -52,7 +58,7 @@ export class Pictures {
     const known = this.coming.get(pair);
     if (known) return known;
     const coming = shot(this.version, pair)
-      .then((found) => { this.ready.set(pair, found); return found; })
+      .then((found) => { this.ready.set(pair, found); this.tell(); return found; })
       .finally(() => this.coming.delete(pair));
     this.coming.set(pair, coming);
     return coming;
