@@ -37,7 +37,7 @@ class Patches(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The N patches to be matched: `places` (N,), the `weights` (N, K) of their values, these weights' sums."""
+    """The N patches to be matched: `places` (N,), the `weights` (N, K) of their values, their sums."""
 
     places: Places
     weights: Field

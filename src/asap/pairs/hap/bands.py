@@ -1,4 +1,4 @@
-"""A photo as PNG in bands of rows, each packed on its own: pictures that share rows share the packed bytes."""
+"""A photo as PNG in bands of rows, packed each on its own: pictures that share rows share packed bytes."""
 
 from __future__ import annotations
 
