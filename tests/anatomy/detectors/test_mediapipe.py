@@ -145,7 +145,7 @@ class Seen:
         return [hand for hand, views in self._hands if view in views]
 
 
-def hand_at(x, y, score):
+def hand_of(x, y, score):
     spread = np.stack(np.meshgrid(np.arange(7), np.arange(3)), axis=-1).reshape(21, 2) * 20.0
     return Found(spread - spread[0] + (x, y), score)
 
@@ -166,10 +166,10 @@ def looked(hands, wrist=(300.0, 300.0), people=None):
 
 def test_hands_are_looked_for_where_one_may_be_missing():
     whole, first = (0, 0, 1000, 1000), (0, 0, 600, 600)
-    sure = hand_at(300, 300, 0.95)
+    sure = hand_of(300, 300, 0.95)
     assert looked([(sure, [whole])]) == ([sure], 0, 0)  # at the wrist, and nobody else to be seen
     assert looked([])[1:] == (0, 1)  # none at the wrist: its square
     assert looked([], people=np.s_[700:, 700:])[1:] == (1, 1)  # somebody else in the last tile
-    doubtful, better = hand_at(300, 300, 0.7), hand_at(305, 300, 0.8)
+    doubtful, better = hand_of(300, 300, 0.7), hand_of(305, 300, 0.8)
     found, tiles, _ = looked([(doubtful, [whole]), (better, [first])])
     assert found == [better] and tiles == 1  # of the two the one of the higher score
