@@ -5,15 +5,13 @@ python benchmarks/settings_page.py > docs/settings.md
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from asap.align.recipes import BY_OBJECTIVE, ORIGINS, RECIPES, recipe_of
 from asap.align.train import Config
+from asap.command.help import docstrings
 from asap.command.settings import REQUIRED, Setting, settings_of
 
 HEAD = """# The settings of `asap train`
@@ -49,16 +47,6 @@ def page() -> str:
         table(*others()),
     ]
     return "\n\n".join([*parts, "## How the numbers were come by", table(*origins())]) + "\n"
-
-
-def docstrings(config: type) -> dict[str, str]:
-    """Field -> the text that stands below it in the source of `config`."""
-    body = ast.parse(inspect.getsource(config)).body[0].body  # type: ignore[attr-defined]
-    found = {}
-    for field, text in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            found[field.target.id] = " ".join(text.value.value.split())  # type: ignore[union-attr, attr-defined]
-    return found
 
 
 def kind(hint: Any) -> str:
