@@ -82,7 +82,7 @@ def test_what_is_required_is_asked_for_in_one_line(
         ("--lora-rank", ["--rank"]),
         ("--train-batch-size", ["--batch-size"]),
         ("--zz", []),
-        ("--setps", ["--steps", "--seed"]),
+        ("--setps", ["--steps"]),
     ],
 )
 def test_names_of_other_trainers_find_ours(word: str, found: list[str]) -> None:

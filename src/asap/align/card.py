@@ -182,6 +182,7 @@ def _origins(made: Row) -> dict[str, str]:
         name: f"measured: {one['why']}"
         for name, one in measured.get("proposed", {}).items()
         if made["identity"].get(name) == one["value"]
+        and measured.get("objective", made["identity"]["objective"]) == made["identity"]["objective"]
     }
     return {**measured.get("origins", {}), **known, **kept}
 
@@ -197,10 +198,9 @@ def _calibration(measured: Row) -> str:
 
 def _versions(made: Row) -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    commands = [*made.get("before", ()), *([made["command"]] if made.get("command") else [])]
     return (
         f"Made with asap {__version__}, Python {platform.python_version()}, {libraries}, by\n\n"
-        "```console\n" + "\n".join(commands) + "\n```\n"
+        "```console\n" + "\n".join(store.commands_in(made)) + "\n```\n"
     )
 
 
