@@ -279,7 +279,7 @@ def _check_alone(folder: Path) -> None:
 
 
 def check_same(folder: Path, stage: str, wanted: Row) -> None:
-    """Raises UserError: what lies in `folder` is of another stage, or its identity is not the `wanted` one."""
+    """Raises UserError: `folder` is of another stage, or its identity is not the `wanted` one."""
     found = read_config(folder)
     if "stage" not in found:
         raise UserError(f"{folder} holds a config.json that is not of asap; give another --out")

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from asap.align import show_recipes, train
+from asap.align import filled, show_recipes, train
 from asap.align.recipes import (
     BY_OBJECTIVE,
     ORIGINS,

@@ -1,8 +1,8 @@
 """Numbers of a settings file that belong to another objective, or recipe, than the command line asks for.
 
-A file that was printed or proposed pins every number. But a rate, margin or temperature of one objective is on
-another scale under the next, so those that were the objective's own are left to the new one's recipe, and those
-that a person wrote are kept. Both are told in one line.
+A file that was printed or proposed pins every number. But a rate, margin or temperature of one objective is
+on another scale under the next, so those that were the objective's own are left to the new one's recipe, and
+those that a person wrote are kept. Both are told in one line.
 """
 
 from __future__ import annotations
@@ -72,20 +72,12 @@ def _tell(now: Owner, before: Owner, given: Mapping[str, tuple[Any, Any]], left:
     """`given`: setting -> its value in the file, and in the recipe now."""
     name = "objective" if now.objective != before.objective else "recipe"
     mine, others = getattr(now, name), getattr(before, name)
-    changed = {
-        key: (old, new) for key, (old, new) in given.items() if old != new and takes(now.objective, key)
-    }
-    dropped = [f"{key} {new:g} (not {old:g})" for key, (old, new) in changed.items() if key in left]
-    kept = [
-        f"{key} {old:g} ({mine}'s own: {new:g})" for key, (old, new) in changed.items() if key not in left
-    ]
     told = [
-        *(
-            [f"in place of {others}'s own numbers in the file, {mine}'s: {', '.join(dropped)}"]
-            if dropped
-            else ()
-        ),
-        *([f"kept from the file: {', '.join(kept)}"] if kept else ()),
+        f"{key} {new:g}, not {others}'s {old:g} of the file"
+        if key in left
+        else f"{key} {old:g} of the file is kept, where {mine}'s own is {new:g}"
+        for key, (old, new) in given.items()
+        if old != new and takes(now.objective, key)
     ]
     if told:
         print(f"asap: --{name} {mine}: {'; '.join(told)}", file=sys.stderr)

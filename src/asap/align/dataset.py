@@ -20,7 +20,7 @@ def check(data: str, *, masks: bool = True) -> None:
     """Look at the dataset's place, and at columns and rows of a folder's parquet files.
 
     Raises:
-        UserError: no such folder, or one without pairs, or without `masks`. A hub's datasets are not asked for.
+        UserError: no such folder, or one without pairs, or without `masks`. The hub is not asked.
     """
     folder = Path(data)
     if folder.exists():
@@ -70,8 +70,8 @@ def _check_columns(found: list[str], data: str, masks: bool) -> None:
     missing = [name for name in needed if name not in found]
     if missing == ["mask"]:
         raise UserError(
-            f"{data} has no column `mask`; add one, or train with an objective that knows no region: --objective "
-            f"{', '.join(REGIONLESS)}"
+            f"{data} has no column `mask`; add one, or take --objective {' or '.join(REGIONLESS)}, "
+            "which know no region"
         )
     if missing:
         raise UserError(

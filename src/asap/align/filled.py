@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asap import command
@@ -60,8 +61,8 @@ def of_run(
     found = {}
     for field in fields(config):
         value = getattr(config, field.name)
-        plain = "default" if value == field.default else "given"
-        found[field.name] = (given or {}).get(field.name, plain if given is None else "default")
+        plain = "given" if given is None and value != field.default else "default"
+        found[field.name] = Path((given or {}).get(field.name, plain)).name  # of a file, without its folder
     found |= {name: why for name, why in OPEN.items() if getattr(config, name) is None}
     found |= origins(config, family) | _measured(config, family, found, measured)
     return {name: of if takes(config.objective, name) else UNUSED for name, of in found.items()}

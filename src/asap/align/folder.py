@@ -1,4 +1,4 @@
-"""A run's folder: what decides the run, what is kept of it, and whether other settings may have the folder."""
+"""A run's folder: what decides the run, what is kept of it, and when other settings may have it."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ NAMED = 5
 
 
 def check(rows: Any, data: str, count: int) -> None:
-    """Look at the masks of the dataset `data`, opened as `count` `rows`; those of a hub's are not fetched for it.
+    """Look at the masks of the dataset `data`, opened as `count` `rows`; a hub's are not fetched for it.
 
     Raises:
         UserError: masks that are missing, damaged or empty; the first of them are named.
