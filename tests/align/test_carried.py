@@ -77,7 +77,7 @@ def test_what_was_proposed_is_the_objective_s_own_too(
     text = FILE.format(tau=0.07).replace("3e-4", "9e-4") + f"calibration: {tmp_path / 'calibration.json'}\n"
     same, given = read(tmp_path / "run.yaml", text, "--steps 9")
     told = of_run(same, "mini", given, measured)
-    assert told["tau"] == told["learning_rate"] == "measured: so" and told["steps"] == "command line"
+    assert told["tau"] == told["learning_rate"] == "measured: measured" and told["steps"] == "command line"
     assert told["objective"] == "run.yaml:4" and told["beta"] == "the objective does not use it"
     assert told["warmup"] == "default" and told["rank"].startswith("recipe mini, chosen: ")
     other, given = read(tmp_path / "run.yaml", text, "--objective bounded")

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asap import command, store
+from asap import __version__, command, store
 from asap.align import dataset, filled
 from asap.errors import UserError
 
@@ -81,24 +81,31 @@ def _calibration(path: Path) -> Any:
         raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
 
 
-def free(out: Path, wanted: store.Row, latents: store.Row) -> None:
-    """Give the folder up for the `wanted` run where another one has it that has kept no step; its cached
-    latents stay if they are the ones of identity `latents`."""
-    if not untouched(out):
-        return
-    made = store.read_config(out)
-    if made.get("identity") == (wanted := json.loads(store.to_json(wanted))):
-        return
-    for name in BEFORE_STEPS:
-        _remove(out / name)
-    cache = out / LATENTS
-    there = (cache / "config.json").is_file()
-    fits = there and store.read_config(cache).get("identity") == json.loads(store.to_json(latents))
-    if not fits:
-        _remove(cache)
-    told = f"; its latents are {'kept' if fits else 'made anew'}" if there else ""
-    print(f"asap: {out} held no steps yet, and is taken for these settings{told}", file=sys.stderr)
-    (out / "config.json").unlink()
+def open_for(out: Path, wanted: store.Row, kept: store.Row, latents: store.Row) -> None:
+    """`store.open_run`, but that the folder of another run that has kept no step is taken over; its cached
+    latents stay if they are those of identity `latents`. `kept` is the `record`.
+
+    Raises:
+        UserError: the folder is of another run, and steps were done.
+    """
+    wanted = json.loads(store.to_json(wanted))
+    if untouched(out) and store.read_config(out).get("identity") != wanted:
+        for name in BEFORE_STEPS:
+            _remove(out / name)
+        told = _cleared(out / LATENTS, latents)
+        print(f"asap: {out} held no steps yet, and is taken for these settings{told}", file=sys.stderr)
+        store.write_config(out, {"stage": STAGE, "version": __version__, "identity": wanted, **kept})
+    store.open_run(out, STAGE, wanted, kept)
+
+
+def _cleared(cache: Path, wanted: store.Row) -> str:
+    """Remove the run's own `cache` if it is not the `wanted` one; what to say of it."""
+    if not (cache / "config.json").is_file():
+        return ""
+    if store.read_config(cache).get("identity") == json.loads(store.to_json(wanted)):
+        return "; its latents are kept"
+    _remove(cache)
+    return "; its latents are made anew"
 
 
 def _remove(path: Path) -> None:
@@ -108,10 +115,10 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def note(config: Config, start: int) -> None:
+def note(out: Path, spelled: str, start: int) -> None:
     """Keep the command by which the run goes on after `start` steps, where it is another than the last."""
-    made, spelled = store.read_config(config.out), command.spell(config, STAGE)
+    made = store.read_config(out)
     before = [made["command"], *made.get("continued", ())] if start and made.get("command") else []
     if before[-1:] != [spelled]:
         commands = [*before, spelled]
-        store.write_config(config.out, {**made, "command": commands[0], "continued": commands[1:]})
+        store.write_config(out, {**made, "command": commands[0], "continued": commands[1:]})

@@ -64,19 +64,19 @@ def run(config: Config, given: Mapping[str, str] | None = None) -> None:
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
         _open(config, backbone, accelerator, record)
-        _train(config, backbone, accelerator)
+        _train(config, backbone, accelerator, record)
 
 
 def _open(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
     identity = folder.identity(config, _per_step(config, accelerator), load.weights_id(backbone))
     if accelerator.is_main_process:
         own = latents.identity(backbone, config.data, caches.cut_of(config, backbone))
-        folder.free(config.out, identity, own)
+        folder.open_for(config.out, identity, record, own)
     accelerator.wait_for_everyone()
-    store.open_run(config.out, folder.STAGE, identity, record)
+    store.open_run(config.out, folder.STAGE, identity, record)  # the others compare
 
 
-def _train(config: Config, backbone: Backbone, accelerator: Accelerator) -> None:
+def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
     pairs = caches.pairs(config, backbone, accelerator)
     if accelerator.is_main_process:
         overlays.show(config.out, backbone, pairs, config.data, config.overlays)
@@ -89,7 +89,7 @@ def _train(config: Config, backbone: Backbone, accelerator: Accelerator) -> None
     start = care.resume()
     if start < config.steps:
         if accelerator.is_main_process:
-            folder.note(config, start)
+            folder.note(config.out, record["command"], start)
         with compiled.readable_failure():
             loop(work, sampler, care, start)
     elif accelerator.is_main_process:

@@ -130,7 +130,7 @@ class Watch:
     def _recovered(self) -> bool:
         """Whether the newest rows alone are well, behind which the mean over more of them lags."""
         last = dict(zip(COLUMNS, self._rows[-FEWEST:].T.tolist()))
-        rise, base = sum(last["winner_rise"]), sum(last["winner_base"])
+        rise, base = (float(sum(last[name])) for name in ("winner_rise", "winner_base"))
         return rise < RISES[50][0] * base
 
     def _warn(self, step: int, findings: Sequence[Finding]) -> Verdict | None:
