@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ def test_curves_of_any_length(steps: int) -> None:
     for half in (panels[:, : curves.WIDTH], panels[:, curves.WIDTH :]):  # loss, gap
         data = half[curves.TOP : -curves.BOTTOM]
         assert (np.abs(data - curves.BLUE).sum(-1) < 90).sum() > 10
+
+
+def test_what_has_diverged_does_not_squeeze_the_rest() -> None:
+    usual = [0.1 * math.sin(step) for step in range(90)]
+    assert curves.shown_range(usual, [0.0, 0.2]) == (min(usual), 0.2)
+    low, high = curves.shown_range([*usual, 1e9, -3e4], [0.0, 0.2])
+    assert -1.5 < low < min(usual) and max(usual) < high < 1.5
+    assert curves.shown_range([5.0] * 9, [0.0]) == (0.0, 5.0) and curves.shown_range([], [0.0]) == (0.0, 0.0)
+    series = rows(100)
+    series[-1] |= {"loss": 1e12, "winner_rise": math.nan, "delta_p90": 1e9}
+    assert curves.draw(series, 0.01) != curves.draw(rows(100), 0.01)
 
 
 def test_a_line_goes_up_where_its_values_do() -> None:

@@ -64,7 +64,7 @@ def test_other_settings_are_told_before_anything_is_loaded(started: Path) -> Non
     folder.check(config)  # more steps, and a margin that is left open
     for change in ({"seed": 1}, {"tau": 0.2}):
         with pytest.raises(UserError, match=f"{next(iter(change))} was"):
-            folder.check(train.Config("m", "d", started, **change))  # type: ignore[arg-type]
+            folder.check(train.Config("m", "d", started, **change))
 
 
 def test_the_commands_of_all_parts_are_kept(started: Path) -> None:

@@ -65,6 +65,7 @@ _TRAINING = """## Training
 The preference gap says how far the model has come to prefer the good picture of a pair beyond the untrained
 one. A rise of the error on good pictures means that the gap grows by ruining both.
 """
+_READ = "\nFiles below `docs/` are those of ASAP's source, and are not installed with it.\n"
 _SAMPLES = """## Samples
 
 The same prompts and seeds while the run went on.
@@ -91,7 +92,7 @@ def card(made: Row, rows: Sequence[Row], *, samples: bool = False) -> str:
         *([_SAMPLES] if samples else []),
         *([_TRAINING, _numbers(rows)] if rows else []),
         *([_warnings(rows)] if any("warning" in row for row in rows) else []),
-        "## Settings\n\n" + _table(("setting", "value", "where it comes from"), _settings(made)),
+        "## Settings\n\n" + _table(("setting", "value", "where it comes from"), _settings(made)) + _READ,
         *([_calibration(made["calibration"])] if "calibration" in made else []),
         _versions(made),
     ]
