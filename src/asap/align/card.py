@@ -29,6 +29,11 @@ NUMBERS = {
     "winner_base": "the untrained model's error on good pictures",
     "grad_norm": "gradient norm",
 }
+DERIVED = {
+    "pairs_per_step": "batch size x accumulate x processes",
+    "pairs": "of the dataset's files",
+    "weights": "of the base model's files",
+}
 OBJECTIVES = {
     "asap": "ASAP: localized, margin-bounded preference alignment",
     "dpo": "Diffusion-DPO",
@@ -165,6 +170,7 @@ def _settings(made: Row) -> list[tuple[str, str, str]]:
     identity, origins = made["identity"], _origins(made)
     shown = dict(identity) | {name: _short(str(identity[name])) for name in ("model", "data")}
     names = {"pairs": "data hash", "weights": "base weights' hash"}
+    origins = DERIVED | origins
     return [
         (
             names.get(name, name.replace("_", " ")),
