@@ -115,7 +115,9 @@ def test_a_line_goes_up_where_its_values_do() -> None:
     assert len(high) > 300 and np.corrcoef(high, range(len(high)))[0, 1] < -0.99
 
 
-def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path: Path) -> None:
+def test_a_run_writes_its_card_at_checkpoints_and_its_snippet_runs(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = train.Config(
         str(flux), str(pairs), tmp_path / "run", steps=3, resolution=32, rank=4, tracker="none", overlays=0,
         checkpoint_every=2,
@@ -125,3 +127,8 @@ def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path:
     assert "for 3 steps" in text and read(text).library_name == "diffusers"
     assert Image.open(out / CURVES).size[0] > 1000
     assert "step" in (out / loop.LOG).read_text()
+    snippet = text.split("```python\n")[1].split("```")[0].replace("path/to/this/folder", str(out))
+    monkeypatch.chdir(flux.parent)  # of a folder the card tells the name alone
+    names: dict[str, Any] = {}
+    exec(snippet.replace('hands")', 'hands", num_inference_steps=1, height=32, width=32)'), names)
+    assert names["image"].size == (32, 32) and names["pipeline"].get_active_adapters()

@@ -50,10 +50,13 @@ _PLAIN = """## Use
 import torch
 from diffusers import DiffusionPipeline
 
-pipeline = DiffusionPipeline.from_pretrained({model}, torch_dtype=torch.bfloat16).to("cuda")
+device = "cuda" if torch.cuda.is_available() else "cpu"
+pipeline = DiffusionPipeline.from_pretrained({model}, torch_dtype=torch.bfloat16).to(device)
 pipeline.load_lora_weights("path/to/this/folder")
 image = pipeline("a photo of a woman waving with both hands").images[0]
 ```
+
+diffusers says that it finds no keys of text encoders: there are none.
 
 For ComfyUI: `asap export-lora path/to/this/folder --format comfyui --out lora.safetensors`.
 """
