@@ -28,13 +28,14 @@ asap recipes flux --objective dpo                                     # what a r
 asap propose --model mini-hand --data hands --out proposal            # measured: see calibration.md
 ```
 
-Every stage takes `--config FILE` and `--print-config`. A file holds one setting a line, by its name; lists
-stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names, values of
-the wrong kind and names given twice are refused with file and line. Options win over the file, the file
-over the recipe, the recipe over the default. One thing a file does not carry over: where the command line names
-another `--objective` (or `--recipe`) than the file, numbers that were the first one's own, by its recipe or by
-`asap propose`, are left to the new one's recipe; numbers of yours are kept; one line tells both. The command
-that a run records has all of its settings, wherever they came from.
+Every stage takes `--config FILE` and `--print-config`. A file holds one setting a line, by its name;
+lists stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names,
+values of the wrong kind and names given twice are refused with file and line. Options win over the
+file, the file over the recipe, the recipe over the default. One thing a file does not carry over: where
+the command line names another `--objective` (or `--recipe`) than the file, numbers that were the first
+one's own, by its recipe or by `asap propose`, are left to the new one's recipe; numbers of yours are
+kept; one line tells both. The command that a run records has all of its settings, wherever they came
+from.
 """
 
 
