@@ -75,7 +75,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
         ("of/missing", "nor a model of that name on the hub; check the name"),
         ("of/token", "the hub refuses your token for of/token"),
         ("of/another", r"has no model_index\.json"),
-        ("no hub/id", "no hub id either"),
+        ("no hub/id", "nor a hub id such as owner/name"),
     ],
 )
 def test_refusals_are_one_line_after_one_question(model: str, told: str, asked: list[str]) -> None:

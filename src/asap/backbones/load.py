@@ -107,5 +107,8 @@ def _download_index(source: str) -> Path:
     if Path(source).exists():
         raise UserError(f"{source} has no model_index.json; give a folder in diffusers' layout")
     if not hub.is_id(source):
-        raise UserError(f"no model {source!r}: no such folder; by name there is {', '.join(EMBEDDED)}")
+        raise UserError(
+            f"no model {source!r}: no such folder, nor a hub id such as owner/name; by name there is "
+            f"{', '.join(EMBEDDED)}"
+        )
     return hub.model_file(source, "model_index.json")
