@@ -98,5 +98,5 @@ def test_settings_without_effect_are_told(capsys: pytest.CaptureFixture[str]) ->
     told = capsys.readouterr().err
     assert "--beta has" in told and "--validation-seeds has" in told and told.count("\n") == 2
     checks.tell_idle(replace(plain, tau=0.1), {"tau": "run.yaml:4"})  # which may hold all settings
-    checks.tell_idle(replace(plain, draws=3, reference="cached", rank=4), None)
+    checks.tell_idle(replace(plain, draws=3, reference="cached", rank=4, tau=0.0), None)
     assert not capsys.readouterr().err

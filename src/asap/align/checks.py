@@ -125,7 +125,7 @@ def tell_idle(config: Config, given: Mapping[str, str] | None) -> None:
 
 
 def idle(config: Config) -> dict[str, str]:
-    """Setting -> why it has no effect, of those that are not left open."""
+    """Setting -> why it has no effect, of those that are neither left open nor 0."""
     own = f"--objective {config.objective} does not use it"
     live = "--reference live draws anew in every step"
     none = "--validate-every 0 draws no pictures"
@@ -133,4 +133,4 @@ def idle(config: Config) -> dict[str, str]:
     found |= {"draws": live} if config.reference == "live" else {}
     found |= {} if config.validate_every else dict.fromkeys(("validation_seeds", "validation_steps"), none)
     plain = {field.name: field.default for field in fields(config)}
-    return {name: why for name, why in found.items() if getattr(config, name) != plain[name]}
+    return {name: why for name, why in found.items() if getattr(config, name) not in (plain[name], 0)}
