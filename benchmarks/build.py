@@ -29,6 +29,7 @@ import tyro
 from asap.anatomy.detectors.mediapipe import find_regions
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.hap import dataset
+from asap.pairs.hap.bands import Banded
 from asap.pairs.photos import read_photo
 from asap.pairs.rules import Rules
 from asap.pairs.sources.find import find_photos
@@ -101,9 +102,9 @@ def steps(photos: Sequence[Photo], size: int) -> None:
         with clock(spent, "edit, composite, gate"):
             made = list(attempts(image, regions, photo, rules, rejected))
         with clock(spent, "encode as PNG"):
-            whole = dataset.png(image, photo=True)
+            whole = Banded(image)
             for pair in made:
-                dataset.encode(pair, whole, photo=True)
+                dataset.encode(pair, whole)
         pairs, tried = pairs + len(made), tried + len(made) + len(rejected)
     report(spent, len(photos), pairs, tried)
 
