@@ -26,6 +26,7 @@ DEVICES = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
     "low": {"viewport": {"width": 844, "height": 390}, "has_touch": True, "is_mobile": True},
 }
+DARK = "(prefers-color-scheme: dark)"
 LOOKS = [(scheme, name) for scheme in ("light", "dark") for name in DEVICES]
 
 
@@ -53,7 +54,9 @@ def test_review(page: Any, reviewed: Path) -> None:
         page.goto(server.url)
         page.wait_for_selector("#who[open]")
         found = {"who": browsers.violations(page)}
-        page.keyboard.type(f"somebody {page.viewport_size['width']}")
+        page.keyboard.type(
+            page.evaluate("`${innerWidth} ${matchMedia('(prefers-color-scheme: dark)').matches}`")
+        )
         page.keyboard.press("Enter")
         page.wait_for_selector("body[data-pair]")
         found["pair"] = browsers.violations(page)

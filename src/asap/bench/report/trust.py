@@ -10,7 +10,8 @@ from asap.bench.report import known_errors
 from asap.bench.report.headline import Contest, Outcome, ranked, rises
 from asap.bench.report.second import Judged
 from asap.bench.results import Method, judge_of
-from asap.bench.wording import percent, points
+from asap.bench.statistics import FEWEST
+from asap.bench.wording import counted, percent, points
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)
@@ -23,6 +24,7 @@ def checks(
     told: Sequence[str],
     others: Sequence[Judged],
     last: Contest | None,
+    voted: Sequence[Check] = (),
 ) -> list[Check]:
     """The sentences, what speaks against first.
 
@@ -30,8 +32,10 @@ def checks(
         told: cautions, where models were not treated alike.
         others: the same images by a second judge.
         last: the two lowest rates against each other.
+        voted: what there is to say of votes.
     """
     parts = [_judge(methods[0]), *_second(others), *_unscored(found), *_reach(found), *_next(last)]
+    parts += voted
     parts += [Check("bad", text) for text in told] or _alike(methods)
     parts += [_more(outcome) for outcome in found[1:] if rises(outcome)]
     order = {"bad": 0, "open": 1, "good": 2}
@@ -91,7 +95,9 @@ def _reach(found: Sequence[Outcome]) -> list[Check]:
     if best is None or best.versus is None:
         return []
     if best.versus.detectable is None:
-        return [Check("bad", f"{best.versus.prompts} prompts are too few for an interval.")]
+        few = f"{counted(best.versus.prompts, 'prompt')}: too few for an interval, which takes {FEWEST}."
+        alike = "All prompts change alike, so that there is no interval."
+        return [Check("bad", few if best.versus.prompts < FEWEST else alike)]
     reach = points(best.versus.detectable)[1:]
     if best.versus.better:
         return [
