@@ -45,7 +45,7 @@ def without(intervals: Iterable[Interval | None]) -> str:
     """Why some of `intervals`, all of bootstraps over prompts, are missing, to end a note; "" if none is."""
     if None not in intervals:
         return ""
-    return f" {NOTHING}: no interval, which takes {FEWEST} prompts that do not all change alike."
+    return f" No interval ({NOTHING}): fewer than {FEWEST} prompts, or all of them change alike."
 
 
 def counted(number: int, one: str, several: str = "") -> str:

@@ -9,7 +9,7 @@ from asap.bench.drift import Drift
 from asap.bench.kinds import KindChange
 from asap.bench.page import Tile
 from asap.bench.results import Rate, Versus
-from asap.bench.wording import p_value, percent, points, range_of, ratio
+from asap.bench.wording import counted, p_value, percent, points, range_of, ratio
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _against_base(base: Outcome, best: Outcome, versus: Versus) -> str:
 def _certainty(versus: Versus) -> str:
     if versus.interval:
         return f"95% interval {range_of(versus.interval, points)}"
-    return f"p = {p_value(versus.p)}, no interval from {versus.prompts} prompts"
+    return f"p {_equals(versus.p)}, no interval from {counted(versus.prompts, 'prompt')}"
 
 
 def _more_of(best: Outcome) -> list[str]:

@@ -58,16 +58,19 @@ def _judge(base: Method) -> Check:
 def _second(others: Sequence[Judged]) -> list[Check]:
     if not others:
         return [Check("open", "No second judge has seen the images.")]
-    worst = min((judged.agreement for judged in others), key=lambda found: found.kappa)
+    worst = min(
+        (judged.agreement for judged in others), key=lambda found: (found.kappa != found.kappa, found.kappa)
+    )
+    kappa = f" (kappa {worst.kappa:.2f})" if worst.kappa == worst.kappa else ""
     text = (
-        f"A second judge: on the {worst.total} images that both scored they differ on up to "
-        f"{percent(worst.differing)} (kappa {worst.kappa:.2f})."
+        f"A second judge: on the {counted(worst.total, 'image')} that both scored they differ on up to "
+        f"{percent(worst.differing)}{kappa}."
     )
     compared = [judged.versus for judged in others if all(judged.versus)]
     apart = [pair for pair in compared if len({v is not None and v.better for v in pair}) > 1]
     if apart:
         return [Check("bad", f"{text} They do not find the same models better than the base.")]
-    kind: Literal["good", "bad"] = "good" if worst.kappa >= AGREEING else "bad"
+    kind: Literal["good", "bad"] = "bad" if worst.kappa < AGREEING else "good"
     if not compared:
         return [Check(kind, text)]
     some = any(one is not None and one.better for one, _ in compared)

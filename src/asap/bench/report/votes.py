@@ -92,8 +92,8 @@ def _flip_check(pair: str, flipped: int, both: int) -> Check:
         return Check("good", f"{told} ({percent(flipped / both)}).")
     return Check(
         "bad",
-        f"{told} ({percent(flipped / both)}). Tossing a coin changes half of them, so that at "
-        f"{MANY_FLIPS:.0%} as many as half may be chance.",
+        f"{told} ({percent(flipped / both)}). A tossed coin changes half of them: from {MANY_FLIPS:.0%} on, "
+        "half of the votes or more may be chance.",
     )
 
 

@@ -37,7 +37,7 @@ const reading = () => {
   const asked = parts.find((part) => part.id === location.hash.slice(1));
   const ended = scrollY + innerHeight > document.documentElement.scrollHeight - 4; // the last parts cannot come higher
   if (ended && asked && asked.getBoundingClientRect().top > 0) return asked;
-  return ended ? parts.at(-1) : parts.findLast((part) => part.getBoundingClientRect().top <= LINE * innerHeight) ?? parts[0];
+  return ended ? parts.at(-1) : parts.findLast((part) => part.getBoundingClientRect().top < LINE * innerHeight) ?? parts[0];
 };
 const mark = () => {
   const link = links.get(reading().id);
@@ -47,7 +47,7 @@ const mark = () => {
   list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
   bar.scrollTop = link.offsetTop - (bar.clientHeight - link.offsetHeight) / 2;
 };
-const watch = new IntersectionObserver(mark, { rootMargin: `-${100 * LINE}% 0px -${99 - 100 * LINE}% 0px` });
+const watch = new IntersectionObserver(mark, { rootMargin: `-${100 * LINE - 1}% 0px -${100 - 100 * LINE}% 0px` });
 for (const part of parts) watch.observe(part);
 new IntersectionObserver(mark).observe(document.querySelector("footer"));
 addEventListener("hashchange", mark);
