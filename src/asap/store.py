@@ -282,7 +282,7 @@ def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:
     before, now = _flat(found.get("identity", {})), _flat(wanted)
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
-        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed[:3])
+        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed)
         raise UserError(
             f"{folder} was made with other settings ({shown}); use the same again, or give another --out"
         )

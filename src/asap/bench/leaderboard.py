@@ -16,7 +16,7 @@ from asap.bench.page import Page, Section, Table, render
 from asap.bench.page.charts import Dot, shares
 from asap.bench.page.texts import markdown, markdown_table
 from asap.bench.statistics import Interval
-from asap.bench.wording import NOTHING, percent, range_of, ratio
+from asap.bench.wording import NOTHING, counted, percent, range_of, ratio
 from asap.errors import UserError
 from asap.store import Row, write_atomic
 
@@ -97,7 +97,7 @@ def _section(group: Sequence[Row]) -> Section:
     told = ", ".join(
         f"{name.replace('_', ' ')} {value}" for name, value in (judge.get("settings") or {}).items()
     )
-    text = f"{prompts['count']} prompts ({prompts['id']}), judge “{judge['name']}”" + (
+    text = f"{counted(prompts['count'], 'prompt')} ({prompts['id']}), judge “{judge['name']}”" + (
         f": {told}." if told else "."
     )
     items = [
@@ -108,7 +108,11 @@ def _section(group: Sequence[Row]) -> Section:
         "than this: compare them in one report."
     )
     return Section(
-        f"{judge['name']}, {prompts['count']} prompts", text, [shares(items)], table(group), note=note
+        f"{judge['name']}, {counted(prompts['count'], 'prompt')}",
+        text,
+        [shares(items)],
+        table(group),
+        note=note,
     )
 
 

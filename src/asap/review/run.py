@@ -15,6 +15,7 @@ from pathlib import Path
 import tyro
 
 from asap import command
+from asap.bench.wording import counted
 from asap.pairs.hap import decisions
 from asap.web import serve
 
@@ -51,7 +52,9 @@ def run(config: Config) -> Path:
     decisions.read(config.hap)  # damaged ones stop it now
     place = serve.listen(config.host, config.port, "review", token=config.token)
     journal = Journal(config.hap / decisions.REVIEWS)
-    print(f"{len(gallery)} pairs of {config.hap}\nopen {place.url}    (Ctrl-C ends it)", flush=True)
+    print(
+        f"{counted(len(gallery), 'pair')} of {config.hap}\nopen {place.url}    (Ctrl-C ends it)", flush=True
+    )
     serve.serve(application(config.hap, gallery, journal), place)
     journal.close()
     gallery.close()
@@ -66,7 +69,7 @@ def told(folder: Path) -> str:
         return "nobody decided on a pair yet"
     counts = ", ".join(f"{word} {words[word]}" for word in decisions.WORDS if words[word])
     return (
-        f"decided on {sum(words.values())} pairs: {counts}\n"
+        f"decided on {counted(sum(words.values()), 'pair')}: {counts}\n"
         "the same `asap build` again leaves rejected pairs out; `asap publish` and `asap export` honour all"
     )
 

@@ -54,9 +54,10 @@ def run(config: Config) -> Path:
     ratings = reliability.ratings(study, said)
     kept = {one.name for one in ratings if one.kept(config.min_attention)}
     if not kept:
+        those = "the only rater" if len(ratings) == 1 else f"all {len(ratings)} raters"
         raise UserError(
-            f"{config.study}: all {len(ratings)} raters passed less than {config.min_attention:.0%} of their "
-            "attention checks; give a smaller --min-attention, which the results will tell"
+            f"{config.study}: {those} so far passed less than {config.min_attention:.0%} of the attention "
+            "checks; give a smaller --min-attention, which the results will tell"
         )
     with exclusive(config.out):
         open_run(config.out, "study-results", {"study": study.id, "min_attention": config.min_attention})

@@ -10,7 +10,7 @@ from asap.bench.corrected import Agreement, agreement
 from asap.bench.page import Section, Table
 from asap.bench.report import known_errors
 from asap.bench.results import Method, Versus, judge_of
-from asap.bench.wording import NOTHING, percent, points, range_of, without
+from asap.bench.wording import NOTHING, counted, percent, points, range_of, without
 from asap.errors import UserError
 from asap.store import Row
 
@@ -128,7 +128,7 @@ def _seen(judged: Sequence[Judged]) -> str:
     """How many of the first judge's images the second one saw."""
     there = sum(len(one.first.judgements) for one in judged)
     seen = sum(len(one.first.judgements.keys() & one.second.judgements.keys()) for one in judged)
-    return "the same images" if seen == there else f"{seen} of the {there} images"
+    return "the same images" if seen == there else f"{seen} of the {counted(there, 'image')}"
 
 
 def _rate_rows(model: Judged, judges: tuple[str, str]) -> list[tuple[str, ...]]:

@@ -215,12 +215,13 @@ def pictures(methods: Sequence[Method], album: Album, first: int, differing: int
         )
         parts.append(Section("Pictures", text))
     if start:
-        text = f"The first {len(start)} prompts of the file, one image each; nobody chose them."
+        many = f"{len(start)} prompts" if len(start) > 1 else "prompt"
+        text = f"The first {many} of the file, one image each; nobody chose them."
         parts.append(Section("The first prompts", text, gallery=album.rows(methods, start)))
     if differ:
         text = (
-            f"The next {len(differ)} images, in the file's order, on which the verdicts differ. They show "
-            "what a change looks like, not how often it happens."
+            f"The next {f'{len(differ)} images' if len(differ) > 1 else 'image'}, in the file's order, on "
+            "which the verdicts differ, to show what a change looks like, not how often it happens."
         )
         parts.append(Section("Where verdicts differ", text, gallery=album.rows(methods, differ)))
     return parts

@@ -135,5 +135,7 @@ def _alike(methods: Sequence[Method]) -> list[Check]:
 
 
 def _more(outcome: Outcome) -> Check:
-    told = ", ".join(f"{kind} ({c.before} to {c.after} images)" for kind, c in rises(outcome).items())
+    told = ", ".join(
+        f"{kind} ({c.before} to {counted(c.after, 'image')})" for kind, c in rises(outcome).items()
+    )
     return Check("bad", f"{outcome.name} makes more of some errors than the base: {told}.")

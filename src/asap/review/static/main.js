@@ -170,7 +170,7 @@ class Review {
     const waiting = this.outbox.waiting().length;
     const link = find("link");
     document.body.dataset.waiting = waiting;
-    const lost = `The server does not answer. ${waiting ? `${waiting} decisions are kept here and` : "Decisions"} will be sent when it does.`;
+    const lost = `The server does not answer. ${waiting ? `${waiting} ${waiting === 1 ? "decision is" : "decisions are"} kept here and` : "Decisions"} will be sent when it does.`;
     link.hidden = this.outbox.reached && !this.outbox.refused;
     link.textContent = this.outbox.reached ? `Not taken: ${this.outbox.refused}` : lost;
   }
