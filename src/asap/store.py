@@ -110,15 +110,19 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def append_rows(path: Path, rows: Iterable[object]) -> None:
-    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first."""
+def append_rows(path: Path, rows: Iterable[object], *, sync: bool = True) -> None:
+    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first.
+
+    Without `sync` the system writes them to the disk when it likes: they outlive this process all the same.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(to_json(row) + "\n" for row in rows)
     with full_disk_told(path), path.open("ab+") as file:
         _cut_half_line(file)
         file.write(text.encode())
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
 
 
 def _cut_half_line(file: Any) -> None:
