@@ -126,9 +126,7 @@ def main() -> None:
         samples = draw(Path(folder), max(args.concurrency) * args.rounds, args.side)
         size = (Path(folder) / "0.png").stat().st_size
         print(f"latency {args.latency} s, PNG of {size / 1e6:.2f} MB")
-        print(
-            "| protocol | at once | images/s | best possible | share | ms of a core a call | load average |"
-        )
+        print("| protocol | at once | images/s | best possible | share | CPU ms a call | load average |")
         print("|---|---|---|---|---|---|---|")
         for protocol, calls in CALLS.items():
             for concurrency in args.concurrency:

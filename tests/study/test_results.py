@@ -193,6 +193,7 @@ def test_the_report_reads_people_as_any_judge_and_a_second_judge_beside_them(pla
     assert agreed["differing"] == 3 / 8 and agreed["kappa"] == pytest.approx(0.25)
     page = (out / "report.html").read_text()
     assert "human" in page and "hand error" in page
+    assert 0 < page.index("asap study ") < page.index("asap study-results ")  # to repeat this
 
 
 def test_wrong_files_are_told_by_line_and_nothing_is_taken(place: Path, tmp_path: Path) -> None:
