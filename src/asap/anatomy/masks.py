@@ -110,12 +110,16 @@ def person_mask(image: Image, likely: NDArray[np.float32], bodies: Iterable[Poin
 
 def body_mask(person: Mask, points: Points) -> Mask:
     """Of all people's pixels those near one body's bones: within 0.28 torso lengths."""
-    height, width = person.shape
+    return person & capsules(points, BODY_BONES, 0.28 * breadth(points), *person.shape)
+
+
+def breadth(points: Points) -> float:
+    """A body's size in pixels (`keypoints.size_of`), or where it is unknown half its box's longer side."""
     size = size_of("body", points)
-    if not np.isfinite(size):
-        left, top, right, bottom = bounds(points)
-        size = max(right - left, bottom - top) / 2
-    return person & capsules(points, BODY_BONES, 0.28 * size, height, width)
+    if np.isfinite(size):
+        return float(size)
+    left, top, right, bottom = bounds(points)
+    return float(max(right - left, bottom - top)) / 2
 
 
 def _grabcut(image: Image, labels: NDArray[np.uint8], rounds: int = 2) -> Mask:
