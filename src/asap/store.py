@@ -110,15 +110,19 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def append_rows(path: Path, rows: Iterable[object]) -> None:
-    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first."""
+def append_rows(path: Path, rows: Iterable[object], *, sync: bool = True) -> None:
+    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first.
+
+    Without `sync` the system writes them to the disk when it likes: they outlive this process all the same.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(to_json(row) + "\n" for row in rows)
     with full_disk_told(path), path.open("ab+") as file:
         _cut_half_line(file)
         file.write(text.encode())
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
 
 
 def _cut_half_line(file: Any) -> None:
@@ -288,7 +292,7 @@ def check_same(folder: Path, stage: str, wanted: Row) -> None:
     before, now = _flat(found.get("identity", {})), _flat(json.loads(to_json(wanted)))
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
-        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed[:3])
+        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed)
         raise UserError(
             f"{folder} was made with other settings ({shown}); use the same again, or give another --out"
         )
