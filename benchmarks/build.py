@@ -29,7 +29,6 @@ import tyro
 from asap.anatomy.detectors.mediapipe import find_regions
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.hap import dataset
-from asap.pairs.hap.bands import Banded
 from asap.pairs.photos import read_photo
 from asap.pairs.rules import Rules
 from asap.pairs.sources.find import find_photos
@@ -102,9 +101,9 @@ def steps(photos: Sequence[Photo], size: int) -> None:
         with clock(spent, "edit, composite, gate"):
             made = list(attempts(image, regions, photo, rules, rejected))
         with clock(spent, "encode as PNG"):
-            whole = Banded(image)
+            whole = dataset.png(image, photo=True)
             for pair in made:
-                dataset.encode(pair, whole)
+                dataset.encode(pair, whole, photo=True)
         pairs, tried = pairs + len(made), tried + len(made) + len(rejected)
     report(spent, len(photos), pairs, tried)
 

@@ -1,5 +1,4 @@
 import hashlib
-import io
 import json
 import re
 from dataclasses import replace
@@ -17,7 +16,6 @@ from asap import __version__
 from asap.errors import UserError
 from asap.pairs.exchange import publish
 from asap.pairs.hap import dataset, shards
-from asap.pairs.hap.bands import Banded
 from asap.records import Pair
 
 PORTRAIT = data.astronaut()[:200, 100:340]
@@ -164,23 +162,7 @@ def test_encode_refuses_what_is_no_pair():
         dataset.encode(replace(good, mask=np.zeros_like(good.mask)))
     with pytest.raises(ValueError, match="size"):
         dataset.encode(replace(good, mask=good.mask[1:]))
-
-
-@pytest.mark.parametrize("rows", [(0, 1), (31, 32), (32, 40), (63, 70), (69, 70), (0, 70), (5, 5)])
-def test_pictures_that_share_a_photos_rows_share_their_bytes_and_keep_their_pixels(rows):
-    photo = np.random.default_rng(0).integers(0, 256, (70, 9, 3), np.uint8)
-    other, banded = photo.copy(), Banded(photo)
-    other[slice(*rows)] ^= 255
-    for picture, file in ((photo, banded.png), (other, banded.changed(other, *rows))):
-        np.testing.assert_array_equal(np.array(Image.open(io.BytesIO(file))), picture)
-
-
-def test_a_photos_pair_is_packed_by_its_mask():
-    made = replace(pair(0), box=(0, 0, 1, 1))
-    row, plain = dataset.encode(made, Banded(made.chosen)), dataset.encode(made)
-    for name in ("chosen", "rejected"):
-        files = (io.BytesIO(one[name]["bytes"]) for one in (row, plain))
-        np.testing.assert_array_equal(*(np.array(Image.open(file)) for file in files))
+    assert dataset.encode(good, dataset.png(good.chosen)) == dataset.encode(good)
 
 
 def test_the_card_counts_and_averages(tmp_path):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from asap import command, progress, store
-from asap.align import checkpoint, latents, pretrain_data
+from asap.align import checkpoint, dataset, pretrain_data
 from asap.align.pretrain_data import TrainingSet
 from asap.backbones import schedule
 from asap.backbones.cpu import tune_allocator
@@ -68,7 +68,7 @@ def run(config: Config) -> Path:
     tune_allocator()
     settings = {name: value for name, value in asdict(config).items() if name not in ("out", "data")}
     if config.data:
-        settings["data"] = latents.dataset_id(str(config.data))
+        settings["data"] = dataset.identity(str(config.data))
     with store.exclusive(config.out):
         store.open_run(config.out, "pretrain", settings)
         _pretrain(config, settings)
@@ -81,7 +81,7 @@ def _check(config: Config) -> None:
     if not 0 < config.decay <= 1 or config.shift <= 0:
         raise UserError("--decay must lie above 0 and not above 1, --shift above 0")
     if config.data:
-        latents.open_dataset(str(config.data))
+        dataset.opened(str(config.data), masks=False)
     elif config.kind == "people":
         raise UserError(
             "--kind people needs --data, such as `asap figures --kind mini-people --pairs 4096` draws"

@@ -21,7 +21,6 @@ from asap.pairs.composite import composite, crop_box
 from asap.pairs.degradations import DEGRADATIONS, Entry
 from asap.pairs.engines.scene import with_neighbours
 from asap.pairs.hap import dataset
-from asap.pairs.hap.bands import Banded
 from asap.pairs.hap.duplicates import perceptual_hash
 from asap.pairs.photos import Unreadable, read_photo
 from asap.pairs.rules import Rules, entries
@@ -62,9 +61,9 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         account["skipped"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
     else:
         account["parts"] = Counter(region.part for region in regions)
-        whole, told = Banded(image), provenance(photo, image, rules.detector.name)
+        whole, told = dataset.png(image, photo=True), provenance(photo, image, rules.detector.name)
         pairs = attempts(image, regions, photo, rules, rejected)
-        rows = (dataset.encode(pair, whole, told) for pair in pairs)
+        rows = (dataset.encode(pair, whole, told, photo=True) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
         account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")

@@ -23,7 +23,6 @@ import pyarrow as pa
 from asap import __version__
 from asap.errors import UserError
 from asap.pairs.hap import shards
-from asap.pairs.hap.bands import Banded
 from asap.pairs.hap.card import card
 from asap.pairs.hap.contact import contact_sheet, spread
 from asap.pairs.hap.preview import PREVIEW, chosen_for, preview
@@ -80,23 +79,33 @@ if hasattr(
     _QUICK += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
 
 
-def png(image: Image | Mask) -> bytes:
-    """`image` as a PNG file: RGB of (H, W, 3), or 0 and 255 in one channel for a mask of (H, W)."""
+# A photo's noise hardly repeats: looking for runs alone takes a quarter less time and 2% more room.
+_PHOTO = [*_QUICK, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+
+
+def png(image: Image | Mask, *, photo: bool = False) -> bytes:
+    """`image` as a PNG file: RGB of (H, W, 3), or 0 and 255 in one channel for a mask of (H, W).
+
+    `photo` says that it is none with large plain areas, as drawn pictures have: it decides the bytes alone.
+    """
     pixels = image.astype(np.uint8) * 255 if image.dtype == bool else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    return bytes(cv2.imencode(".png", pixels, _QUICK)[1])
+    return bytes(cv2.imencode(".png", pixels, _PHOTO if photo else _QUICK)[1])
 
 
 def encode(
     pair: Pair,
-    photo: Banded | None = None,
+    chosen: bytes | None = None,
     provenance: Mapping[str, str | None] | None = None,
+    *,
+    photo: bool = False,
 ) -> Row:
     """One row of the dataset: `pair` with its pictures as PNG bytes, its metrics and provenance as columns.
 
     Args:
         pair: the pair.
-        photo: `pair.chosen` where it is a photo, made once for all of its pairs.
+        chosen: `png(pair.chosen)` where the caller has it already.
         provenance: of the photo, by names of `PROVENANCE`.
+        photo: whether the pictures are photos (`png`).
 
     Raises:
         ValueError: shapes differ, or a pixel outside the mask does.
@@ -106,13 +115,8 @@ def encode(
     changed = cv2.absdiff(pair.chosen, pair.rejected)
     if cv2.bitwise_and(changed, changed, mask=(~pair.mask).view(np.uint8)).any():
         raise ValueError(f"pair {pair.id}: chosen and rejected differ outside the mask")
-    if photo is None:
-        chosen, rejected = png(pair.chosen), png(pair.rejected)
-    else:
-        rows = np.flatnonzero(pair.mask.any(axis=1))
-        top, bottom = (int(rows[0]), int(rows[-1]) + 1) if rows.size else (0, 0)
-        chosen, rejected = photo.png, photo.changed(pair.rejected, top, bottom)
-    data = {"chosen": chosen, "rejected": rejected, "mask": png(pair.mask)}
+    whole = chosen or png(pair.chosen, photo=photo)
+    data = {"chosen": whole, "rejected": png(pair.rejected, photo=photo), "mask": png(pair.mask)}
     pictures = {name: {"bytes": data[name], "path": f"{pair.id}_{name}.png"} for name in PICTURES}
     names = ("id", "prompt", "part", "error", "degradation", "source", "seed")
     plain = {name: getattr(pair, name) for name in names}
