@@ -207,7 +207,7 @@ def remove_finger(image: Image, region: Region, hand: Hand, index: int, keep: fl
     box = box_around(hand.points, 0.9 * hand.size, image.shape)
     grid = pixel_grid(box)
     left, top, right, bottom = box
-    skin = region.mask[top:bottom, left:right] | cover_fingers(hand, grid)
+    skin = region.mask[top:bottom, left:right] | cover_fingers(hand, box)
     stub = stub_shape(hand, index, grid, keep, cap)
     body = finger_body(hand, index, grid, skin)
     body |= slivers(skin & ~body, body & ~stub, 0.05 * hand.size)
@@ -238,7 +238,7 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
         Unsuitable: the mask does not hold the finger.
     """
     finger = hand.fingers[index]
-    share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
+    share = own_cell(hand, index, grid)
     bones = to_line(grid, finger) < 0.03 * hand.size
     if not bones.any() or mask[bones].mean() < 0.95:
         raise Unsuitable("the finger is not in the mask")
@@ -251,13 +251,20 @@ def finger_layer(mask: Mask, hand: Hand, index: int, grid: Field, start: float) 
 
 def finger_body(hand: Hand, index: int, grid: Field, skin: Mask) -> Mask:
     """(h, w) the skin that is nearest to this finger, and what lies just past its tip."""
-    share = cells(list(hand.fingers), hand.wrist, grid, grid.shape, 1.0)[index] > 0.5
+    share = own_cell(hand, index, grid)
     finger = hand.fingers[index]
     along, _ = by_bone(grid, finger[0], finger[1])
     tip = finger[3] + (finger[3] - finger[2]) / np.hypot(*(finger[3] - finger[2])) * 0.05 * hand.size
     past = to_bone(grid, finger[2], tip)[2] < PAST_TIP * hand.size
     near = to_line(grid, finger) < 0.2 * hand.size
     return np.asarray(((skin & near & (along > 0.0)) | past) & share)
+
+
+def own_cell(hand: Hand, index: int, grid: Field) -> Mask:
+    """(h, w) the pixels of a box's `grid` that are nearer to this finger than to the other three together."""
+    (left, top), (right, bottom) = grid[0, 0].astype(int), grid[-1, -1].astype(int) + 1
+    coarse = coarse_grid((left, top, right, bottom), hand.size / COARSE)
+    return np.asarray(cells(list(hand.fingers), hand.wrist, coarse, grid.shape, 1.0)[index] > 0.5)
 
 
 def stub_shape(hand: Hand, index: int, grid: Field, keep: float, cap: float) -> Mask:
