@@ -19,7 +19,7 @@ from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIG
 from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
 from asap.anatomy.detectors.views import around, hand_squares
 from asap.anatomy.keypoints import BODY_BONES, LIMBS, bounds, size_of
-from asap.anatomy.masks import breadth, capsules, person_mask
+from asap.anatomy.masks import SURELY, breadth, capsules, person_mask
 from asap.errors import UserError
 from asap.records import Box, Image, Mask, Photo, Points, Region
 
@@ -193,8 +193,11 @@ def _regions(
     def person() -> Mask:
         return person_mask(image, people(), [body.points for body in bodies])
 
+    def surely() -> Mask:
+        return np.asarray(people() > SURELY)
+
     outlines = [_outline(face) for face in in_order(faces)]
-    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None)
+    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None, surely)
 
 
 def _outline(mesh: Found) -> Found:
