@@ -13,7 +13,7 @@ from asap.anatomy.hands import beyond
 from asap.anatomy.keypoints import HAND_BONES, PALM, size_of
 from asap.anatomy.masks import capsules, hull
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.finger_errors import elsewhere
+from asap.pairs.edits.hands.finger_pieces import elsewhere
 from asap.pairs.edits.hands.hand import by_bone, to_bone
 from asap.pairs.edits.layers import (
     Axis,
