@@ -77,7 +77,7 @@ def run(config: Config) -> None:
             "\n| photos | workers | pairs | wall s | CPU s | CPU s a pair | MB parent | MB worker | MB data |"
         )
         print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-        for copies, workers in ((1, 1), (1, 2), (COPIES, 1)):
+        for copies, workers in ((1, 1), (1, 2), (COPIES, 1), (COPIES, 2)):
             told = built(photos, copies, workers, config.size)
             memory = " | ".join(f"{value / 1e6:.0f}" for value in (told.parent, told.worker, told.size))
             cpu = f"{told.cpu:.1f} | {told.cpu / told.pairs:.3f}"
