@@ -101,7 +101,7 @@ def steps(photos: Sequence[Photo], size: int) -> None:
         with clock(spent, "edit, composite, gate"):
             made = list(attempts(image, regions, photo, rules, rejected))
         with clock(spent, "encode as PNG"):
-            whole = dataset.png(image, photo=True)
+            whole = dataset.png(image, photo=True) if made else None
             for pair in made:
                 dataset.encode(pair, whole, photo=True)
         pairs, tried = pairs + len(made), tried + len(made) + len(rejected)
