@@ -33,7 +33,7 @@ def here(work: Callable[[Trial], list[Row]], trials: Sequence[Trial], workers: i
 def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool, "in_processes", here)
     few = {name: WORLDS["hands"].search[name][:2] for name in TINY["objectives"]}
-    monkeypatch.setitem(WORLDS, "hands", replace(WORLDS["hands"], search=few))
+    monkeypatch.setitem(WORLDS, "hands", replace(WORLDS["hands"], search=few, references=200))
     config = lab.Config(out=tmp_path / "lab", study="main", workers=2, **TINY)
     lab.run(config)
     rows = list(read_rows(tmp_path / "lab" / "results.jsonl"))
