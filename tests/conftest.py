@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
+import processes
 from tiny import tiny_flux, tiny_sdxl, write_pairs
 from tiny_families import MAKERS
 
@@ -45,3 +46,9 @@ def named_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pairs of two kinds: four with an extra finger, two with a missing one."""
     errors = ("extra finger", "extra finger", "missing finger")
     return write_pairs(tmp_path_factory.mktemp("named"), errors=errors)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_server_left() -> Iterator[None]:
+    yield
+    processes.stop()

@@ -19,11 +19,18 @@ from asap.lab.plan import Trial
 from asap.lab.worlds import WORLDS
 from asap.store import Row, read_rows
 
-TINY: dict[str, Any] = {"objectives": ("sft", "asap"), "seeds": 1, "steps": 2, "pairs": 32, "prompts": 6, "validation": 6}
+TINY: dict[str, Any] = {
+    "objectives": ("sft", "asap"),
+    "seeds": 1,
+    "steps": 2,
+    "pairs": 32,
+    "prompts": 6,
+    "validation": 6,
+}
 
 
 def here(work: Callable[[Trial], list[Row]], trials: Sequence[Trial], workers: int) -> Iterator[list[Row]]:
-    """In the place of other processes, which take long to start: what is sent to them must be fit for that."""
+    """In the place of other processes, which take long to start; what is sent to them must be fit for it."""
     assert workers == 2
     for trial in trials:
         assert ForkingPickler.dumps((work, trial))
