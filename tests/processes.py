@@ -80,9 +80,9 @@ def killed(place: str, call: int, *words: object) -> Done:
     return done
 
 
-def two(*words: object) -> list[Done]:
+def two(*words: object, env: Mapping[str, str] | None = None) -> list[Done]:
     """`asap WORDS` in two processes with what torchrun and Accelerate tell theirs."""
-    return both(_stage, *words)
+    return both(_stage, *words, env=env)
 
 
 def both(work: Callable[..., None], *words: object, env: Mapping[str, str] | None = None) -> list[Done]:
