@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import processes
+from asap import pool
 from tiny import tiny_flux, tiny_sdxl, write_pairs
 from tiny_families import MAKERS
 
@@ -49,6 +50,8 @@ def named_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_server_left() -> Iterator[None]:
-    yield
+def quick_processes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "_once", processes.once)
+        yield
     processes.stop()

@@ -13,14 +13,18 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from multiprocessing import forkserver
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from asap import pool
+
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["asap.align.loop", "asap.bench.drawing", "asap.pairs.making"])
+REAL = pool._once
 
 
 class Done(NamedTuple):
@@ -96,6 +100,21 @@ def both(work: Callable[..., None], *words: object, env: Mapping[str, str] | Non
     return [process.ends() for process in running]
 
 
+def once(
+    work: Callable[[Any], Any], left: dict[int, Any], workers: int, gpus: Sequence[str]
+) -> Iterator[tuple[int, Any]]:
+    """In the place of `asap.pool._once`: a pool of one process works here, where all is imported.
+
+    What would be sent to that process must be fit for it. Pools of more are as ever.
+    """
+    if workers > 1 or gpus:
+        yield from REAL(work, left, workers, gpus)
+        return
+    for index, item in list(left.items()):
+        ForkingPickler.dumps((work, item))
+        yield index, work(item)
+
+
 def stop() -> None:
     """End the server."""
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
@@ -107,6 +126,7 @@ def _enter(work: Callable[..., None], words: list[str], cwd: Path, env: dict[str
     os.chdir(cwd)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
+    pool._once = once
     work(*words)
 
 

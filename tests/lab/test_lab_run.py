@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,12 +10,10 @@ from xml.etree import ElementTree
 import pytest
 from PIL import Image
 
-from asap import pool
 from asap.errors import UserError
 from asap.lab import run as lab
-from asap.lab.plan import Trial
 from asap.lab.worlds import WORLDS
-from asap.store import Row, read_rows
+from asap.store import read_rows
 
 TINY: dict[str, Any] = {
     "objectives": ("sft", "asap"),
@@ -29,19 +25,10 @@ TINY: dict[str, Any] = {
 }
 
 
-def here(work: Callable[[Trial], list[Row]], trials: Sequence[Trial], workers: int) -> Iterator[list[Row]]:
-    """In the place of other processes, which take long to start; what is sent to them must be fit for it."""
-    assert workers == 2
-    for trial in trials:
-        assert ForkingPickler.dumps((work, trial))
-        yield work(trial)
-
-
 def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "in_processes", here)
     few = {name: WORLDS["hands"].search[name][:2] for name in TINY["objectives"]}
     monkeypatch.setitem(WORLDS, "hands", replace(WORLDS["hands"], search=few, references=200))
-    config = lab.Config(out=tmp_path / "lab", study="main", workers=2, **TINY)
+    config = lab.Config(out=tmp_path / "lab", study="main", workers=1, **TINY)
     lab.run(config)
     rows = list(read_rows(tmp_path / "lab" / "results.jsonl"))
     assert {(r["study"], r["objective"]) for r in rows} == {

@@ -26,7 +26,7 @@ def test_a_dataset_by_the_command_line(tmp_path):
     cv2.imwrite(str(photos / "portrait.png"), data.astronaut()[0:320, 60:380, ::-1])
     model = tiny_sdxl_inpaint(tmp_path / "model")
     flags = f"--inpaint {model} --degradations inpaint_face --candidates 1 --paint-device cpu".split()
-    flags += ["--paint-size", "32", "--paint-steps", "2"]
+    flags += ["--paint-size", "32", "--paint-steps", "2", "--workers", "1"]
     done = asap(photos, "--out", out, *flags)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1  face: distorted face" in done.stdout
