@@ -19,7 +19,7 @@ from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIG
 from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
 from asap.anatomy.detectors.views import around, hand_squares
 from asap.anatomy.keypoints import BODY_BONES, LIMBS, bounds, size_of
-from asap.anatomy.masks import breadth, capsules, person_mask
+from asap.anatomy.masks import SURELY, breadth, capsules, person_mask
 from asap.errors import UserError
 from asap.records import Box, Image, Mask, Photo, Points, Region
 
@@ -31,6 +31,8 @@ WIDE = 0.45
 """How far from its bones, in its torso's lengths, a body's pixels and clothes may lie."""
 OTHERS = 0.03
 """Share of a tile that shows people of no body found, from which on it is looked at for hands."""
+UNSURE = 0.9
+"""Score of a hand below which it is looked at once more, with more around it."""
 
 Likely = Callable[[], NDArray[np.float32]]
 """What gives (H, W) in [0, 1]: how likely each pixel shows a person."""
@@ -114,7 +116,7 @@ def _hands(models: Models, image: Image, bodies: Sequence[Found], people: Likely
 
     def look(view: Box) -> None:
         for hand in models.hands(image, view):
-            _add(found, hand, size_of("hand", hand.points), "hand", 0.5)
+            _add(found, hand, size_of("hand", hand.points), "hand", 0.5, unsure=UNSURE)
 
     whole, *tiles = _views(image)
     look(whole)
@@ -123,10 +125,17 @@ def _hands(models: Models, image: Image, bodies: Sequence[Found], people: Likely
             if not _at(body.points[LIMBS[f"{side}_arm"][2]], found):
                 look(square)
     others = _nobodys(people, bodies) if tiles else np.zeros(image.shape[:2], bool)
-    for left, top, right, bottom in tiles:
-        if others[top:bottom, left:right].mean() > OTHERS:
-            look((left, top, right, bottom))
+    for tile in tiles:
+        left, top, right, bottom = tile
+        if others[top:bottom, left:right].mean() > OTHERS or any(_doubtful(hand, tile) for hand in found):
+            look(tile)
     return found
+
+
+def _doubtful(hand: Found, tile: Box) -> bool:
+    """Whether the hand's score is low, perhaps because its view cut it, and its middle lies in `tile`."""
+    x, y = hand.points.mean(axis=0)
+    return hand.score < UNSURE and tile[0] <= x < tile[2] and tile[1] <= y < tile[3]
 
 
 def _at(wrist: Points, hands: Sequence[Found]) -> bool:
@@ -160,13 +169,18 @@ def _is_hand(body: Found, hands: Sequence[Found]) -> bool:
     return any(size < 2 * hand for hand in on)
 
 
-def _add(found: list[Found], new: Found, size: float, part: str, near: float) -> None:
-    """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point."""
+def _add(found: list[Found], new: Found, size: float, part: str, near: float, unsure: float = 0.0) -> None:
+    """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point.
+
+    One there whose score is below `unsure` gives way to a better one.
+    """
     if not size >= SMALLEST[part]:
         return
-    for old in found:
+    for number, old in enumerate(found):
         apart = np.linalg.norm(old.points - new.points, axis=1)
         if np.isfinite(apart).any() and np.nanmedian(apart) < near * size:
+            if old.score < min(unsure, new.score):
+                found[number] = new
             return
     found.append(new)
 
@@ -179,8 +193,11 @@ def _regions(
     def person() -> Mask:
         return person_mask(image, people(), [body.points for body in bodies])
 
+    def surely() -> Mask:
+        return np.asarray(people() > SURELY)
+
     outlines = [_outline(face) for face in in_order(faces)]
-    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None)
+    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None, surely)
 
 
 def _outline(mesh: Found) -> Found:
