@@ -20,28 +20,31 @@ from asap.figures import scenes
 from asap.pairs import figures
 
 
-def test_the_loss_falls_and_the_model_loads(tmp_path: Path) -> None:
-    out = pretrain.run(pretrain.Config(tmp_path / "mini", steps=200, images=64, batch_size=8))
+def test_the_loss_falls_and_the_model_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrain_loop, "EVERY", 20)
+    out = pretrain.run(pretrain.Config(tmp_path / "mini", steps=60, images=64, batch_size=4))
     curve = json.loads((out / "pretrain.json").read_text())["curve"]
+    assert [row["step"] for row in curve] == [19, 39, 59]
     assert curve[-1]["loss"] < 0.8 * curve[0]["loss"]
     assert len(load(str(out)).generate([scenes.scene(0).caption], [0])) == 1
 
 
 def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = pretrain.Config(tmp_path / "whole", steps=120, images=32, batch_size=2)
+    monkeypatch.setattr(pretrain_loop, "EVERY", 5)
+    config = pretrain.Config(tmp_path / "whole", steps=9, images=32, batch_size=2)
     whole = pretrain.run(config)
     parts = replace(config, out=tmp_path / "parts")
     calls = 0
     real = pretrain_loop.flow_loss
 
-    def die_at_110(*args: object) -> object:
+    def die_at_8(*args: object) -> object:
         nonlocal calls
         calls += 1
-        if calls == 110:
+        if calls == 8:
             raise KeyboardInterrupt
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pretrain_loop, "flow_loss", die_at_110)
+    monkeypatch.setattr(pretrain_loop, "flow_loss", die_at_8)
     with pytest.raises(KeyboardInterrupt):
         pretrain.run(parts)
     monkeypatch.setattr(pretrain_loop, "flow_loss", real)

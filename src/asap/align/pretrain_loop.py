@@ -19,6 +19,7 @@ from asap.backbones.mini import HANDS, PEOPLE, MiniPipeline, embed, new_pipeline
 
 SHAPES = {"hands": HANDS, "people": PEOPLE}
 CHECKPOINT = "checkpoint.safetensors"
+EVERY = 100  # steps between checkpoints, and of the mean loss in the curve
 
 
 def run(config: Config) -> None:
@@ -94,7 +95,7 @@ def _train(
         optimizer.step()
         _average(parameters, averaged, min(config.ema, (step + 1) / (step + 10)))
         losses.append(loss.item())
-        if (step + 1) % 100 == 0 or step + 1 == config.steps:
+        if (step + 1) % EVERY == 0 or step + 1 == config.steps:
             curve.append({"step": step, "loss": sum(losses) / len(losses)})
             bar.set_postfix(loss=f"{curve[-1]['loss']:.4f}", refresh=False)
             losses.clear()
