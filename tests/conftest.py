@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
+import processes
+from asap import pool
 from tiny import tiny_flux, tiny_sdxl, write_pairs
 from tiny_families import MAKERS
 
@@ -45,3 +47,11 @@ def named_pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pairs of two kinds: four with an extra finger, two with a missing one."""
     errors = ("extra finger", "extra finger", "missing finger")
     return write_pairs(tmp_path_factory.mktemp("named"), errors=errors)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_processes() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool, "_once", processes.once)
+        yield
+    processes.stop()

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
+from functools import cache, wraps
+from typing import ParamSpec
+
 import cv2
 import numpy as np
 
 from asap.records import Image, Mask, Points, Region
 
+P = ParamSpec("P")
 SKIN, BACKGROUND, CLOTH = (215, 165, 140), (70, 90, 120), (40, 120, 60)
 
 
+def kept(draw: Callable[P, tuple[Image, Region]]) -> Callable[P, tuple[Image, Region]]:
+    """`draw`, which draws the same picture only once; everybody gets a copy of their own."""
+    once = cache(draw)
+
+    @wraps(draw)
+    def copied(*args: P.args, **settings: P.kwargs) -> tuple[Image, Region]:
+        return deepcopy(once(*args, **settings))
+
+    return copied
+
+
+@kept
 def drawn_hand(
     size: float = 110.0, spread: float = 9.0, folded: tuple[int, ...] = ()
 ) -> tuple[Image, Region]:
@@ -47,6 +65,7 @@ def hand_points(size: float, spread: float) -> Points:
     return np.array(points)
 
 
+@kept
 def drawn_face(unit: float = 60.0) -> tuple[Image, Region]:
     """A face of ellipses; `unit` is the distance between the eyes in pixels."""
     side = int(4.5 * unit)
@@ -66,6 +85,7 @@ def drawn_face(unit: float = 60.0) -> tuple[Image, Region]:
     return image, Region("face", mask > 0, points, 1.0)
 
 
+@kept
 def lively_face(unit: float = 60.0) -> tuple[Image, Region]:
     """The drawn face with whites of the eyes, irises, and an open mouth with teeth."""
     image, region = drawn_face(unit)
@@ -88,6 +108,7 @@ def lively_face(unit: float = 60.0) -> tuple[Image, Region]:
     return image, Region("face", region.mask, points, 1.0, None, {"irises": irises})
 
 
+@kept
 def portrait(unit: float = 60.0) -> tuple[Image, Region]:
     """The lively face with ears, on a neck and shoulders, and much room above."""
     face, region = lively_face(unit)
@@ -134,6 +155,7 @@ def face_points(unit: float) -> Points:
     return unit * np.array(jaw + brows + nose + eyes + outer + inner)
 
 
+@kept
 def drawn_body(torso: float = 120.0) -> tuple[Image, Region]:
     """A standing person of capsules, arms and legs apart; `torso` is the length from shoulders to hips."""
     side = int(5 * torso)

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
 
 import loopback
+import processes
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def printed(script: str, *options: str) -> list[str]:
-    command = [sys.executable, str(BENCHMARKS / script), *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = processes.script(BENCHMARKS / script, *options)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout.splitlines()
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import processes
 from asap import cli
 
 
@@ -32,12 +33,12 @@ def test_a_mistyped_stage_is_one_line_with_a_hint() -> None:
 
 @pytest.mark.parametrize("stage", sorted(cli.STAGES))
 def test_every_stage_explains_itself(stage: str) -> None:
-    done = asap(stage, "--help")
+    done = processes.asap(stage, "--help")
     assert done.returncode == 0 and f"usage: asap {stage} " in done.stdout
 
 
 def test_a_user_s_mistake_shows_no_traceback() -> None:
-    done = asap("train", "--model", "/nowhere", "--data", "/nowhere", "--out", "/tmp/asap-never")
+    done = processes.asap("train", "--model", "/nowhere", "--data", "/nowhere", "--out", "/tmp/asap-never")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr and "nowhere" in done.stderr.splitlines()[-1]
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import processes
+from asap import demo as stage
 from asap.demo import Steps, _summarize
 
 
-def demo(out: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    sizes = ["--pairs", "40", "--prompts", "12", "--steps", "12"]
-    command = [sys.executable, "-m", "asap", "demo", "--out", str(out), *sizes, *more]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def demo(out: Path, *more: str) -> processes.Done:
+    return processes.asap("demo", "--out", out, "--pairs", 40, "--prompts", 12, "--steps", 12, *more)
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +74,15 @@ def test_run_again_it_redoes_nothing(finished: Path) -> None:
     assert before and all(p.stat().st_mtime_ns == t for p, t in before.items())
 
 
-def test_the_time_is_that_of_all_processes(tmp_path: Path) -> None:
-    for total in (0.05, 0.1):
+def test_the_time_is_that_of_all_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(stage, "time", SimpleNamespace(monotonic=lambda: now))
+    for names in (("first",), ("first", "second")):
         steps = Steps(tmp_path, 2)
-        with steps.step("first"):
-            time.sleep(0.05)
-        if total > 0.05:
-            with steps.step("second"):
-                time.sleep(0.05)
-        assert total <= steps.seconds < total + 0.04
+        for name in names:
+            with steps.step(name):
+                now += 7.0 if name == "first" else 5.0
+        assert steps.seconds == (7.0 if names == ("first",) else 12.0)
 
 
 def test_what_was_not_measured_is_null(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def test_help_is_quick_and_light() -> None:
     assert min(seconds) < 0.5
 
 
-@pytest.mark.parametrize("stage", ["build", "train"])
+@pytest.mark.parametrize("stage", ["build", "train", "pretrain"])
 def test_the_help_of_a_stage_does_without_torch(stage: str) -> None:
     code = (
         f"import sys; sys.argv[0] = 'asap'; from asap.cli import main\n"

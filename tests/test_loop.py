@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +11,8 @@ from threading import Thread
 import numpy as np
 import pytest
 from PIL import Image
+
+import processes
 
 PROMPTS = ["a photo of a person", "two hands"]
 
@@ -45,9 +44,7 @@ def endpoint() -> Iterator[str]:
 
 
 def asap(*args: object) -> None:
-    command = [sys.executable, "-m", "asap", *map(str, args)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    done = processes.asap(*args)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

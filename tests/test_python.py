@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import processes
+
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
 LOOP, TRAINER = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.M | re.S)
 
@@ -16,9 +18,7 @@ LOOP, TRAINER = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="ut
 def ran(code: str, folder: Path) -> str:
     """What `code` prints, as a script of its own in `folder`."""
     (folder / "example.py").write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "example.py"], cwd=folder, capture_output=True, text=True, check=False
-    )
+    done = processes.script("example.py", cwd=folder)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 

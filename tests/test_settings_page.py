@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
+
+import processes
 
 ROOT = Path(__file__).parents[1]
 
 
 def test_the_page_of_settings_is_not_stale() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "settings_page.py")]
-    made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    made = processes.script(ROOT / "benchmarks" / "settings_page.py").stdout
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert made == page, "run: python benchmarks/settings_page.py > docs/settings.md"
     assert "| `learning_rate` | number | by recipe | AdamW's step size. |" in page

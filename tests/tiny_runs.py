@@ -13,6 +13,6 @@ def tiny_run(model: Path | str, data: Path, out: Path, **changes: Any) -> train.
     """Four steps of two pairs of 32 pixels, but for `changes`."""
     settings = train.Config(
         model=str(model), data=str(data), out=out, steps=4, resolution=32, batch_size=2, rank=4,
-        learning_rate=1e-2, tau=0.05, checkpoint_every=2, tracker="none",
+        learning_rate=1e-2, tau=0.05, tracker="none", overlays=0,
     )  # fmt: skip
     return replace(settings, **changes)

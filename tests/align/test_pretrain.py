@@ -13,38 +13,41 @@ import torch
 from datasets import load_dataset
 from safetensors.torch import load_file
 
-from asap.align import dataset, pretrain, pretrain_data
+from asap.align import dataset, pretrain, pretrain_data, pretrain_loop
 from asap.backbones.load import load
 from asap.errors import UserError
 from asap.figures import scenes
 from asap.pairs import figures
 
 
-def test_the_loss_falls_and_the_model_loads(tmp_path: Path) -> None:
-    out = pretrain.run(pretrain.Config(tmp_path / "mini", steps=200, images=64, batch_size=8))
+def test_the_loss_falls_and_the_model_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pretrain_loop, "EVERY", 20)
+    out = pretrain.run(pretrain.Config(tmp_path / "mini", steps=60, images=64, batch_size=4))
     curve = json.loads((out / "pretrain.json").read_text())["curve"]
+    assert [row["step"] for row in curve] == [19, 39, 59]
     assert curve[-1]["loss"] < 0.8 * curve[0]["loss"]
     assert len(load(str(out)).generate([scenes.scene(0).caption], [0])) == 1
 
 
 def test_resumed_equals_uninterrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = pretrain.Config(tmp_path / "whole", steps=120, images=32, batch_size=2)
+    monkeypatch.setattr(pretrain_loop, "EVERY", 5)
+    config = pretrain.Config(tmp_path / "whole", steps=9, images=32, batch_size=2)
     whole = pretrain.run(config)
     parts = replace(config, out=tmp_path / "parts")
     calls = 0
-    real = pretrain.flow_loss
+    real = pretrain_loop.flow_loss
 
-    def die_at_110(*args: object) -> object:
+    def die_at_8(*args: object) -> object:
         nonlocal calls
         calls += 1
-        if calls == 110:
+        if calls == 8:
             raise KeyboardInterrupt
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pretrain, "flow_loss", die_at_110)
+    monkeypatch.setattr(pretrain_loop, "flow_loss", die_at_8)
     with pytest.raises(KeyboardInterrupt):
         pretrain.run(parts)
-    monkeypatch.setattr(pretrain, "flow_loss", real)
+    monkeypatch.setattr(pretrain_loop, "flow_loss", real)
     pretrain.run(parts)
     name = "transformer/diffusion_pytorch_model.safetensors"
     a, b = load_file(whole / name), load_file(parts.out / name)
@@ -108,7 +111,7 @@ def test_a_batch_shows_both_pictures_of_a_pair_and_their_mirror_images(people: P
 
 def test_the_step_size_stays_and_then_falls_to_zero() -> None:
     config = pretrain.Config(Path("x"), steps=100, decay=0.4)
-    left = [min(1, pretrain._left(config, step)) for step in range(101)]
+    left = [min(1, pretrain_loop._left(config, step)) for step in range(101)]
     assert left[:61] == [1] * 61 and left[80] == pytest.approx(0.5) and left[100] == 0
     assert all(a >= b for a, b in pairwise(left))
 
@@ -116,7 +119,7 @@ def test_the_step_size_stays_and_then_falls_to_zero() -> None:
 def test_a_shift_moves_times_towards_noise(people: Path) -> None:
     data = pretrain_data.read(people, 64)
     config = people_config(Path("x"), people, batch_size=64)
-    plain, shifted = (pretrain._batch(replace(config, shift=s), data, 0)[3] for s in (1.0, 2.0))
+    plain, shifted = (pretrain_loop._batch(replace(config, shift=s), data, 0)[3] for s in (1.0, 2.0))
     torch.testing.assert_close(shifted / (1 - shifted), 2 * plain / (1 - plain))
     assert (shifted > plain).all() and shifted.max() < 1
 

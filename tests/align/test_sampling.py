@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -17,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+import processes
 from asap.align import kinds, latents, loop, objectives, train
 from asap.align.cut import Cut
 from asap.align.draws import Shown
@@ -26,7 +26,7 @@ from asap.align.sampling import MEMORY, MIX, Lagging, Uniform, allotted, mixed, 
 from asap.backbones.load import load
 from asap.errors import UserError
 from asap.pairs import figures
-from asap.store import read_rows
+from asap.store import append_rows, read_rows
 from tiny_runs import tiny_run
 
 P = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
@@ -252,38 +252,31 @@ def test_the_log_and_tensorboard_say_what_is_shown(
     assert curve == pytest.approx([row["missing finger"] for row in shown], abs=1e-4)
 
 
-SPY = """
-import json, os, sys
-from pathlib import Path
-from asap.align import sampling, train
+def spy(folder: str, *words: str) -> None:
+    """`asap train WORDS`, which writes down what it learns of the lags."""
+    real = Lagging.learn
 
-folder, real = Path(sys.argv[1]), sampling.Lagging.learn
+    def learn(self: Lagging, pairs: Any, errors: Any) -> None:
+        real(self, pairs, errors)
+        row = {
+            "kinds": self._kinds.of[[one.pair for one in pairs]].tolist(),
+            "lags": self._lag(errors).double().tolist(),
+            "state": {name: tensor.tolist() for name, tensor in self.state().items()},
+        }
+        append_rows(Path(folder) / f"rank{os.environ['RANK']}.jsonl", [row])
 
-def learn(self, pairs, errors):
-    real(self, pairs, errors)
-    row = {"kinds": self._kinds.of[[one.pair for one in pairs]].tolist(),
-           "lags": self._lag(errors).double().tolist(),
-           "state": {name: tensor.tolist() for name, tensor in self.state().items()}}
-    with (folder / f"rank{os.environ['RANK']}.jsonl").open("a") as file:
-        file.write(json.dumps(row) + "\\n")
-
-sampling.Lagging.learn = learn
-train.main(sys.argv[2:])
-"""
+    Lagging.learn = learn  # type: ignore[method-assign]
+    train.main(words)
 
 
 def test_two_processes_agree_on_the_lags_of_both(flux: Path, named_pairs: Path, tmp_path: Path) -> None:
-    """Under torchrun, on gloo: equal to the bit after every step, and what one process would have found."""
-    (tmp_path / "spy.py").write_text(SPY)
-    command = [
-        sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone",
-        str(tmp_path / "spy.py"), str(tmp_path), "--model", str(flux), "--data", str(named_pairs), "--out",
-        str(tmp_path / "run"), "--steps", "4", "--resolution", "32", "--batch-size", "1", "--rank", "4",
-        "--learning-rate", "1e-2", "--tau", "0.05", "--tracker", "none", "--sampling", "lagging_unbiased",
-    ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    """On gloo: equal to the bit after every step, and what one process would have found."""
+    done = processes.both(
+        spy, tmp_path, "--model", flux, "--data", named_pairs, "--out", tmp_path / "run", "--steps", 4,
+        "--resolution", 32, "--batch-size", 1, "--rank", 4, "--learning-rate", "1e-2", "--tau", 0.05,
+        "--tracker", "none", "--sampling", "lagging_unbiased",
+    )  # fmt: skip
+    assert [one.returncode for one in done] == [0, 0], done
     first, second = (list(read_rows(tmp_path / f"rank{rank}.jsonl")) for rank in range(2))
     assert [row["state"] for row in first] == [row["state"] for row in second]
     assert [row["lags"] for row in first] == [row["lags"] for row in second]

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import multiprocessing
 from torch.distributed.tensor import DTensor
 
+import processes
 from asap.align import loop, shards, train
 from asap.backbones import lora
 from asap.backbones.load import load
@@ -29,20 +30,22 @@ FSDP = (
     "--num_machines 1 --mixed_precision no --dynamo_backend no"
 )
 
+LAUNCHED = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
+    "FSDP_VERSION": "2",
+}
+"""What `accelerate launch` sets."""
 
 config = partial(tiny_run, steps=3, learning_rate=1e-3)
 
 
-def spread_run(model: Path, data: Path, out: Path, steps: int, *options: str) -> None:
-    command = [
-        sys.executable, "-m", *FSDP.split(), "-m", "asap", "train", "--model", str(model),
-        "--data", str(data), "--out", str(out), "--steps", str(steps), "--resolution", "32",
-        "--batch-size", "1", "--rank", "4", "--tracker", "none", "--learning-rate", "1e-3", "--tau", "0.05",
-        "--checkpoint-every", "2", *options,
+def words(model: Path, data: Path, out: Path, steps: int) -> list[str]:
+    return [
+        "train", "--model", str(model), "--data", str(data), "--out", str(out), "--steps", str(steps),
+        "--resolution", "32", "--batch-size", "1", "--rank", "4", "--tracker", "none",
+        "--learning-rate", "1e-3", "--tau", "0.05", "--checkpoint-every", "2",
     ]  # fmt: skip
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def assert_same_run(one: Path, other: Path) -> None:
@@ -59,13 +62,18 @@ def test_spread_it_trains_the_same_lora_and_goes_on_at_another_world_size(
 ) -> None:
     alone = config(flux, pairs, tmp_path / "one")
     one = train.run(alone)
-    spread_run(flux, pairs, tmp_path / "two", 3)
+    command = [sys.executable, "-m", *FSDP.split(), "-m", "asap", *words(flux, pairs, tmp_path / "two", 3)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
     assert_same_run(one, tmp_path / "two")
     # the run of two goes on in one process, and then in two that recompute activations, member by member
     assert_same_run(
         train.run(replace(alone, steps=5)), train.run(replace(alone, out=tmp_path / "two", steps=5))
     )
-    spread_run(flux, pairs, tmp_path / "two", 7, "--gradient-checkpointing", "--backward", "split")
+    frugal = ("--gradient-checkpointing", "--backward", "split")
+    for one in processes.two(*words(flux, pairs, tmp_path / "two", 7), *frugal, env=LAUNCHED):
+        assert one.returncode == 0, one.stderr[-3000:]
     assert_same_run(train.run(replace(alone, steps=7)), tmp_path / "two")
 
 
@@ -76,12 +84,7 @@ def spread(process: int, model: str, meeting: str) -> None:
     condition = condition_of(plain)
     wanted = plain.predict(z, torch.full([2], 0.5), condition)
     torch.distributed.init_process_group("gloo", init_method=meeting, rank=process, world_size=2)
-    # what `accelerate launch` sets
-    os.environ |= {
-        "ACCELERATE_USE_FSDP": "true",
-        "FSDP_CPU_RAM_EFFICIENT_LOADING": "true",
-        "FSDP_VERSION": "2",
-    }
+    os.environ |= LAUNCHED
     os.environ |= {"WORLD_SIZE": "2", "RANK": str(process), "LOCAL_RANK": str(process)}
     shards.check(config(Path(model), Path(), Path()))
     backbone = load(model, spread=True)
@@ -102,7 +105,7 @@ def spread(process: int, model: str, meeting: str) -> None:
 
 def test_each_process_holds_half_of_what_is_frozen(flux: Path, tmp_path: Path) -> None:
     arguments = (str(flux), f"file://{tmp_path / 'meeting'}")
-    multiprocessing.spawn(spread, arguments, nprocs=2)
+    multiprocessing.start_processes(spread, arguments, nprocs=2, start_method="forkserver")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_two_steps_of_training_and_pictures_of_them(folder: Path, pairs: Path, t
     run = train.run(
         train.Config(
             str(folder), str(pairs), tmp_path / "run", steps=2, resolution=32, rank=4, lora_alpha=8,
-            learning_rate=0.05, dtype="bfloat16", gradient_checkpointing=True, tracker="none",
+            learning_rate=0.05, dtype="bfloat16", gradient_checkpointing=True, tracker="none", overlays=0,
         )
     )  # fmt: skip
     assert len((run / "log.jsonl").read_text().splitlines()) == 2

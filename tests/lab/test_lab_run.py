@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -10,13 +12,23 @@ from PIL import Image
 
 from asap.errors import UserError
 from asap.lab import run as lab
+from asap.lab.worlds import WORLDS
 from asap.store import read_rows
 
-TINY = {"objectives": ("sft", "asap"), "seeds": 1, "steps": 2, "pairs": 32, "prompts": 6, "validation": 6}
+TINY: dict[str, Any] = {
+    "objectives": ("sft", "asap"),
+    "seeds": 1,
+    "steps": 2,
+    "pairs": 32,
+    "prompts": 6,
+    "validation": 6,
+}
 
 
-def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path) -> None:
-    config = lab.Config(out=tmp_path / "lab", study="main", workers=2, **TINY)
+def test_a_tiny_laboratory_and_its_resumption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = {name: WORLDS["hands"].search[name][:2] for name in TINY["objectives"]}
+    monkeypatch.setitem(WORLDS, "hands", replace(WORLDS["hands"], search=few, references=200))
+    config = lab.Config(out=tmp_path / "lab", study="main", workers=1, **TINY)
     lab.run(config)
     rows = list(read_rows(tmp_path / "lab" / "results.jsonl"))
     assert {(r["study"], r["objective"]) for r in rows} == {

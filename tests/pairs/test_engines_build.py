@@ -1,14 +1,12 @@
 """`asap build` with a generator, by the command line."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from skimage import data
 
+import processes
 from asap.errors import UserError
 from asap.pairs import build, making
 from asap.pairs.degradations import DEGRADATIONS
@@ -18,9 +16,7 @@ from tiny_painters import tiny_sdxl_inpaint
 
 
 def asap(*arguments):
-    code = "import sys; from asap.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "build", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return processes.asap("build", *arguments)
 
 
 def test_a_dataset_by_the_command_line(tmp_path):
@@ -30,7 +26,7 @@ def test_a_dataset_by_the_command_line(tmp_path):
     cv2.imwrite(str(photos / "portrait.png"), data.astronaut()[0:320, 60:380, ::-1])
     model = tiny_sdxl_inpaint(tmp_path / "model")
     flags = f"--inpaint {model} --degradations inpaint_face --candidates 1 --paint-device cpu".split()
-    flags += ["--paint-size", "32", "--paint-steps", "2"]
+    flags += ["--paint-size", "32", "--paint-steps", "2", "--workers", "1"]
     done = asap(photos, "--out", out, *flags)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "1  face: distorted face" in done.stdout

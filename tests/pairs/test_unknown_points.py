@@ -34,7 +34,7 @@ def test_without_any_point_every_degradation_is_unsuitable(name):
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(unknown=st.sets(st.integers(0, 67), min_size=1), seed=st.integers(0, 3))
 def test_with_some_points_none_crashes(name, unknown, seed):
     image, region = DRAWN[DEGRADATIONS[name].part]
@@ -45,13 +45,12 @@ def test_with_some_points_none_crashes(name, unknown, seed):
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
-@pytest.mark.parametrize("known", [0, 1, 20])
-def test_neighbours_of_which_little_is_known_change_nothing_far_away(name, known):
+def test_neighbours_of_which_little_is_known_change_nothing_far_away(name):
     part = DEGRADATIONS[name].part
     image, region = DRAWN[part]
-    other = np.full((21, 2), np.nan)
-    other[:known] = -300.0, -300.0
-    hands = {"hands": [other]} if part != "body" else {"hands": [other], "person": region.mask}
+    others = np.full((3, 21, 2), np.nan)
+    others[1, :1] = others[2, :20] = -300.0, -300.0
+    hands = {"hands": list(others)} if part != "body" else {"hands": list(others), "person": region.mask}
     alone = attempted(name, image, replace(region, context={**region.context, "hands": []}), 1)
     beside = attempted(name, image, replace(region, context={**region.context, **hands}), 1)
     assert (alone is None) == (beside is None)

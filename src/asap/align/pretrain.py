@@ -1,25 +1,15 @@
-"""`asap pretrain`: make an embedded model from drawn hands or people, some of them faulty."""
+"""`asap pretrain`: make an embedded model from drawn hands or people. The work is in `pretrain_loop`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import torch
-from torch import Tensor, nn
-
-from asap import command, progress, store
-from asap.align import checkpoint, dataset, pretrain_data
-from asap.align.pretrain_data import TrainingSet
-from asap.backbones import schedule
-from asap.backbones.cpu import tune_allocator
-from asap.backbones.mini import HANDS, PEOPLE, MiniPipeline, embed, new_pipeline, predict_velocity
+from asap import command
+from asap.align import dataset
 from asap.errors import UserError
-
-SHAPES = {"hands": HANDS, "people": PEOPLE}
-CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
@@ -65,13 +55,9 @@ def run(config: Config) -> Path:
         UserError: numbers that cannot be, or no data for this kind.
     """
     _check(config)
-    tune_allocator()
-    settings = {name: value for name, value in asdict(config).items() if name not in ("out", "data")}
-    if config.data:
-        settings["data"] = dataset.identity(str(config.data))
-    with store.exclusive(config.out):
-        store.open_run(config.out, "pretrain", settings)
-        _pretrain(config, settings)
+    from asap.align import pretrain_loop  # torch, which neither --help nor the checks need
+
+    pretrain_loop.run(config)
     return config.out
 
 
@@ -81,108 +67,11 @@ def _check(config: Config) -> None:
     if not 0 < config.decay <= 1 or config.shift <= 0:
         raise UserError("--decay must lie above 0 and not above 1, --shift above 0")
     if config.data:
-        dataset.opened(str(config.data), masks=False)
+        dataset.check(str(config.data), masks=False)
     elif config.kind == "people":
         raise UserError(
             "--kind people needs --data, such as `asap figures --kind mini-people --pairs 4096` draws"
         )
-
-
-def _pretrain(config: Config, settings: store.Row) -> None:
-    shape = SHAPES[config.kind]
-    if config.data:
-        data = pretrain_data.read(config.data, shape.size)
-    else:
-        data = pretrain_data.draw_hands(config.images, config.seed)
-    pipeline = new_pipeline(data.words, config.seed, shape)
-    parameters = dict(_parameters(pipeline))
-    averaged = {f"ema/{name}": nn.Parameter(p.detach().clone()) for name, p in parameters.items()}
-    optimizer = torch.optim.AdamW(parameters.values(), lr=config.learning_rate, weight_decay=1e-4)
-    state = parameters | averaged
-    start = checkpoint.read(config.out / CHECKPOINT, state, optimizer)
-    curve = [row for row in store.read_rows(config.out / "curve.jsonl") if row["step"] < start]
-    if start < config.steps:
-        _train(config, pipeline, data, averaged, optimizer, curve, start)
-    _load_average(parameters, averaged)
-    pipeline.to(torch.float16 if config.half else torch.float32).save_pretrained(config.out)
-    record = {"settings": settings, "torch": torch.__version__, "curve": curve}
-    if config.data and (config.data / "config.json").exists():
-        record["drawn"] = store.read_config(config.data)[
-            "identity"
-        ]  # with which `asap figures` makes the data
-    store.write_atomic(config.out / "pretrain.json", store.to_json(record, indent=1) + "\n")
-
-
-def _parameters(pipeline: MiniPipeline) -> Iterator[tuple[str, nn.Parameter]]:
-    for name in ("transformer", "captions"):
-        part = getattr(pipeline, name)
-        yield from ((f"{name}.{key}", p) for key, p in part.requires_grad_(True).named_parameters())
-
-
-def _train(
-    config: Config,
-    pipeline: MiniPipeline,
-    data: TrainingSet,
-    averaged: Mapping[str, nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    curve: list[store.Row],
-    start: int,
-) -> None:
-    parameters = dict(_parameters(pipeline))
-    losses: list[float] = []
-    bar = progress.bar(
-        range(start, config.steps), initial=start, total=config.steps, desc="pretrain", unit="step"
-    )
-    for step in bar:
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * min(1, (step + 1) / 50) * min(1, _left(config, step))
-        prompts, z, eps, t = _batch(config, data, step)
-        loss = flow_loss(pipeline, prompts, z, eps, t)
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(parameters.values(), 1.0)
-        optimizer.step()
-        _average(parameters, averaged, min(config.ema, (step + 1) / (step + 10)))
-        losses.append(loss.item())
-        if (step + 1) % 100 == 0 or step + 1 == config.steps:
-            curve.append({"step": step, "loss": sum(losses) / len(losses)})
-            bar.set_postfix(loss=f"{curve[-1]['loss']:.4f}", refresh=False)
-            losses.clear()
-            text = "".join(store.to_json(row) + "\n" for row in curve)
-            store.write_atomic(config.out / "curve.jsonl", text)
-            checkpoint.write(config.out / CHECKPOINT, step + 1, {**parameters, **averaged}, optimizer)
-
-
-def _left(config: Config, step: int) -> float:
-    """The part of the step size that is left once it falls: above 1 before that, 0 after the last step."""
-    return (1 - step / config.steps) / config.decay
-
-
-def _batch(config: Config, data: TrainingSet, step: int) -> tuple[list[str], Tensor, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(store.seed_of(config.seed, "step", step))
-    share = config.faulty if step < 0.75 * config.steps else config.faulty_late
-    prompts, z, eps, t = data.batch(config.batch_size, share, generator)
-    return prompts, z, eps, config.shift * t / (1 + (config.shift - 1) * t)
-
-
-def flow_loss(pipeline: Any, prompts: Sequence[str], z: Tensor, eps: Tensor, t: Tensor) -> Tensor:
-    """Mean squared error of the predicted velocity (flow matching)."""
-    with torch.autocast("cpu", torch.bfloat16):
-        z_t = schedule.flow_noise(z, eps, t)
-        velocity = predict_velocity(pipeline.transformer, z_t, t, embed(pipeline.captions, prompts))
-    return (velocity.float() - schedule.flow_target(z, eps)).square().mean()
-
-
-@torch.no_grad()
-def _average(parameters: Mapping[str, Tensor], averaged: Mapping[str, Tensor], decay: float) -> None:
-    for name, parameter in parameters.items():
-        averaged[f"ema/{name}"].lerp_(parameter, 1 - decay)
-
-
-@torch.no_grad()
-def _load_average(parameters: Mapping[str, Tensor], averaged: Mapping[str, Tensor]) -> None:
-    for name, parameter in parameters.items():
-        parameter.copy_(averaged[f"ema/{name}"])
 
 
 def main(argv: Sequence[str]) -> None:

@@ -41,7 +41,10 @@ def verdicts(labelled: Labelled) -> dict[str, NDArray[np.bool_]]:
 
 
 def measure(labelled: Labelled) -> Row:
-    """The record of both judges on the labelled set; what is "unsure" is counted, and left out."""
+    """The record of both judges on the labelled set; what is "unsure" is counted, and left out.
+
+    Of each judge also what it `called` each picture, in the set's order: c, correct, or e, an error.
+    """
     found, sure, wrong = verdicts(labelled), labelled.sure(), labelled.wrong()
     settings = {judge.name: judge.settings for judge in judges(labelled.name)}
     first, second = found.values()
@@ -71,6 +74,7 @@ def _counts(labelled: Labelled, called: NDArray[np.bool_]) -> Row:
     by_model = {name: _tally(labelled, called, sure & (models == name)) for name in names}
     return {
         **_tally(labelled, called, sure)._asdict(),
+        "called": "".join("ce"[int(each)] for each in called),
         "alike_on_faulty_p": round(alike_p(called[wrong].tolist(), models[wrong].tolist()), 6),
         "alike_on_correct_p": round(alike_p(called[sound].tolist(), models[sound].tolist()), 6),
         "by_model": {name: found._asdict() for name, found in by_model.items()},
