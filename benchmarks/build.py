@@ -77,7 +77,7 @@ def run(config: Config) -> None:
             "\n| photos | workers | pairs | wall s | CPU s | CPU s a pair | MB parent | MB worker | MB data |"
         )
         print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
-        for copies, workers in ((1, 1), (1, 2), (COPIES, 1)):
+        for copies, workers in ((1, 1), (1, 2), (COPIES, 1), (COPIES, 2)):
             told = built(photos, copies, workers, config.size)
             memory = " | ".join(f"{value / 1e6:.0f}" for value in (told.parent, told.worker, told.size))
             cpu = f"{told.cpu:.1f} | {told.cpu / told.pairs:.3f}"
@@ -101,7 +101,7 @@ def steps(photos: Sequence[Photo], size: int) -> None:
         with clock(spent, "edit, composite, gate"):
             made = list(attempts(image, regions, photo, rules, rejected))
         with clock(spent, "encode as PNG"):
-            whole = dataset.png(image, photo=True)
+            whole = dataset.png(image, photo=True) if made else None
             for pair in made:
                 dataset.encode(pair, whole, photo=True)
         pairs, tried = pairs + len(made), tried + len(made) + len(rejected)

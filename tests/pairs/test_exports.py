@@ -83,9 +83,10 @@ def test_simpletuner_gets_folders_of_equal_names(made, tmp_path):
     assert len(list((tmp_path / "out").iterdir())) == 5 + 2  # and config.json, .lock
 
 
-def test_decisions_and_splits_are_honoured_and_an_export_is_replaced(made, tmp_path):
+def test_decisions_and_splits_are_honoured_and_an_export_is_replaced(made, tmp_path, capsys):
     config = exports.Config(made, "simpletuner", tmp_path / "out")
     exports.run(config)
+    assert "3 pairs for simpletuner; the 1 of split test are not among them" in capsys.readouterr().out
     (made / "decisions.jsonl").write_text(to_json({"id": hap.pair(2).id, "decision": "reject"}) + "\n")
     exports.run(config)
     assert {path.stem for path in (tmp_path / "out" / "mask").iterdir()} == {hap.pair(i).id for i in (1, 3)}

@@ -61,9 +61,10 @@ def process(photo: Photo, folder: Path, rules: Rules) -> Row:
         account["skipped"] = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
     else:
         account["parts"] = Counter(region.part for region in regions)
-        whole, told = dataset.png(image, photo=True), provenance(photo, image, rules.detector.name)
+        told = provenance(photo, image, rules.detector.name)
+        whole = functools.cache(functools.partial(dataset.png, image, photo=True))
         pairs = attempts(image, regions, photo, rules, rejected)
-        rows = (dataset.encode(pair, whole, told, photo=True) for pair in pairs)
+        rows = (dataset.encode(pair, whole(), told, photo=True) for pair in pairs)
         account["pairs"] = dataset.write_shard(folder / f"{key}.parquet", rows)
         account["skipped"] = None if account["pairs"] else nothing_made(regions, rejected)
     write_atomic(folder / f"{key}.json", to_json({**account, "rejected": rejected}) + "\n")

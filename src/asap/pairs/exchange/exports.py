@@ -23,6 +23,7 @@ from asap import command
 from asap.errors import UserError
 from asap.pairs.exchange.publish import check_finished, rows
 from asap.pairs.hap import dataset, decisions, shards
+from asap.pairs.hap.splits import SPLITS
 from asap.store import Row, exclusive, open_run, to_json, write_atomic
 
 FACTS_FILE = "pairs.jsonl"
@@ -75,8 +76,15 @@ def run(config: Config) -> Path:
             shutil.rmtree(staged)
             raise UserError(f"{config.hap} holds no pairs to export in its split {config.split}")
         _place(staged, config.out)
-    print(f"{config.out}: {count} pairs for {config.format}")
+    print(f"{config.out}: {count} pairs for {config.format}{_left_out(config)}")
     return config.out
+
+
+def _left_out(config: Config) -> str:
+    """What the other split holds, in words; nothing where it holds nothing."""
+    (other,) = (split for split in SPLITS if split != config.split)
+    count = sum(1 for _ in dataset.read(config.hap, ["id"], other))
+    return f"; the {count} of split {other} are not among them (--split {other})" if count else ""
 
 
 def _pick_a_pic(folder: Path, pairs: Iterator[Row], split: str) -> int:
