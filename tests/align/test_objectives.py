@@ -215,16 +215,6 @@ def test_what_cannot_be_bound_is_told() -> None:
         bind("dpo", alpha=1.0, tau=0.1, beta=0.0)
 
 
-def test_the_module_needs_torch_alone() -> None:
-    import subprocess
-    import sys
-
-    heavy = "('diffusers', 'transformers', 'cv2')"
-    code = f"import sys, asap.align.objectives; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_the_lag_is_the_missing_share_of_the_margin() -> None:
     rises = torch.tensor([-1.0, 0.0, 0.5, 1.0, 3.0])
     errors = of_maps(torch.zeros(5, 2, 2), rises.reshape(5, 1, 1).expand(5, 2, 2), *torch.zeros(3, 5, 2, 2))

@@ -48,7 +48,9 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def asked(service: loopback.Service, folder: Path, **settings: float) -> Asked:
-    return Asked(Service(service.url, "tiny-vlm", **{"attempts": 4, "timeout": 5.0, **settings}), str(folder))
+    return Asked(
+        Service(service.url, "tiny-vlm", **{"attempts": 4, "timeout": 60.0, **settings}), str(folder)
+    )
 
 
 def marked(image: Image, region: Region, side: int = 20) -> Image:
@@ -259,8 +261,8 @@ def test_a_model_that_cannot_serve_is_told_before_the_work(tmp_path: Path, reply
 def test_nobody_there_is_told_within_seconds(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1"):
-        witness.greet(Asked(Service("http://127.0.0.1:9/v1", "x"), str(tmp_path)))
-    assert time.monotonic() - start < 5
+        witness.greet(Asked(Service("http://127.0.0.1:9/v1", "x", attempts=18), str(tmp_path)))
+    assert time.monotonic() - start < 60  # all attempts would take ten minutes
 
 
 def test_a_damaged_answer_is_asked_for_anew(tmp_path: Path) -> None:
@@ -353,7 +355,7 @@ def test_killed_and_run_again_it_asks_nothing_twice_and_ends_the_same(photos: Pa
 
     def slow(number: int, body: Body) -> Reply:
         if number == hold:
-            gate.wait(60)
+            gate.wait(600)
         return of_portraits(number, body)
 
     with serving(slow) as service:

@@ -250,6 +250,7 @@ def test_a_page_elsewhere_can_neither_read_nor_send(browser: Any, folder: Path) 
         Evil.page = EVIL.replace("URL", server.url).replace("PAIR", pair).encode()
         for name in ("127.0.0.1", "localhost"):  # the same site by another port, and another site
             page = browser.new_context().new_page()
+            page.set_default_timeout(60000)
             page.goto(f"http://{name}:{elsewhere.server_port}/")
             assert page.evaluate(ATTACK, [server.url, pair]) == 0
             page.wait_for_timeout(300)

@@ -91,7 +91,7 @@ def test_a_kill_loses_no_answer(tmp_path: Path) -> None:
     def change(body: Body, _: object) -> None:
         if len(answered) >= 9:
             enough.set()
-            killed.wait(20)
+            killed.wait(600)
         answered.append(key(body))
 
     with serving(answering(change)) as service:
@@ -99,8 +99,10 @@ def test_a_kill_loses_no_answer(tmp_path: Path) -> None:
         command += ["--out", str(tmp_path / "out"), "--endpoint", service.url, "--model-name", "m"]
         command += ["--concurrency", "2"]
         running = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
-        assert enough.wait(60)
-        time.sleep(0.3)  # so that the answers before are on the disk
+        assert enough.wait(300)
+        while len(list(read_rows(tmp_path / "out" / "answers.jsonl"))) < 9:  # given, and not yet written
+            assert running.poll() is None
+            time.sleep(0.05)
         running.send_signal(signal.SIGKILL)
         running.wait()
         killed.set()
@@ -194,19 +196,20 @@ def test_requests_and_their_repetition_keep_the_pace(tmp_path: Path, monkeypatch
         times.append(time.monotonic())
         return Reply(500) if len(times) == 1 else None
 
+    start = time.monotonic()
     with serving(answering(change)) as service:
-        judge.run(config(tmp_path, service, requests_per_minute=1200.0))
+        judge.run(config(tmp_path, service, requests_per_minute=120.0))
     assert len(times) == 5
-    assert times[-1] - times[0] >= 4 * 0.05 - 0.03
+    assert times[-1] - start >= 4 * 0.5  # however late a request was seen, it was not sent too early
 
 
 def test_a_pace_ends_with_its_run() -> None:
-    pace, stop = EvenPace(1.0), threading.Event()
+    pace, stop = EvenPace(0.2), threading.Event()
     pace(stop)
     threading.Timer(0.1, stop.set).start()
     start = time.monotonic()
     pace(stop)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 100  # of 300
 
 
 def test_orders_in_a_picture_reach_no_verdict_of_the_paper_s_protocol(tmp_path: Path) -> None:
