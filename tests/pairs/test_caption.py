@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +16,7 @@ import pytest
 import torch
 from skimage import data
 
+import processes
 from asap import chat
 from asap.errors import UserError
 from asap.pairs.captions import caption
@@ -259,7 +256,6 @@ def test_settings_that_cannot_be(photos, options, words):
 
 def test_killed_and_run_again_it_ends_the_same(photos, tmp_path):
     shutil.copytree(photos, tmp_path / "copy")
-    code = "import sys; from asap.cli import main; sys.exit(main())"
     gate = threading.Event()
 
     def behaviour(number, body):
@@ -268,19 +264,14 @@ def test_killed_and_run_again_it_ends_the_same(photos, tmp_path):
         return seen(number, body)
 
     with serving(behaviour) as service:
-        command = [sys.executable, "-c", code, "caption", str(photos), "--endpoint", service.url]
-        command += ["--model-name", "tiny-vlm", "--concurrency", "1"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        while (photos / "metadata.jsonl").read_bytes().count(b"captioner") < 2:
-            assert process.poll() is None, process.stderr.read().decode()
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        words = ["caption", photos, "--endpoint", service.url, "--model-name", "tiny-vlm", "--concurrency", 1]
+        lines = photos / "metadata.jsonl"
+        processes.start(*words).ends_when(lambda: lines.read_bytes().count(b"captioner") == 2)
         gate.set()
         with (photos / "metadata.jsonl").open("a") as file:
             file.write('{"captioner": "tiny-vlm", "file_na')  # what a kill may leave of a line
         asked = len(service.requests)
-        subprocess.run(command, check=True, capture_output=True)
+        assert processes.asap(*words).returncode == 0
         assert len(service.requests) == asked + 2
         caption.run(config(tmp_path / "copy", service))
     assert (photos / "metadata.jsonl").read_bytes() == (tmp_path / "copy" / "metadata.jsonl").read_bytes()

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import processes
 from asap import chat
 from asap.bench import judge
 from asap.bench.judges.meter import Meter, Prices
@@ -95,22 +92,16 @@ def test_a_kill_loses_no_answer(tmp_path: Path) -> None:
         answered.append(key(body))
 
     with serving(answering(change)) as service:
-        command = [sys.executable, "-m", "asap", "judge", str(tmp_path / "images"), "--judge", "vlm"]
-        command += ["--out", str(tmp_path / "out"), "--endpoint", service.url, "--model-name", "m"]
-        command += ["--concurrency", "2"]
-        running = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
-        assert enough.wait(300)
-        while len(list(read_rows(tmp_path / "out" / "answers.jsonl"))) < 9:  # given, and not yet written
-            assert running.poll() is None
-            time.sleep(0.05)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        words = ["judge", tmp_path / "images", "--judge", "vlm", "--out", tmp_path / "out", "--endpoint"]
+        words += [service.url, "--model-name", "m", "--concurrency", 2]
+        kept_rows = tmp_path / "out" / "answers.jsonl"
+        processes.start(*words).ends_when(lambda: enough.is_set() and len(list(read_rows(kept_rows))) == 9)
         killed.set()
         kept = [row["id"] for row in read_rows(tmp_path / "out" / "answers.jsonl")]
         under_way = len(service.requests) - len(kept)
         with (tmp_path / "out" / "answers.jsonl").open("a") as file:
             file.write('{"id": "0123", "outc')  # what a kill leaves of a row
-        done = subprocess.run([*command, "--price-in", "10"], capture_output=True, text=True, check=False)
+        done = processes.asap(*words, "--price-in", 10)
     assert done.returncode == 0, done.stderr
     assert len(kept) == 9 and under_way <= 2 and len(service.requests) == 24 + under_way
     counts = {"calls": 24, "tokens_in": 24_000, "tokens_out": 2400, "untold": 0, "cost": 0.24}
