@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import tempfile
 import time
 from multiprocessing.connection import Connection
@@ -96,16 +97,18 @@ def draw(folder: Path, count: int, side: int) -> list[Sample]:
     return samples
 
 
-def measure(url: str, images: Path, samples: list[Sample], protocol: str, concurrency: int) -> float:
-    """Images judged per second."""
+def measure(
+    url: str, images: Path, samples: list[Sample], protocol: str, concurrency: int
+) -> tuple[float, float]:
+    """Images judged per second, and milliseconds of this process's own work for each call."""
     options = Options(endpoint=url, model_name="fixed", concurrency=concurrency, protocol=protocol)
     with tempfile.TemporaryDirectory() as out:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), time.process_time()
         verdicts = [j.verdict for j in VLM(options, Path(out)).judge(images, samples)]
-        seconds = time.perf_counter() - start
+        seconds, work = time.perf_counter() - start, time.process_time() - before
         calls = json.loads((Path(out) / "usage.json").read_text())["calls"]
     assert verdicts == ["correct"] * len(samples) and calls == CALLS[protocol] * len(samples)
-    return len(samples) / seconds
+    return len(samples) / seconds, 1000 * work / calls
 
 
 def main() -> None:
@@ -123,13 +126,15 @@ def main() -> None:
         samples = draw(Path(folder), max(args.concurrency) * args.rounds, args.side)
         size = (Path(folder) / "0.png").stat().st_size
         print(f"latency {args.latency} s, PNG of {size / 1e6:.2f} MB")
-        print("| protocol | at once | images/s | best possible | share |\n|---|---|---|---|---|")
+        print("| protocol | at once | images/s | best possible | share | CPU ms a call | load average |")
+        print("|---|---|---|---|---|---|---|")
         for protocol, calls in CALLS.items():
             for concurrency in args.concurrency:
                 chosen = samples[: concurrency * args.rounds // calls]
-                rate = measure(url, Path(folder), chosen, protocol, concurrency)
+                rate, work = measure(url, Path(folder), chosen, protocol, concurrency)
                 best = concurrency / args.latency / calls
                 row = (protocol, concurrency, f"{rate:.2f}", f"{best:.2f}", f"{rate / best:.1%}")
+                row += (f"{work:.1f}", f"{os.getloadavg()[0]:.1f}")
                 print("| " + " | ".join(map(str, row)) + " |", flush=True)
     server.terminate()
 

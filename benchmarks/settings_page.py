@@ -5,15 +5,13 @@ python benchmarks/settings_page.py > docs/settings.md
 
 from __future__ import annotations
 
-import ast
-import inspect
-import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from asap.align.recipes import BY_OBJECTIVE, ORIGINS, RECIPES, recipe_of
 from asap.align.train import Config
+from asap.command.help import docstrings
 from asap.command.settings import REQUIRED, Setting, settings_of
 
 HEAD = """# The settings of `asap train`
@@ -30,10 +28,14 @@ asap recipes flux --objective dpo                                     # what a r
 asap propose --model mini-hand --data hands --out proposal            # measured: see calibration.md
 ```
 
-Every stage takes `--config FILE` and `--print-config`. A file holds one setting a line, by its name; lists
-stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names, values of
-the wrong kind and names given twice are refused with file and line. The command that a run records has all of
-its settings, wherever they came from.
+Every stage takes `--config FILE` and `--print-config`. A file holds one setting a line, by its name;
+lists stand in brackets; `null` leaves open. Paths are relative to the working directory. Unknown names,
+values of the wrong kind and names given twice are refused with file and line. Options win over the
+file, the file over the recipe, the recipe over the default. One thing a file does not carry over: where
+the command line names another `--objective` (or `--recipe`) than the file, numbers that were the first
+one's own, by its recipe or by `asap propose`, are left to the new one's recipe; numbers of yours are
+kept; one line tells both. The command that a run records has all of its settings, wherever they came
+from.
 """
 
 
@@ -49,16 +51,6 @@ def page() -> str:
         table(*others()),
     ]
     return "\n\n".join([*parts, "## How the numbers were come by", table(*origins())]) + "\n"
-
-
-def docstrings(config: type) -> dict[str, str]:
-    """Field -> the text that stands below it in the source of `config`."""
-    body = ast.parse(inspect.getsource(config)).body[0].body  # type: ignore[attr-defined]
-    found = {}
-    for field, text in itertools.pairwise(body):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            found[field.target.id] = " ".join(text.value.value.split())  # type: ignore[union-attr, attr-defined]
-    return found
 
 
 def kind(hint: Any) -> str:

@@ -10,6 +10,7 @@ to the frame in which the next pair is drawn (`performance.measure("next")`); ke
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import shutil
 import statistics
@@ -89,7 +90,8 @@ def timed(count: int, action: Callable[[int], object]) -> list[float]:
 
 def row(what: str, values: list[float]) -> str:
     cuts = statistics.quantiles(values, n=100, method="inclusive")
-    return f"| {what} | {statistics.median(values):.1f} | {cuts[94]:.1f} | {max(values):.1f} |"
+    cells = (statistics.median(values), cuts[94], cuts[98], max(values))
+    return f"| {what} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |"
 
 
 def requests(url: str, ids: list[str], version: str) -> Iterator[str]:
@@ -149,7 +151,8 @@ def report(folder: Path, starts: Sequence[Start], options: argparse.Namespace) -
         delays = pressed(url, options.chromium, options.keys, options.pace, order)
         lines.append(row(f"key to next pair, {order} order", delays))
     print(f"memory: {idle:.0f} MiB after start-up, {memory(server.pid, 'VmHWM'):.0f} MiB at most\n")
-    print("| milliseconds | median | 95% | most |\n|---|---:|---:|---:|")
+    print(f"load average {os.getloadavg()[0]:.1f}\n")
+    print("| milliseconds | median | 95% | 99% | most |\n|---|---:|---:|---:|---:|")
     print("\n".join(lines))
 
 

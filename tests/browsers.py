@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,19 @@ NAMELESS = """() => {
   return [...document.querySelectorAll("button, input, select, canvas, progress, dialog")]
     .filter((node) => !name(node).trim()).map((node) => node.outerHTML);
 }"""
+
+
+AXE = Path(os.environ.get("ASAP_TEST_AXE", ""))
+"""Where axe-core's axe.min.js is, if anywhere."""
+RUN_AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).violations.flatMap(
+  (rule) => rule.nodes.map((node) => `${rule.impact} ${rule.id}: ${node.target} ${node.failureSummary}`))"""
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong with the page as it is now: how bad, which rule, where."""
+    if page.evaluate("typeof axe") == "undefined":
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    return [str(text) for text in page.evaluate(RUN_AXE)]
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import hap
@@ -68,15 +69,22 @@ class Server:
         return self.process.communicate(timeout=300)[0]
 
 
+Some = TypeVar("Some", bound=Server)
+
+
 @contextmanager
-def serving(folder: Path, port: int = 0, *options: str) -> Iterator[Server]:
-    server = Server([str(folder), *options], port)
+def running(server: Some) -> Iterator[Some]:
+    """Inside, `server` runs, unless it was ended."""
     try:
         yield server
     finally:
         if server.process.poll() is None:
             server.process.kill()
             server.process.communicate()
+
+
+def serving(folder: Path, port: int = 0, *options: str) -> AbstractContextManager[Server]:
+    return running(Server([str(folder), *options], port))
 
 
 def free_port() -> int:

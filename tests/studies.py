@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -71,18 +69,7 @@ class Server(reviews.Server):
         return [f"{self.url}/r/{token}" for token in found]
 
 
-@contextmanager
-def serving(folder: Path, port: int = 0, *options: str) -> Iterator[Server]:
+def serving(folder: Path, port: int = 0, *options: str) -> AbstractContextManager[Server]:
     """The study that `made` put in `folder`/study is served as it is."""
     words = [str(folder / name) for name in MODELS if (folder / name).is_dir()]
-    server = Server([*words, "--out", str(folder / "study"), *options], port)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.process.kill()
-            server.process.communicate()
-
-
-def copied(template: Path, place: Path) -> Path:
-    return shutil.copytree(template, place, dirs_exist_ok=True)
+    return reviews.running(Server([*words, "--out", str(folder / "study"), *options], port))

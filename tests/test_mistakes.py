@@ -7,6 +7,8 @@ import importlib
 import pytest
 
 from asap import cli
+from asap.align import train
+from asap.command.nearest import nearest
 from asap.command.settings import settings_of
 from asap.errors import UserError
 
@@ -53,8 +55,47 @@ def test_a_mistyped_option_of_any_stage_is_told_the_nearest(stage: str) -> None:
         module.main([f"{flag[:-1]}x", "1"])
 
 
-@pytest.mark.parametrize("line", ["train --tau -0.5", "train --tau=-.5", "build --exclude a b --", "report"])
-def test_what_is_no_mistake_is_left_to_the_parser(line: str) -> None:
-    """It goes on to miss what is required, by which the process ends."""
+@pytest.mark.parametrize(
+    ("line", "lacking"),
+    [
+        ("train --tau -0.5", "--model and --data and --out"),
+        ("train --tau=-.5 --out run --model m", "--data; give it"),
+        ("build --exclude a b --", "PHOTOS and --out"),
+        ("report", "JUDGEMENTS and --out"),
+        ("report a b", "--out; give it"),
+    ],
+)
+def test_what_is_required_is_asked_for_in_one_line(
+    line: str, lacking: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which also says that the rest of the line is no mistake."""
+    assert cli.main(line.split()) == 2
+    shown = capsys.readouterr().err
+    assert f"`asap {line.split()[0]}` lacks {lacking}" in shown and shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "found"),
+    [
+        ("--lr", ["--learning-rate"]),
+        ("--bs", ["--batch-size"]),
+        ("--lora-rank", ["--rank"]),
+        ("--train-batch-size", ["--batch-size"]),
+        ("--zz", []),
+        ("--setps", ["--steps"]),
+    ],
+)
+def test_names_of_other_trainers_find_ours(word: str, found: list[str]) -> None:
+    known = [setting.flag for setting in settings_of(train.Config).values()]
+    assert nearest(word, [*known, "--help"]) == found
+
+
+def test_the_help_wraps_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text of an option is one paragraph: all lines but its last are nearly full."""
+    monkeypatch.setenv("COLUMNS", "80")
     with pytest.raises(SystemExit):
-        cli.main(line.split())
+        cli.main(["train", "--help"])
+    lines = [line.strip("│ \n") for line in capsys.readouterr().out.splitlines()]
+    start = next(i for i, line in enumerate(lines) if line.startswith("asap: localized"))
+    end = next(i for i, line in enumerate(lines) if line.startswith("--steps INT"))
+    assert end - start > 5 and all(len(line) > 40 for line in lines[start : end - 1])

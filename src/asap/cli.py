@@ -57,7 +57,8 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one stage; returns the exit status (0 done, 2 the user's mistake, 130 interrupted)."""
+    """Run one stage; returns the exit status (0 done, 2 the user's mistake, 130 interrupted,
+    141 nobody reads what is printed)."""
     args = sys.argv[1:] if argv is None else argv
     if not args or args[0] in ("-h", "--help", "help"):
         print(usage(), end="")
@@ -70,6 +71,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"asap: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader of what is printed has left, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt as error:
         print(f"\nasap: {_interrupted(args, error)}", file=sys.stderr)
         return 130

@@ -110,15 +110,19 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def append_rows(path: Path, rows: Iterable[object]) -> None:
-    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first."""
+def append_rows(path: Path, rows: Iterable[object], *, sync: bool = True) -> None:
+    """Append one JSON line per row, flushed to the disk; a half line left by a kill is cut off first.
+
+    Without `sync` the system writes them to the disk when it likes: they outlive this process all the same.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(to_json(row) + "\n" for row in rows)
     with full_disk_told(path), path.open("ab+") as file:
         _cut_half_line(file)
         file.write(text.encode())
         file.flush()
-        os.fsync(file.fileno())
+        if sync:
+            os.fsync(file.fileno())
 
 
 def _cut_half_line(file: Any) -> None:
@@ -258,12 +262,16 @@ def open_run(folder: Path, stage: str, identity: Row, extra: Row | None = None) 
     path = folder / "config.json"
     identity = json.loads(to_json(identity))
     if path.exists():
-        _check_same(folder, stage, identity, read_config(folder))
+        check_same(folder, stage, identity)
         return
     _check_alone(folder)
-    record = {"stage": stage, "version": __version__, "identity": identity, **(extra or {})}
-    write_atomic(path, to_json(record, indent=2) + "\n")
+    write_config(folder, {"stage": stage, "version": __version__, "identity": identity, **(extra or {})})
     _MADE.add(path.resolve())
+
+
+def write_config(folder: Path, record: Row) -> None:
+    """Write what `read_config` reads."""
+    write_atomic(folder / "config.json", to_json(record, indent=2) + "\n")
 
 
 def _check_alone(folder: Path) -> None:
@@ -274,15 +282,17 @@ def _check_alone(folder: Path) -> None:
         )
 
 
-def _check_same(folder: Path, stage: str, wanted: Row, found: Row) -> None:
+def check_same(folder: Path, stage: str, wanted: Row) -> None:
+    """Raises UserError: `folder` is of another stage, or its identity is not the `wanted` one."""
+    found = read_config(folder)
     if "stage" not in found:
         raise UserError(f"{folder} holds a config.json that is not of asap; give another --out")
     if found["stage"] != stage:
         raise UserError(f"{folder} holds a run of `asap {found.get('stage')}`; give another --out")
-    before, now = _flat(found.get("identity", {})), _flat(wanted)
+    before, now = _flat(found.get("identity", {})), _flat(json.loads(to_json(wanted)))
     changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
-        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed[:3])
+        shown = "; ".join(_change(name, before.get(name), now.get(name)) for name in changed)
         raise UserError(
             f"{folder} was made with other settings ({shown}); use the same again, or give another --out"
         )
@@ -312,8 +322,13 @@ def commands_of(folder: Path) -> list[str]:
     """The command that made `folder`, after those that made what it was made from; empty where unknown."""
     if not (folder / "config.json").is_file():
         return []
-    made = read_config(folder)
-    return [*made.get("before", ()), *([made["command"]] if made.get("command") else [])]
+    return commands_in(read_config(folder))
+
+
+def commands_in(made: Row) -> list[str]:
+    """The commands of a folder that was `made` so: those before it, its own, and those that continued it."""
+    own = [made["command"]] if made.get("command") else []
+    return [*made.get("before", ()), *own, *made.get("continued", ())]
 
 
 def read_config(folder: Path) -> Row:

@@ -194,7 +194,11 @@ def test_flux_is_measured_and_trained_by_what_came_out(
     made = read_config(tmp_path / "run")
     for name, one in found["proposed"].items():
         assert made["identity"][name] == one["value"]
-    assert made["calibration"] == found and made["origins"] == {}  # the file gives all settings
+    assert made["calibration"] == found
+    told = made["origins"]
+    assert told[scaled].startswith("measured: ") and told["alpha"].startswith("recipe flux, published: ")
+    assert told["steps"] == "command line" and told["seed"].startswith("run.yaml:")
+    assert told["tau" if scaled == "beta" else "beta"] == "the objective does not use it"
     assert found["origins"]["alpha"].startswith("recipe flux, published: ")
     assert not (tmp_path / "run" / "latents").exists()  # those of the proposal were taken
 

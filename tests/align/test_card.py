@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,17 @@ def test_curves_of_any_length(steps: int) -> None:
         assert (np.abs(data - curves.BLUE).sum(-1) < 90).sum() > 10
 
 
+def test_what_has_diverged_does_not_squeeze_the_rest() -> None:
+    usual = [0.1 * math.sin(step) for step in range(90)]
+    assert curves.shown_range(usual, [0.0, 0.2]) == (min(usual), 0.2)
+    low, high = curves.shown_range([*usual, 1e9, -3e4], [0.0, 0.2])
+    assert -1.5 < low < min(usual) and max(usual) < high < 1.5
+    assert curves.shown_range([5.0] * 9, [0.0]) == (0.0, 5.0) and curves.shown_range([], [0.0]) == (0.0, 0.0)
+    series = rows(100)
+    series[-1] |= {"loss": 1e12, "winner_rise": math.nan, "delta_p90": 1e9}
+    assert curves.draw(series, 0.01) != curves.draw(rows(100), 0.01)
+
+
 def test_a_line_goes_up_where_its_values_do() -> None:
     series = [row | {"loss": row["step"] / 100} for row in rows(100)]
     picture = np.asarray(Image.open(io.BytesIO(curves.draw(series, None))).convert("RGB")).astype(int)
@@ -103,7 +115,9 @@ def test_a_line_goes_up_where_its_values_do() -> None:
     assert len(high) > 300 and np.corrcoef(high, range(len(high)))[0, 1] < -0.99
 
 
-def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path: Path) -> None:
+def test_a_run_writes_its_card_at_checkpoints_and_its_snippet_runs(
+    flux: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = train.Config(
         str(flux), str(pairs), tmp_path / "run", steps=3, resolution=32, rank=4, tracker="none", overlays=0,
         checkpoint_every=2,
@@ -113,3 +127,8 @@ def test_a_run_writes_its_card_at_checkpoints(flux: Path, pairs: Path, tmp_path:
     assert "for 3 steps" in text and read(text).library_name == "diffusers"
     assert Image.open(out / CURVES).size[0] > 1000
     assert "step" in (out / loop.LOG).read_text()
+    snippet = text.split("```python\n")[1].split("```")[0].replace("path/to/this/folder", str(out))
+    monkeypatch.chdir(flux.parent)  # of a folder the card tells the name alone
+    names: dict[str, Any] = {}
+    exec(snippet.replace('hands")', 'hands", num_inference_steps=1, height=32, width=32)'), names)
+    assert names["image"].size == (32, 32) and names["pipeline"].get_active_adapters()

@@ -67,10 +67,10 @@ def test_asap_is_zero_at_the_margin_and_pulls_back_beyond_it() -> None:
 
 
 def test_dpo_never_stops_pushing() -> None:
-    ref = torch.ones(1, 2, 2, dtype=torch.float64)
+    ref, none = torch.full((1, 2, 2), 10.0, dtype=torch.float64), torch.zeros(1, 2, 2)
     for gap in (0.0, 0.1, 10.0):
         policy_w = (ref - gap).requires_grad_()
-        loss = bound("dpo", beta=2.0)(of_maps(policy_w, ref, ref, ref, ref))
+        loss = bound("dpo", beta=2.0)(of_maps(policy_w, ref, ref, ref, none))
         assert torch.autograd.grad(loss.sum(), policy_w)[0].min() > 0
 
 
@@ -215,16 +215,35 @@ def test_what_cannot_be_bound_is_told() -> None:
         bind("dpo", alpha=1.0, tau=0.1, beta=0.0)
 
 
+def with_gaps(gaps: torch.Tensor) -> PairErrors:
+    """Pairs with these gaps, and without a region: the loser's error rises from 1 by so much."""
+    one = torch.ones(len(gaps), 2, 2)
+    return of_maps(one, one + gaps.reshape(-1, 1, 1), one, one, torch.zeros_like(one))
+
+
+def test_maps_that_cannot_be_are_refused() -> None:
+    maps, region = [torch.rand(3, 4, 5) for _ in range(4)], torch.ones(3, 4, 5)
+    of_maps(*maps, region)
+    with pytest.raises(ValueError, match=r"\(B, h, w\) alike, not \(3, 4, 5\)"):
+        of_maps(*maps, region[:, :2])
+    with pytest.raises(ValueError, match="alike"):
+        of_maps(*(one[None] for one in maps), region[None])  # channels that were not averaged
+    with pytest.raises(ValueError, match=r"beyond \[0, 1\]"):
+        of_maps(*maps, 255 * region)
+    with pytest.raises(ValueError, match="negative"):
+        of_maps(maps[0] - 1, *maps[1:], region)
+
+
 def test_the_lag_is_the_missing_share_of_the_margin() -> None:
     rises = torch.tensor([-1.0, 0.0, 0.5, 1.0, 3.0])
-    errors = of_maps(torch.zeros(5, 2, 2), rises.reshape(5, 1, 1).expand(5, 2, 2), *torch.zeros(3, 5, 2, 2))
+    errors = with_gaps(rises)
     lag = objectives.lag("asap", alpha=10.0, tau=1.0, beta=0.0)
     assert lag(errors).tolist() == [2.0, 1.0, 0.5, 0.0, 0.0]
 
 
 def test_the_lag_of_dpo_is_its_share_in_the_gradient() -> None:
     rises = torch.tensor([-1.0, 0.0, 0.5, 4.0], requires_grad=True)
-    errors = of_maps(torch.zeros(4, 2, 2), rises.reshape(4, 1, 1).expand(4, 2, 2), *torch.zeros(3, 4, 2, 2))
+    errors = with_gaps(rises)
     bound("dpo", beta=3.0)(errors).sum().backward()
     lag = objectives.lag("dpo", alpha=10.0, tau=0.0, beta=3.0)(errors)
     assert rises.grad is not None

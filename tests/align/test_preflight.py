@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet
 import pytest
 import torch
 from PIL import Image
@@ -76,6 +77,21 @@ def test_a_checkpoint_is_as_large_as_was_estimated(flux: Path, pairs: Path, tmp_
     assert size * 3 < estimate * 1.5 and estimate < size * 4
     cache = sum(file.stat().st_size for file in (out / "latents").glob("pairs-*"))
     assert cache == pytest.approx(room.of_latents(load(str(flux)), 6, Cut(32, 1)), rel=0.3)
+
+
+def test_pairs_without_masks_are_for_objectives_that_know_no_region(
+    flux: Path, pairs: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "plain"
+    data.mkdir()
+    table = pyarrow.parquet.read_table(next(pairs.rglob("*.parquet")))
+    pyarrow.parquet.write_table(table.drop_columns(["mask"]), data / "train.parquet")
+    with pytest.raises(UserError, match="has no column `mask`; add one, or take --objective bounded or dpo"):
+        train.run(config(flux, data, tmp_path / "run"))
+    out = train.run(config(flux, data, tmp_path / "run", objective="sft", steps=1, overlays=2))
+    assert (out / loop.LOG).exists() and not (out / "overlays.html").exists()
+    with pytest.raises(UserError, match="has no column `mask`"):
+        train.run(config(flux, data, tmp_path / "other", cache=out / "latents"))
 
 
 @pytest.mark.usefixtures("no_compute")

@@ -13,7 +13,7 @@ import torch
 from datasets import load_dataset
 from safetensors.torch import load_file
 
-from asap.align import latents, pretrain, pretrain_data, pretrain_loop
+from asap.align import dataset, pretrain, pretrain_data, pretrain_loop
 from asap.backbones.load import load
 from asap.errors import UserError
 from asap.figures import scenes
@@ -73,7 +73,7 @@ def people_config(out: Path, data: Path, **change: object) -> pretrain.Config:
 def test_a_model_of_people_comes_from_a_folder_of_pairs(people: Path, tmp_path: Path) -> None:
     out = pretrain.run(people_config(tmp_path / "mini", people, half=True))
     record = json.loads((out / "pretrain.json").read_text())
-    assert record["settings"]["data"] == latents.dataset_id(str(people))
+    assert record["settings"]["data"] == dataset.identity(str(people))
     assert record["drawn"]["kind"] == "mini-people" and record["drawn"]["seed"] == 0
     weights = load_file(out / "transformer" / "diffusion_pytorch_model.safetensors")
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pytest
 
-from asap.align import show_recipes, train
+from asap.align import filled, show_recipes, train
 from asap.align.recipes import (
     BY_OBJECTIVE,
     ORIGINS,
@@ -77,7 +77,7 @@ def test_a_recipe_may_be_taken_by_name(tmp_path: Path) -> None:
     config = train.Config("mini", "data", tmp_path, recipe="mini-people", rank=4)
     whole = train.complete(config, "mini", 64)
     assert (whole.learning_rate, whole.rank, whole.resolution) == (3e-4, 4, 64)
-    origins = train.origins(config, "mini")
+    origins = filled.origins(config, "mini")
     assert "rank" not in origins and origins["learning_rate"].startswith("recipe mini-people, searched: ")
 
 

@@ -125,6 +125,14 @@ def test_the_sheet_has_a_row_for_each_picture_and_a_column_for_each_step(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("rows", "columns", "blocks"),
+    [(2, 5, 1), (1, 1, 1), (4, 1, 2), (9, 1, 3), (10, 2, 3), (64, 2, 4), (64, 8, 1)],
+)
+def test_many_pictures_of_few_steps_stand_side_by_side(rows: int, columns: int, blocks: int) -> None:
+    assert validation.blocks_of(rows, columns) == blocks
+
+
+@pytest.mark.parametrize(
     ("text", "name", "told"),
     [
         ("", "p.txt", "holds no prompts"),

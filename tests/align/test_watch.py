@@ -115,6 +115,14 @@ def test_the_rate_is_halved_a_few_times_and_then_it_stops() -> None:
     assert f"halved {MOST} times" in found[-1][1].text
 
 
+def test_the_rate_is_lowered_again_after_as_many_steps_as_were_done() -> None:
+    """So that a run that is ill from the start is over within two hundred steps, whatever it was to last."""
+    found = watched(rows(200, winner_rise=lambda _: 2.0), "lower")
+    assert [(step, verdict.action) for step, verdict in found] == [
+        (9, "lower"), (34, "lower"), (68, "lower"), (136, "stop"),
+    ]  # fmt: skip
+
+
 def test_what_heals_is_calm_again() -> None:
     watch = Watch("lower", TAU)
     ill = rows(600, batch=16, winner_rise=lambda step: 0.4 * (100 <= step < 200))

@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 from huggingface_hub import constants, hf_hub_download
 
-from asap.align import latents
+from asap.align import dataset
 from asap.backbones import hub, load
 from asap.errors import UserError
 
@@ -75,7 +75,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]
         ("of/missing", "nor a model of that name on the hub; check the name"),
         ("of/token", "the hub refuses your token for of/token"),
         ("of/another", r"has no model_index\.json"),
-        ("no hub/id", "no hub id either"),
+        ("no hub/id", "nor a hub id such as owner/name"),
     ],
 )
 def test_refusals_are_one_line_after_one_question(model: str, told: str, asked: list[str]) -> None:
@@ -93,9 +93,9 @@ def test_a_model_s_file_is_downloaded_and_then_found_in_the_cache(asked: list[st
 
 def test_a_gated_dataset_is_told_apart_from_a_missing_one(asked: list[str]) -> None:
     with pytest.raises(UserError, match="is gated"):
-        latents.open_dataset("of/gated")
+        dataset.opened("of/gated")
     with pytest.raises(UserError, match="nor a dataset of that name"):
-        latents.open_dataset("of/missing")
+        dataset.opened("of/missing")
 
 
 def test_the_revision_is_told_even_by_a_missing_file(
@@ -105,7 +105,7 @@ def test_the_revision_is_told_even_by_a_missing_file(
     monkeypatch.setitem(ANSWERS, "of/bare", (404, commit))
     monkeypatch.setitem(ANSWERS, "of/busy", (503, {}))
     assert hub.revision("dataset", "of/other") == "0" * 40
-    assert latents.dataset_id("of/bare") == "1" * 40
+    assert dataset.identity("of/bare") == "1" * 40
     with pytest.raises(UserError, match="does not tell the revision of of/busy"):
         hub.revision("dataset", "of/busy")
 
@@ -118,7 +118,7 @@ def test_without_a_network_it_says_so_at_once(
     with pytest.raises(UserError, match=r"cannot be asked for it .*; check the network"):
         load.load("of/other")
     with pytest.raises(UserError, match=r"cannot be asked for it .*; check the network"):
-        latents.open_dataset("of/other")
+        dataset.opened("of/other")
     assert time.monotonic() - started < 20 and not caplog.records  # tries again would take 23 s
 
 

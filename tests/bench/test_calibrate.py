@@ -175,6 +175,8 @@ def test_the_report_takes_the_measured_errors_out(tmp_path: Path) -> None:
     page = html.unescape(re.sub(r"<[^>]+>", "", (tmp_path / "report" / "report.html").read_text()))
     assert "On 40 images, labelled in known.jsonl, the judge “vlm” finds 90%" in page
     assert "By kind of error it finds: extra finger 18 of 20." in page and "--calibration" in page
+    places = [page.index(f"asap {line}") for line in ("generate --out known/", "judge known/", "calibrate ")]
+    assert places == sorted(places)  # how the judge was measured can be repeated
 
 
 def test_a_second_judge_is_corrected_by_its_own(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from asap.backbones.parts import dtype_for
 from asap.bench import drawing, generate, samples
 from asap.errors import UserError
 from asap.records import Image, Prompt
-from asap.store import read_config, seed_of
+from asap.store import open_run, read_config, seed_of
 
 
 class Painter:
@@ -238,3 +238,13 @@ def test_other_settings_need_another_folder(config: generate.Config) -> None:
         with pytest.raises(UserError, match=f"{next(iter(change))} was"):
             generate.run(replace(config, **change))
     generate.run(replace(config, batch=1))  # how many at once is no such setting
+
+
+def test_images_record_how_their_prompts_and_lora_were_made(tmp_path: Path) -> None:
+    for name, command in (("data", "asap figures"), ("run", "asap train")):
+        open_run(tmp_path / name, name, {}, {"command": command, "before": [f"before {command}"]})
+    (tmp_path / "data" / "prompts.txt").write_text("a hand\n")
+    for weights in (tmp_path / "run", tmp_path / "run" / "pytorch_lora_weights.safetensors"):
+        config = generate.Config(tmp_path / "data" / "prompts.txt", tmp_path / "out", lora=weights)
+        made = ["before asap figures", "asap figures", "before asap train", "asap train"]
+        assert drawing._made_before(config) == made

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from asap.bench import leaderboard, report
+from asap.bench import board, leaderboard, report
 from asap.errors import UserError
 from bench_runs import write_run
 
@@ -36,7 +36,7 @@ def test_a_result_stands_once_and_is_replaced_in_its_place(tmp_path: Path) -> No
 
 
 def test_other_judges_and_prompts_are_kept_apart(tmp_path: Path) -> None:
-    board = tmp_path / "l.jsonl"
+    file = tmp_path / "l.jsonl"
     runs = {
         "a": ("ec" * 20, {}),
         "b": ("eeec" * 10, {}),
@@ -45,18 +45,23 @@ def test_other_judges_and_prompts_are_kept_apart(tmp_path: Path) -> None:
     }
     for name, (letters, more) in runs.items():
         folder = write_run(tmp_path / name, letters, **more)  # type: ignore[arg-type]
-        report.run(report.Config((f"{name}={folder}",), tmp_path / "r" / name, leaderboard=board))
-    groups = leaderboard.groups(leaderboard.read(board))
+        report.run(report.Config((f"{name}={folder}",), tmp_path / "r" / name, leaderboard=file))
+    groups = leaderboard.groups(board.read(file))
     assert sorted([row["name"] for row in group] for group in groups) == [
         ["a", "b"],
         ["other judge"],
         ["other prompts"],
     ]
     assert leaderboard.ranks(groups[0]) == ["1 to 2", "1 to 2"]  # the intervals of 50% and 75% of 40 meet
-    text = leaderboard.run(leaderboard.Config(board, tmp_path / "page" / "board.html"))
+    text = leaderboard.run(leaderboard.Config(file, tmp_path / "page" / "board.html"))
     page = (tmp_path / "page" / "board.html").read_text()
     assert "groups that do not compare" in page and page.count("<section") == 3
     assert "| a | 1 to 2 | 50.0% |" in text
+    assert "| – | – |" in text  # a base is against nothing
+    leaderboard.run(leaderboard.Config(file, tmp_path / "board.md"))
+    assert (tmp_path / "board.md").read_text().startswith("# Leaderboard")
+    with pytest.raises(UserError, match=r"ends in \.html or \.md"):
+        leaderboard.run(leaderboard.Config(file, tmp_path / "board.txt"))
 
 
 def test_ranks_are_what_intervals_leave_open() -> None:
@@ -67,8 +72,8 @@ def test_ranks_are_what_intervals_leave_open() -> None:
 
 def test_reports_that_end_at_once_lose_no_row(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from asap.bench import leaderboard\n"
-        "for n in range(20): leaderboard.add(Path(sys.argv[1]), [{**dict.fromkeys(leaderboard.NEEDED, 0),"
+        "import sys; from pathlib import Path; from asap.bench import board\n"
+        "for n in range(20): board.add(Path(sys.argv[1]), [{**dict.fromkeys(board.NEEDED, 0),"
         " 'id': f'{sys.argv[2]}-{n}'}])"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "l.jsonl")]

@@ -230,7 +230,7 @@ def test_two_prompts_carry_no_claim_and_no_interval(tmp_path: Path) -> None:
     report.run(report.Config((f"a={base}", f"b={method}"), tmp_path / "report"))
     text = page_of(tmp_path / "report").text
     assert "No model is clearly better" in text and "p = 0.5, no interval from 2 prompts" in text
-    assert "−100.0 (–)" in text and "It needs 10 prompts" in text
+    assert "−100.0 (–)" in text and "fewer than 10 prompts" in text
     written = json.loads((tmp_path / "report" / "report.json").read_text())
     assert written["models"][1]["against_base"]["aer_difference_interval"] is None
 

@@ -90,6 +90,21 @@ def test_without_scripts_everything_is_there(browser: Any, page_file: Path) -> N
     assert page.locator("form.filters:visible, button.more:visible").count() == 0
 
 
+def test_the_list_of_sections_follows_what_is_read(browser: Any, page_file: Path) -> None:
+    page, seen = opened(browser, page_file, viewport={"width": 390, "height": 844})
+    names = page.eval_on_selector_all("main section", "parts => parts.map((part) => part.id)")
+    for name in ("by-category", names[-1], names[0]):
+        page.evaluate("name => document.getElementById(name).scrollIntoView()", name)
+        page.wait_for_function(
+            """name => {
+              const link = document.querySelector("nav a[aria-current]"), box = link.getBoundingClientRect();
+              return link.hash === `#${name}` && box.left >= 0 && box.right <= innerWidth;
+            }""",
+            arg=name,
+        )
+    assert not seen
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_it_without_scrolling_sideways(browser: Any, page_file: Path, scheme: str) -> None:
     page, seen = opened(browser, page_file, viewport={"width": 390, "height": 844}, color_scheme=scheme)

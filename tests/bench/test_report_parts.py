@@ -15,7 +15,7 @@ from asap.bench.page import Page, Section, Table
 from asap.bench.page.pictures import Mark
 from asap.bench.page.radar import CENTRE, RADIUS, Line, radar
 from asap.bench.page.texts import escaped, latex, markdown
-from asap.bench.report import cost, failures, pairwise, prompted, votes
+from asap.bench.report import cast, cost, failures, pairwise, prompted, votes
 from asap.bench.report.evidence import marks
 from asap.bench.report.gallery import Album, shared_keys
 from asap.bench.wording import percent, points, ratio
@@ -140,18 +140,44 @@ def test_cost_is_what_the_judge_wrote(tmp_path: Path) -> None:
 def test_votes_give_wins_rsi_and_flips(tmp_path: Path) -> None:
     methods = [results.read(f"{n}={write_run(tmp_path / n, 'ec' * 25)}") for n in ("base", "asap")]
     folder = write_votes(tmp_path / "votes", "s" * 20 + "f" * 8 + "t" * 16 + "T" * 4 + "xx")
-    (found,) = votes.read([f"base,asap={folder}"], methods)
+    (found,) = cast.read([f"base,asap={folder}"], methods)
     told = found.preference
     assert (told.wins, told.ties, told.losses) == (20, 20, 8)
     assert told.rsi == pytest.approx(40 / 28) and told.rsi_interval and told.rsi_interval.low < told.rsi
     assert found.flips == (4, 48) and len(found.votes) - len(found.usable) == 2
-    (turned,) = votes.read([f"asap,base={folder}"], methods)  # the same votes, told the other way round
+    (turned,) = cast.read([f"asap,base={folder}"], methods)  # the same votes, told the other way round
     assert (turned.first, turned.preference.wins) == ("base", 8)
     (section,) = votes.sections([found], ["base", "asap"])
     assert section.table and section.table.rows[0][:6] == ("asap – base", "judge", "50", "20", "20", "8")
+    (check,) = votes.checks([found])
+    assert check.kind == "good" and "4 of 48 votes changed (8.3%)" in check.text
     assert votes.p_of(found) == pytest.approx(0.0357, abs=1e-4)  # two-sided, 20 of 28
     with pytest.raises(UserError, match="which two of the report's models"):
-        votes.read([str(folder)], methods)
+        cast.read([str(folder)], methods)
+
+
+def test_votes_that_change_with_the_order_are_warned_of(tmp_path: Path) -> None:
+    runs = {name: write_run(tmp_path / name, "ec" * 25) for name in ("base", "asap")}
+    folder = write_votes(tmp_path / "votes", "T" * 12 + "s" * 36)
+    specs = tuple(f"{name}={run}" for name, run in runs.items())
+    report.run(report.Config(specs, tmp_path / "report", votes=(f"base,asap={folder}",)))
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert "! asap – base: with the order of the two images 12 of 48 votes changed (25.0%)" in text
+    assert "half of the votes or more may be chance" in text
+
+
+def test_a_missing_interval_is_explained_by_one_rule(tmp_path: Path) -> None:
+    """Ten prompts or more, in each category too, and not all of them alike."""
+    names = ("one", "two")
+    for count, told in ((18, True), (20, False)):
+        place = tmp_path / str(count)
+        runs = {"base": "eec" * 9, "asap": "ecc" * 9}
+        folders = {n: write_run(place / n, v[:count], categories=names) for n, v in runs.items()}
+        report.run(report.Config(tuple(f"{n}={f}" for n, f in folders.items()), place / "report"))
+        text = (place / "report" / "report.md").read_text()
+        assert ("fewer than 10 prompts, or all of them change alike" in text) == told
+        assert ("(–)" in text) == told
+        assert f"one ({count // 2})" in (place / "report" / "report.html").read_text()  # above its dots
 
 
 def test_votes_find_their_models_and_put_three_on_one_scale(tmp_path: Path) -> None:
@@ -169,7 +195,7 @@ def test_votes_find_their_models_and_put_three_on_one_scale(tmp_path: Path) -> N
         str(write_votes(tmp_path / f"{a}-{b}", letters, images=[f"images of {a}", f"images of {b}"]))
         for (a, b), letters in pairs.items()
     ]
-    voted = votes.read(specs, methods)
+    voted = cast.read(specs, methods)
     assert [(v.first, v.second) for v in voted] == list(pairs)
     written = votes.as_json(voted, names)
     assert written and [m["name"] for m in written["strengths"]["models"]] == list(names)
@@ -179,7 +205,7 @@ def test_votes_find_their_models_and_put_three_on_one_scale(tmp_path: Path) -> N
     broken = tmp_path / "base-dpo" / "votes.jsonl"
     broken.write_text(broken.read_text().replace('"tie"', '"both"'))
     with pytest.raises(UserError, match="unknown choice 'both'"):
-        votes.read(specs[:1], methods)
+        cast.read(specs[:1], methods)
 
 
 def test_the_tables_agree_with_the_numbers(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from asap.anatomy.skeleton_errors import SKELETON_ERRORS
 from asap.errors import UserError
 from asap.pairs import build
 from asap.pairs.build import Config
-from asap.pairs.checks import questions, witness
+from asap.pairs.checks import questions, shown, witness
 from asap.pairs.checks.witness import Asked, Service, Witness, sees
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import INPAINTED
@@ -123,7 +123,7 @@ def test_an_error_counts_where_the_negative_shows_it_and_the_photo_does_not(tmp_
         assert sees("extra finger", negative, image, region, given) == "no"
         assert sees("extra finger", image, image, region, given) == "unclear"
     first = loopback.picture(service.requests[0])
-    assert witness.SHORT <= max(first.shape[:2]) <= witness.LONG
+    assert shown.SHORT <= max(first.shape[:2]) <= shown.LONG
     assert "more than five fingers" in loopback.question(service.requests[0])
     assert service.requests[0]["model"] == "tiny-vlm" and service.requests[0]["temperature"] == 0
     assert len(service.requests) == len({loopback.key(body) for body in service.requests})
@@ -138,7 +138,7 @@ def test_a_model_that_agrees_to_everything_confirms_nothing(tmp_path: Path) -> N
 
 def test_nearby_strengths_share_the_photos_picture() -> None:
     image, region = drawn_hand()
-    boxes = {witness.shown(image, marked(image, region, side), region) for side in (18, 20, 22)}
+    boxes = {shown.shown(image, marked(image, region, side), region) for side in (18, 20, 22)}
     assert len(boxes) == 1
 
 

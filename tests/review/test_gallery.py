@@ -58,6 +58,21 @@ def test_pictures_are_the_datasets_bytes(tmp_path: Path, way: str) -> None:
     assert {value is None for value in found._cells.values()} == {way in READ_WHOLE}
 
 
+def test_a_page_whose_header_holds_long_values_is_read(tmp_path: Path) -> None:
+    """Writers put the least and the greatest value of a page into its header."""
+    values = [bytes([number]) * 4000 for number in range(8)]
+    table = pa.table({"mask": [{"bytes": value} for value in values]})
+    pq.write_table(table, tmp_path / "x.parquet", compression="none", use_dictionary=False)
+    file, data = pq.ParquetFile(tmp_path / "x.parquet"), (tmp_path / "x.parquet").read_bytes()
+    column = file.metadata.row_group(0).column(0)
+    found = cells.places(
+        lambda length, offset: data[offset : offset + length],
+        column,
+        file.schema.column(0).max_definition_level,
+    )
+    assert [data[place[1] : sum(place)] for place in found if place] == values
+
+
 def test_only_the_picture_itself_is_read(tmp_path: Path) -> None:
     folder = tmp_path / "hap"
     dataset.write(folder, reviews.rows(40), title="HAP")

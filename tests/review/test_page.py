@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import shutil
 import signal
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import browsers
+import hostile
 import reviews
 from asap.pairs.hap import decisions
 from asap.review import agreement
@@ -28,17 +27,6 @@ browser = browsers.browser
 
 KEYS = {"k": "keep", "r": "reject", "w": "wrong label", "u": "unsure"}
 HACK = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
-EVIL = """<form id=f method=post action="URL/api/decisions" enctype="text/plain" target=w>
-<input name='{"key":"evil","pair":"PAIR","who":"eve","word":"keep","x":"' value='"}'></form>
-<iframe name=w></iframe><img id=i src="URL/pictures/x/PAIR/chosen.png"><iframe id=p src="URL/"></iframe>"""
-ATTACK = """async ([url, pair]) => {
-  const body = JSON.stringify({key: "evil", pair, who: "eve", word: "keep"});
-  const tries = [{mode: "no-cors"}, {mode: "cors", headers: {"content-type": "application/json"}}, {credentials: "include"}];
-  const sent = tries.map((how) => fetch(url + "/api/decisions", {method: "POST", body, ...how}).catch(() => 0));
-  await Promise.all(sent);
-  document.getElementById("f").submit();
-  return document.getElementById("i").naturalWidth;
-}"""  # noqa: E501
 
 
 @pytest.fixture(scope="module")
@@ -231,34 +219,14 @@ def test_no_html_of_a_caption_runs(browser: Any, tmp_path: Path) -> None:
 
 
 def test_a_page_elsewhere_can_neither_read_nor_send(browser: Any, folder: Path) -> None:
-    class Evil(BaseHTTPRequestHandler):
-        page = b""
-
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("content-type", "text/html")
-            self.end_headers()
-            self.wfile.write(self.page)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    elsewhere = ThreadingHTTPServer(("127.0.0.1", 0), Evil)
-    threading.Thread(target=elsewhere.serve_forever, daemon=True).start()
     pair = next(reviews.rows(1))["id"]
+    evil = {"key": "evil", "pair": pair, "who": "eve", "word": "keep"}
     with reviews.serving(folder) as server:
-        Evil.page = EVIL.replace("URL", server.url).replace("PAIR", pair).encode()
-        for name in ("127.0.0.1", "localhost"):  # the same site by another port, and another site
-            page = browser.new_context().new_page()
-            page.set_default_timeout(60000)
-            page.goto(f"http://{name}:{elsewhere.server_port}/")
-            assert page.evaluate(ATTACK, [server.url, pair]) == 0
-            page.wait_for_timeout(300)
-            assert all(frame.query_selector("#stage") is None for frame in page.frames)
+        reads = [f"{server.url}{path}" for path in ("/", "/api/dataset", f"/pictures/x/{pair}/chosen.png")]
+        assert hostile.attack(browser, [(f"{server.url}/api/decisions", evil)], reads) == ""
         ana = Person(browser, server.url, "ana")  # the page's own way is open
         ana.press("k")
         ana.settled()
-    elsewhere.shutdown()
     assert said(folder) == {(pair, "ana"): "keep"}
 
 

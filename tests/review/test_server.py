@@ -201,4 +201,4 @@ def test_ctrl_c_ends_it_with_a_summary(tmp_path: Path) -> None:
             hap.pair(1).id: {"word": "reject", "error": None}
         }
         told = running.end()
-    assert "decided on 1 pairs: reject 1" in told and running.process.returncode == 0
+    assert "decided on 1 pair: reject 1" in told and running.process.returncode == 0

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 import browsers
+import hostile
 import reviews
 import studies
 from asap.bench import report
 from asap.store import read_rows
 from asap.study import answers, folder, imports, results, run
 from asap.study.answers import Said
+from asap.web import journal
 
 pytest.importorskip("starlette", reason="the extra `review` is not installed")
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
@@ -243,6 +245,25 @@ def test_join_gives_places_until_there_are_no_more(browser: Any, tmp_path: Path)
         late.page.keyboard.press("Enter")
         late.view("trouble")
         assert "no free place" in late.text("#body")
+
+
+def test_a_page_elsewhere_can_neither_read_nor_send(browser: Any, tmp_path: Path) -> None:
+    """Not even one that knows a rater's link."""
+    study = studies.made(tmp_path, 1)
+    with studies.serving(tmp_path) as server:
+        link, asked = server.links()[0], study.raters[0].asked[0]
+        picture = study.items[asked.item].pictures[0]
+        posts = [
+            (f"{server.url}/api/join", {}),
+            (f"{link}/api/answers", {"key": "evil-0001", "item": folder.CONSENT, "word": "yes"}),
+        ]
+        reads = [f"{link}/api/study", f"{link}/pictures/{picture}.png", f"{server.url}/static/main.js"]
+        assert hostile.attack(browser, posts, [*reads, server.url, link]) == ""
+        before = journal.Journal(tmp_path / "study" / folder.ANSWERS).entries()
+        ana = Rater(browser, link)  # the page's own way is open
+        ana.press("c")
+        ana.settled()
+    assert before == [] and said(tmp_path)[asked.id].word == "correct"
 
 
 def test_it_can_be_read_heard_and_reached_in_light_dark_and_on_a_phone(browser: Any, tmp_path: Path) -> None:

@@ -193,6 +193,7 @@ def test_the_report_reads_people_as_any_judge_and_a_second_judge_beside_them(pla
     assert agreed["differing"] == 3 / 8 and agreed["kappa"] == pytest.approx(0.25)
     page = (out / "report.html").read_text()
     assert "human" in page and "hand error" in page
+    assert 0 < page.index("asap study ") < page.index("asap study-results ")  # to repeat this
 
 
 def test_wrong_files_are_told_by_line_and_nothing_is_taken(place: Path, tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_results_need_answers_and_raters_who_attended(tmp_path: Path) -> None:
     for row in rows(study, study.raters[0], careless):
         kept.add(answers.read(row, study, study.raters[0]))
     kept.close()
-    with pytest.raises(UserError, match="all 1 raters passed less than 80%"):
+    with pytest.raises(UserError, match="the only rater so far passed less than 80%"):
         results.run(results.Config(tmp_path / "study", tmp_path / "out"))
     results.run(results.Config(tmp_path / "study", tmp_path / "out", min_attention=0.0))
     assert "Anatomical errors" in (tmp_path / "out" / "summary.md").read_text()
@@ -247,5 +248,5 @@ def test_the_offline_file_tells_no_names_and_allows_no_connection(tmp_path: Path
     texts = json.dumps({name: known[name] for name in known if name != "pictures"}).lower()
     assert not [word for word in (*studies.MODELS, "truly", "obvious", "repeat") if word in texts]
     assert not any(rater.token in page for rater in study.raters)
-    with pytest.raises(UserError, match="do not fit into 0 MiB"):
+    with pytest.raises(UserError, match="will not fit into 0 MiB"):
         offline.pictures.small({"x": next((tmp_path / "study" / "pictures").glob("*.png"))}, 100)

@@ -16,7 +16,7 @@ import pytest
 import studies
 from asap.errors import UserError
 from asap.store import Row
-from asap.study import answers, folder, run
+from asap.study import answers, folder, pictures, run
 from asap.study.folder import Study
 from asap.web import journal
 
@@ -75,6 +75,7 @@ def test_the_plan_asks_all_that_was_wanted(study: Study) -> None:
     asked = Counter((a.item, a.role) for rater in study.raters for a in rater.asked)
     wanted = [key for key, item in study.items.items() if item.role == "study"]
     assert len(wanted) == 6 * 3 and all(asked[key, "study"] == 3 for key in wanted)
+    assert f"You will answer {len(study.raters[0].asked)} questions about pictures" in study.instructions
     roles = Counter(a.role for a in study.raters[0].asked)
     assert roles == {"study": 18, "obvious": 3, "repeat": 2, "gold": 3}  # of gold there is no more
     votes = Counter((a.item, a.swapped) for r in study.raters for a in r.asked if a.role == "study")
@@ -292,11 +293,29 @@ def test_mistakes_are_one_line(tmp_path: Path, server: studies.Server) -> None:
     ):
         with pytest.raises(UserError, match=words):
             run.run(config)
-    with pytest.raises(UserError, match="made with other settings"):
-        run.prepare(run.Config((first, second), out, seed=1))
-    (first / f"{studies.MODELS[0]}-0.png").write_bytes(zlib.compress(b"no picture"))
-    with pytest.raises(UserError, match=r"base-0\.png: missing or no picture"):
-        run.prepare(run.Config((first, second), tmp_path / "other"))
+    changed = r"per_rater was 100, now 9; raters was 0, now 4; seed was 0, now 1; .*; units was 0, now 1\)"
+    with pytest.raises(UserError, match=changed):
+        run.prepare(run.Config((first, second), out, seed=1, raters=4, units=1, per_rater=9, title="x"))
+
+
+def test_what_is_damaged_is_told_before_a_picture_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, gold, out = studies.both(tmp_path, 2), studies.gold(tmp_path), tmp_path / "study"
+    monkeypatch.setattr(pictures, "write", lambda *_: pytest.fail("a picture was written"))
+    whole = (images[1] / f"{studies.MODELS[1]}-1.png").read_bytes()
+    for path, data, words in (
+        (images[1] / f"{studies.MODELS[1]}-1.png", whole[: len(whole) // 2], r"tuned-1\.png: damaged"),
+        (tmp_path / "truly-wrong.png", zlib.compress(b"no picture"), r"truly-wrong\.png: damaged"),
+        (gold, b'{"better": "truly-correct.png"}\n', "gold.jsonl line 1: give"),
+        (gold, b'{"image": "none.png", "verdict": "error"}\n', r"none\.png: no such file"),
+    ):
+        before = path.read_bytes()
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=words):
+            run.prepare(run.Config(images, out, gold=gold))
+        assert not out.exists()  # so that the same command, mended, is no change of settings
+        path.write_bytes(before)
 
 
 def test_answers_of_another_study_stop_the_count(tmp_path: Path) -> None:

@@ -29,6 +29,11 @@ NUMBERS = {
     "winner_base": "the untrained model's error on good pictures",
     "grad_norm": "gradient norm",
 }
+DERIVED = {
+    "pairs_per_step": "batch size x accumulate x processes",
+    "pairs": "of the dataset's files",
+    "weights": "of the base model's files",
+}
 OBJECTIVES = {
     "asap": "ASAP: localized, margin-bounded preference alignment",
     "dpo": "Diffusion-DPO",
@@ -45,10 +50,13 @@ _PLAIN = """## Use
 import torch
 from diffusers import DiffusionPipeline
 
-pipeline = DiffusionPipeline.from_pretrained({model}, torch_dtype=torch.bfloat16).to("cuda")
+device = "cuda" if torch.cuda.is_available() else "cpu"
+pipeline = DiffusionPipeline.from_pretrained({model}, torch_dtype=torch.bfloat16).to(device)
 pipeline.load_lora_weights("path/to/this/folder")
 image = pipeline("a photo of a woman waving with both hands").images[0]
 ```
+
+diffusers says that it finds no keys of text encoders: there are none.
 
 For ComfyUI: `asap export-lora path/to/this/folder --format comfyui --out lora.safetensors`.
 """
@@ -65,6 +73,7 @@ _TRAINING = """## Training
 The preference gap says how far the model has come to prefer the good picture of a pair beyond the untrained
 one. A rise of the error on good pictures means that the gap grows by ruining both.
 """
+_READ = "\nFiles below `docs/` are those of ASAP's source, and are not installed with it.\n"
 _SAMPLES = """## Samples
 
 The same prompts and seeds while the run went on.
@@ -91,7 +100,7 @@ def card(made: Row, rows: Sequence[Row], *, samples: bool = False) -> str:
         *([_SAMPLES] if samples else []),
         *([_TRAINING, _numbers(rows)] if rows else []),
         *([_warnings(rows)] if any("warning" in row for row in rows) else []),
-        "## Settings\n\n" + _table(("setting", "value", "where it comes from"), _settings(made)),
+        "## Settings\n\n" + _table(("setting", "value", "where it comes from"), _settings(made)) + _READ,
         *([_calibration(made["calibration"])] if "calibration" in made else []),
         _versions(made),
     ]
@@ -164,6 +173,7 @@ def _settings(made: Row) -> list[tuple[str, str, str]]:
     identity, origins = made["identity"], _origins(made)
     shown = dict(identity) | {name: _short(str(identity[name])) for name in ("model", "data")}
     names = {"pairs": "data hash", "weights": "base weights' hash"}
+    origins = DERIVED | origins
     return [
         (
             names.get(name, name.replace("_", " ")),
@@ -182,6 +192,7 @@ def _origins(made: Row) -> dict[str, str]:
         name: f"measured: {one['why']}"
         for name, one in measured.get("proposed", {}).items()
         if made["identity"].get(name) == one["value"]
+        and measured.get("objective", made["identity"]["objective"]) == made["identity"]["objective"]
     }
     return {**measured.get("origins", {}), **known, **kept}
 
@@ -197,10 +208,9 @@ def _calibration(measured: Row) -> str:
 
 def _versions(made: Row) -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    commands = [*made.get("before", ()), *([made["command"]] if made.get("command") else [])]
     return (
         f"Made with asap {__version__}, Python {platform.python_version()}, {libraries}, by\n\n"
-        "```console\n" + "\n".join(commands) + "\n```\n"
+        "```console\n" + "\n".join(store.commands_in(made)) + "\n```\n"
     )
 
 

@@ -25,6 +25,7 @@ BLUE, ORANGE, GREEN, GRAY, RED = (
 WIDTH, HEIGHT = 520, 300  # pixels of a panel
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 58, 34
 FINE = 2  # drawn so many times larger, for smooth lines
+REACH, FAR = 3.0, 2.0  # how far beyond the middle half is shown, and what is far beyond that
 MOST = 100  # points of a line; each is the mean over as many steps as that takes
 
 Colour = tuple[int, int, int]
@@ -92,7 +93,7 @@ def _binned(values: Sequence[float]) -> list[float]:
 
 
 class _Frame(NamedTuple):
-    """Where values lie in the drawing."""
+    """Where values lie in the drawing; those beyond the ticks `ys` lie on its edge."""
 
     corner: tuple[int, int]
     xs: Sequence[float]
@@ -101,7 +102,7 @@ class _Frame(NamedTuple):
     def at(self, x: float, y: float) -> tuple[float, float]:
         wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
         across = (x - self.xs[0]) / (self.xs[-1] - self.xs[0])
-        up = (y - self.ys[0]) / (self.ys[-1] - self.ys[0])
+        up = (min(max(y, self.ys[0]), self.ys[-1]) - self.ys[0]) / (self.ys[-1] - self.ys[0])
         return (
             FINE * (self.corner[0] + LEFT + across * wide),
             FINE * (self.corner[1] + HEIGHT - BOTTOM - up * tall),
@@ -110,13 +111,46 @@ class _Frame(NamedTuple):
 
 def _draw(pen: ImageDraw.ImageDraw, corner: tuple[int, int], panel: Panel, steps: Sequence[float]) -> None:
     values = [v for line in panel.lines for part in (line.values, line.low, line.high) for v in part]
-    shown = [value for value in [*values, panel.floor, *(panel.level or ())[:1]] if math.isfinite(value)]
-    frame = _Frame(corner, ticks(steps[0], max(steps[-1], steps[0] + 1), 5), ticks(min(shown), max(shown), 4))
+    finite = [value for value in values if math.isfinite(value)]
+    low, high = shown_range(finite, [panel.floor, *(panel.level or ())[:1]])
+    frame = _Frame(corner, ticks(steps[0], max(steps[-1], steps[0] + 1), 5), ticks(low, high, 4))
     _axes(pen, frame, panel)
+    _cut_off(pen, frame, finite)
     for line in panel.lines:
         _line(pen, frame, steps, line)
     if panel.level:
         _level(pen, frame, *panel.level)
+
+
+def shown_range(values: Sequence[float], kept: Sequence[float]) -> tuple[float, float]:
+    """The range to show of finite `values`, in which `kept` lie: all of them, unless some would squeeze the
+    others, as where a run has diverged; then `REACH` times their middle half, with `kept`, on either side."""
+    if not values:
+        return min(kept), max(kept)
+    ordered = sorted(values)
+    middle = [ordered[len(ordered) // 4], ordered[3 * len(ordered) // 4], *kept]
+    reach = REACH * (max(middle) - min(middle))
+    low, high = (min(ordered[0], *kept), max(ordered[-1], *kept))
+    if reach > 0:
+        low = min(middle) - reach if low < min(middle) - FAR * reach else low
+        high = max(middle) + reach if high > max(middle) + FAR * reach else high
+    return low, high
+
+
+def _cut_off(pen: ImageDraw.ImageDraw, frame: _Frame, values: Sequence[float]) -> None:
+    """Say what lies beyond the frame."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    beyond = [
+        f"{float(f'{value:.2g}'):,g}"
+        for value, out in ((low, low < frame.ys[0]), (high, high > frame.ys[-1]))
+        if out
+    ]
+    if beyond:
+        x, y = (FINE * side for side in frame.corner)
+        place = (x + FINE * (WIDTH - RIGHT), y + FINE * 20)
+        pen.text(
+            place, f"cut off: values up to {' and '.join(beyond)}", fill=RED, font=_font(12), anchor="rm"
+        )
 
 
 def _axes(pen: ImageDraw.ImageDraw, frame: _Frame, panel: Panel) -> None:
@@ -137,7 +171,8 @@ def _axes(pen: ImageDraw.ImageDraw, frame: _Frame, panel: Panel) -> None:
 
 
 def _line(pen: ImageDraw.ImageDraw, frame: _Frame, steps: Sequence[float], line: Line) -> None:
-    upper, lower = ([frame.at(x, y) for x, y in zip(steps, part)] for part in (line.high, line.low))
+    band = [one for one in zip(steps, line.low, line.high) if math.isfinite(one[1] + one[2])]
+    upper, lower = ([frame.at(one[0], one[side]) for one in band] for side in (2, 1))
     if len(upper) > 1:
         pen.polygon([*upper, *lower[::-1]], fill=(*line.colour, 38))
     points = [frame.at(x, y) for x, y in zip(steps, line.values) if math.isfinite(y)]

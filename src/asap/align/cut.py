@@ -51,7 +51,8 @@ def scale_to(sides: tuple[int, int], shape: tuple[int, ...]) -> float:
 def fit(
     chosen: Image, rejected: Image, mask: Mask, sides: tuple[int, int]
 ) -> tuple[Image, Image, Mask, Frame]:
-    """Scale to cover `sides` (height, width) and cut the window of that size that is centred on the mask.
+    """Scale to cover `sides` (height, width) and cut the window of that size that is centred on the mask, or
+    on the picture where the mask is empty.
 
     Both images are resampled alike. An image of exactly that size comes back unchanged.
     """
@@ -75,7 +76,7 @@ def _resize(image: Image, size: tuple[int, int]) -> Image:
 
 def _centred(where: NDArray[np.intp], length: int, side: int) -> int:
     """Start of the window of `side` that is centred on the range of `where`, kept within `length`."""
-    middle = (int(where[0]) + int(where[-1]) + 1) // 2
+    middle = (int(where[0]) + int(where[-1]) + 1) // 2 if len(where) else length // 2
     return min(max(middle - side // 2, 0), length - side)
 
 

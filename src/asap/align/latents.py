@@ -16,24 +16,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow.parquet
 import torch
 from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from asap import progress, store
-from asap.align import kinds, masks, room
+from asap.align import dataset, kinds, masks, room
 from asap.align.cut import Cut, fit, latent_mask, scale_to
-from asap.backbones import hub, load
+from asap.backbones import load
 from asap.backbones.backbone import Backbone, Condition
 from asap.errors import UserError
-from asap.records import Image
+from asap.records import Image, Mask
 
 SHARD = 32  # pairs, or captions, in a file
 LAYOUT = 2  # how the files are laid out; caches of another layout are refused
 ENLARGED = 1.05  # times; by less nobody sees it
-COLUMNS = ("id", "prompt", "chosen", "rejected", "mask")
 
 
 class Batch(NamedTuple):
@@ -102,34 +100,31 @@ class Share(NamedTuple):
 ALONE = Share(0, 1)
 
 
-def prepare(backbone: Backbone, data: str, folder: Path, cut: Cut, share: Share = ALONE) -> CachedPairs:
+def prepare(
+    backbone: Backbone, data: str, folder: Path, cut: Cut, share: Share = ALONE, *, masked: bool = True
+) -> CachedPairs:
     """Build or continue the cache of the HAP dataset `data` for `backbone` in `folder`, and open it.
 
     Of several processes each makes its `share`; the cache can be read when all have returned. Images are
     scaled to cover what they are cut to, and cut around the region; the region's mask is reduced to the
-    latent grid.
+    latent grid. Unless they have to be `masked`, pairs may lack masks: their M is 0 everywhere.
 
     Raises:
         UserError: no dataset there, missing columns, a resolution the model cannot take, or a cache that
             was made from something else.
     """
     backbone.check_size(cut.resolution, "--resolution")
-    rows = open_dataset(data)
+    rows = dataset.opened(data, masks=masked)
     keys = list(rows.select_columns(["id", "prompt", *kinds.columns(rows)]))
     if not keys:
         raise UserError(f"{data} holds no pairs")
-    identity = {
-        "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
-        "data": dataset_id(data), "weights": load.weights_id(backbone),
-        "parts": load.parts_id(backbone), **cut._asdict(), "layout": LAYOUT,
-    }  # fmt: skip
-    store.open_run(folder, "latents", identity)
+    store.open_run(folder, "latents", identity(backbone, data, cut))
     if share.process == 0 and kinds.columns(rows):
         kinds.write(folder, kinds.kinds_of(keys))
     missing = SHARD * len(_todo(folder, "pairs", len(keys), ALONE))
     room.check(folder, room.of_latents(backbone, missing, cut), "the latents of its pairs")
-    if share.process == 0 and missing:
-        masks.check(rows, data)
+    if share.process == 0 and missing and "mask" in (rows.column_names or dataset.COLUMNS):
+        masks.check(rows, data, len(keys))
     prompts = sorted({row["prompt"] for row in keys})
     _cache_prompts(backbone, prompts, folder, share)
     numbers = {prompt: i for i, prompt in enumerate(prompts)}
@@ -139,6 +134,15 @@ def prepare(backbone: Backbone, data: str, folder: Path, cut: Cut, share: Share 
         _save(folder / f"pairs-{shard:05}.safetensors", parts)
     _tell_enlarged(scales, cut.resolution)
     return CachedPairs(folder, len(keys))
+
+
+def identity(backbone: Backbone, data: str, cut: Cut) -> store.Row:
+    """What decides a cache."""
+    return {
+        "model": backbone.source, "family": backbone.name, "settings": backbone.settings,
+        "data": dataset.identity(data), "weights": load.weights_id(backbone),
+        "parts": load.parts_id(backbone), **cut._asdict(), "layout": LAYOUT,
+    }  # fmt: skip
 
 
 def _tell_enlarged(scales: Sequence[float], resolution: int) -> None:
@@ -151,51 +155,6 @@ def _tell_enlarged(scales: Sequence[float], resolution: int) -> None:
             "a smaller --resolution here, keeps them sharp",
             file=sys.stderr,
         )
-
-
-def open_dataset(data: str) -> Any:
-    """The rows of the HAP dataset `data`, streamed.
-
-    Raises:
-        UserError: there is none, or columns are missing.
-    """
-    import datasets
-
-    if not Path(data).exists() and "/" not in data:
-        raise UserError(f"no folder {data}; give a HAP dataset's folder, or a hub id such as owner/name")
-    if Path(data).exists():
-        _check_folder(Path(data))
-    revision = None if Path(data).exists() else hub.revision("dataset", data)
-    try:
-        rows = datasets.load_dataset(data, split="train", streaming=True, revision=revision)
-    except (FileNotFoundError, ValueError, ConnectionError, datasets.exceptions.DatasetsError) as error:
-        raise UserError(f"cannot open the dataset {data}: {' '.join(str(error).split())[:200]}") from None
-    missing = [name for name in COLUMNS if name not in (rows.column_names or COLUMNS)]
-    if missing:
-        raise UserError(
-            f"{data} lacks the columns {', '.join(missing)}; a HAP dataset has {', '.join(COLUMNS)}"
-        )
-    return rows
-
-
-def _check_folder(folder: Path) -> None:
-    """`datasets` is not told of a folder without rows: what it raises there has no name."""
-    files = sorted(folder.rglob("*.parquet"))
-    make = "make some by `asap build` or `asap figures`"
-    if not files:
-        raise UserError(f"{folder} holds no parquet files, so no HAP dataset; {make}")
-    try:
-        rows = sum(pyarrow.parquet.read_metadata(file).num_rows for file in files)
-    except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{folder}: a parquet file is damaged ({error}); {make} anew") from None
-    if not rows:
-        raise UserError(f"{folder} holds no pairs; {make}")
-
-
-def dataset_id(data: str) -> str:
-    """What a dataset holds: the id of its folder's parquet files, or the hub's commit."""
-    folder = Path(data)
-    return store.folder_id(folder, "*.parquet") if folder.exists() else hub.revision("dataset", data)
 
 
 def _todo(folder: Path, kind: str, count: int, share: Share) -> list[int]:
@@ -231,12 +190,7 @@ def _shards(rows: Any, todo: Sequence[int], share: Share) -> Iterator[tuple[int,
 def _encode(
     backbone: Backbone, row: Any, numbers: dict[str, int], cut: Cut, scales: list[float]
 ) -> dict[str, Tensor]:
-    chosen, rejected = (decoded(row[name], "RGB") for name in ("chosen", "rejected"))
-    mask = decoded(row["mask"], "L") > 127
-    if not (chosen.shape == rejected.shape and chosen.shape[:2] == mask.shape):
-        raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
-    if not mask.any():
-        raise UserError(f"pair {row['id']}: its mask is empty, so there is no region to align; drop the row")
+    chosen, rejected, mask = _pictures(row)
     sides = cut.sides(mask.shape, backbone.size_multiple)
     scales.append(scale_to(sides, mask.shape))
     chosen, rejected, mask, frame = fit(chosen, rejected, mask, sides)
@@ -245,6 +199,21 @@ def _encode(
     number = torch.tensor(numbers[row["prompt"]])
     fields = {"winner": winner.clone(), "loser": loser.clone(), "weight": weight, "prompt": number}
     return fields | _first(backbone.framing([frame]))
+
+
+def _pictures(row: Any) -> tuple[Image, Image, Mask]:
+    """Both pictures and the region, which is empty where the dataset knows none."""
+    chosen, rejected = (decoded(row[name], "RGB") for name in ("chosen", "rejected"))
+    if "mask" not in row:
+        if chosen.shape != rejected.shape:
+            raise UserError(f"pair {row['id']}: chosen and rejected differ in size")
+        return chosen, rejected, np.zeros(chosen.shape[:2], dtype=bool)
+    mask = decoded(row["mask"], "L") > 127
+    if not (chosen.shape == rejected.shape and chosen.shape[:2] == mask.shape):
+        raise UserError(f"pair {row['id']}: chosen, rejected and mask differ in size")
+    if not mask.any():
+        raise UserError(f"pair {row['id']}: its mask is empty, so there is no region to align; drop the row")
+    return chosen, rejected, mask
 
 
 def decoded(picture: Any, mode: str) -> Image:

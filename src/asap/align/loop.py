@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
+from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator, InitProcessGroupKwargs
 
-from asap import command, progress, store
+from asap import progress, store
 from asap.align import (
+    caches,
+    dataset,
+    folder,
     interrupts,
     kinds,
     latents,
@@ -29,35 +29,25 @@ from asap.align.adapt import adapted
 from asap.align.care import CHECKPOINT as CHECKPOINT
 from asap.align.care import LOG as LOG
 from asap.align.care import Care
-from asap.align.cut import Cut
 from asap.align.gradient import Learner, Thrifty, Way, guarded, joint, split
-from asap.align.objectives import UNPAIRED, Objective
+from asap.align.names import REGIONLESS, UNPAIRED
+from asap.align.objectives import Objective
 from asap.align.sampling import Sampler
 from asap.align.step import Work, adamw, take
-from asap.align.train import Config, complete, origins
+from asap.align.train import Config, complete
 from asap.backbones import compiled, load
 from asap.backbones.backbone import Backbone
-from asap.errors import UserError
-
-# settings that may change between the parts of one run: they do not decide what a step computes
-# (how many pairs a step has does, and is told as one number)
-FREE = {
-    *("out", "cache", "steps", "checkpoint_every", "tracker", "on_trouble", "overlays"),
-    *("validate_every", "validation_prompts", "validation_seeds", "validation_steps"),
-    *("recipe", "calibration"),
-    *("batch_size", "accumulate", "gradient_checkpointing", "backward"),
-    *("offload", "compile"),
-}
 
 
-def run(config: Config) -> None:
-    """Train into `config.out`; `config` has been checked.
+def run(config: Config, given: Mapping[str, str] | None = None) -> None:
+    """Train into `config.out`; `config` has been checked, `given` says where settings stand that were given.
 
     Raises:
         UserError: data, model or folder that cannot work; a loss that is no longer finite.
         KeyboardInterrupt: Ctrl-C or SIGTERM; the steps done are kept.
     """
-    rows = latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
+    # what cannot work is told before the model is loaded
+    rows = dataset.opened(config.data, masks=config.objective not in REGIONLESS)
     if config.sampling != "uniform":
         kinds.check(rows, config.data)
     shards.check(config)
@@ -66,46 +56,44 @@ def run(config: Config) -> None:
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype, **stored)
     layers = backbone.layers()
     room.check_targets(backbone, layers)
-    record = _record(config, backbone.name)
+    record = folder.record(config, backbone.name, given)
     config = complete(config, backbone.name, backbone.native_size)
     checkpoints = room.of_checkpoints(backbone, layers, config.rank or 1, averaged=config.ema > 0)
     room.check(config.out, checkpoints, "its checkpoints")
     # of several processes that train together, one has the folder for all
     with store.exclusive(config.out) if accelerator.is_main_process else nullcontext():
         accelerator.wait_for_everyone()
+        _open(config, backbone, accelerator, record)
         _train(config, backbone, accelerator, record)
 
 
-def _record(config: Config, family: str) -> store.Row:
-    """What is kept of a run besides what decides it: its command, and where its settings come from."""
-    found: store.Row = {
-        "command": command.spell(config, "train"),
-        "before": store.commands_of(Path(config.data)),
-    }
-    found["origins"] = origins(config, family)
-    return found | ({"calibration": _calibration(config.calibration)} if config.calibration else {})
-
-
-def _calibration(path: Path) -> Any:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in ("gap", "measured", "notes", "origins", "proposed", *found)}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--calibration {path}: not what `asap propose` writes ({error})") from None
+def _open(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
+    identity = folder.identity(config, _per_step(config, accelerator), load.weights_id(backbone))
+    if accelerator.is_main_process:
+        own = latents.identity(backbone, config.data, caches.cut_of(config, backbone))
+        folder.open_for(config.out, identity, record, own)
+    accelerator.wait_for_everyone()
+    store.open_run(config.out, folder.STAGE, identity, record)  # the others compare
 
 
 def _train(config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row) -> None:
-    pairs = _cached(config, backbone, accelerator, record)
+    pairs = caches.pairs(config, backbone, accelerator)
+    if accelerator.is_main_process:
+        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
+    backbone.free_encoders()
     drawn = validation.of(config, backbone) if accelerator.is_main_process else None
-    errors = _reference(config, backbone, pairs, accelerator)
+    errors = caches.errors(config, backbone, pairs, accelerator)
     work = work_of(config, backbone, pairs, errors, accelerator)
     sampler = _sampler(config, pairs, accelerator)
     care = Care(work, sampler.state(), drawn)
     start = care.resume()
-    if start >= config.steps and accelerator.is_main_process:
+    if start < config.steps:
+        if accelerator.is_main_process:
+            folder.note(config.out, record["command"], start)
+        with compiled.readable_failure():
+            loop(work, sampler, care, start)
+    elif accelerator.is_main_process:
         print(f"{config.out} has {start} steps already, and --steps {config.steps} asks for no more")
-    with compiled.readable_failure():
-        loop(work, sampler, care, start)
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         care.publish()
@@ -141,64 +129,8 @@ def _accelerator(config: Config) -> Accelerator:
     return Accelerator(log_with=log_with, project_dir=str(config.out), kwargs_handlers=[patience])
 
 
-def _cached(
-    config: Config, backbone: Backbone, accelerator: Accelerator, record: store.Row
-) -> latents.CachedPairs:
-    """Each process makes its share of the cache; then all open it."""
-    identity = {name: value for name, value in asdict(config).items() if name not in FREE}
-    identity["pairs_per_step"] = _per_step(config, accelerator)
-    identity["draws"] = config.draws if config.reference == "cached" else None
-    identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
-    store.open_run(config.out, "train", identity, record)
-    folder = config.cache or config.out / "latents"
-    with _alone_in(folder, accelerator):
-        pairs = latents.prepare(
-            backbone,
-            config.data,
-            folder,
-            cut_of(config, backbone),
-            _share(accelerator),
-        )
-        accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        overlays.show(config.out, backbone, pairs, config.data, config.overlays)
-    backbone.free_encoders()
-    return pairs
-
-
-@contextmanager
-def _alone_in(folder: Path, accelerator: Accelerator) -> Iterator[None]:
-    """Inside, no other run writes into the cache `folder`."""
-    with store.exclusive(folder) if accelerator.is_main_process else nullcontext():
-        accelerator.wait_for_everyone()
-        yield
-
-
-def _share(accelerator: Accelerator) -> latents.Share:
-    return latents.Share(accelerator.process_index, accelerator.num_processes)
-
-
 def _per_step(config: Config, accelerator: Accelerator) -> int:
     return (config.batch_size or 1) * config.accumulate * int(accelerator.num_processes)
-
-
-def _reference(
-    config: Config, backbone: Backbone, pairs: latents.CachedPairs, accelerator: Accelerator
-) -> reference.CachedErrors | None:
-    """The reference's errors, each process making its share; none where it runs in the loop."""
-    if config.reference == "live":
-        return None
-    with _alone_in(pairs.folder, accelerator):
-        found = reference.prepare(
-            backbone,
-            pairs,
-            draws=config.draws,
-            seed=config.seed,
-            batch_size=config.batch_size or 1,
-            share=_share(accelerator),
-        )
-        accelerator.wait_for_everyone()
-    return found
 
 
 def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerator) -> Sampler:
@@ -214,11 +146,6 @@ def _sampler(config: Config, pairs: latents.CachedPairs, accelerator: Accelerato
 def objective_of(config: Config) -> Objective:
     """The objective with its settings; `config` is complete."""
     return objectives.bind(config.objective, **_bound(config))
-
-
-def cut_of(config: Config, backbone: Backbone) -> Cut:
-    """What pictures are cut to; `config` is complete."""
-    return Cut(config.resolution or backbone.native_size, config.mask_dilation or 0, config.aspect)
 
 
 def _bound(config: Config) -> dict[str, float]:

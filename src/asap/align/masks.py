@@ -14,8 +14,8 @@ from asap.errors import UserError
 NAMED = 5
 
 
-def check(rows: Any, data: str) -> None:
-    """Look at the masks of the dataset `data`, opened as `rows`; those of a hub's are not fetched for it.
+def check(rows: Any, data: str, count: int) -> None:
+    """Look at the masks of the dataset `data`, opened as `count` `rows`; a hub's are not fetched for it.
 
     Raises:
         UserError: masks that are missing, damaged or empty; the first of them are named.
@@ -24,7 +24,7 @@ def check(rows: Any, data: str) -> None:
         return
     bad: list[str] = []
     masks = rows.select_columns(["id", "mask"]).decode(False)
-    for row in progress.bar(masks, desc="masks", unit="mask", leave=False):
+    for row in progress.bar(masks, total=count, desc="masks", unit=" pairs", leave=False):
         if not _marks(row["mask"]):
             bad.append(str(row["id"]))
     if bad:

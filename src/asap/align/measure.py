@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from asap import command, store
-from asap.align import latents, loop, objectives, trial
+from asap.align import caches, dataset, folder, latents, loop, objectives, trial
 from asap.align.calibration import (
     MARGIN,
     STEEPNESS,
@@ -28,17 +28,18 @@ from asap.align.calibration import (
     uncertainty,
 )
 from asap.align.draws import Shown
+from asap.align.filled import complete, origins
+from asap.align.names import REGIONLESS
 from asap.align.propose import CALIBRATION, SETTINGS, Config
 from asap.align.recipes import recipe_of
 from asap.align.sampling import Uniform
 from asap.align.train import Config as Settings
-from asap.align.train import complete, origins
 from asap.align.trial import Trial
 from asap.backbones import load
 from asap.backbones.backbone import Backbone
 from asap.errors import UserError
 
-FREE = loop.FREE - {"batch_size", "accumulate"}
+FREE = folder.FREE - {"batch_size", "accumulate"}
 CONSTANTS = {"margin": MARGIN, "steepness": STEEPNESS, **trial.CONSTANTS}
 
 
@@ -55,7 +56,9 @@ def run(config: Config) -> None:
     Raises:
         UserError: data, model or folder that cannot work, or a model whose gap does not vary.
     """
-    latents.open_dataset(config.data)  # what cannot work is told before the model is loaded
+    dataset.opened(
+        config.data, masks=config.objective not in REGIONLESS
+    )  # what cannot work is told before the model is loaded
     accelerator = Accelerator()
     backbone = load.load(config.model, device=str(accelerator.device), dtype=config.dtype)
     whole = complete(config, backbone.name, backbone.native_size)
@@ -126,20 +129,16 @@ def _write(
 
 def _open(config: Config, whole: Settings, backbone: Backbone) -> None:
     identity = {name: value for name, value in asdict(whole).items() if name not in FREE}
-    identity |= {"pairs": latents.dataset_id(config.data), "weights": load.weights_id(backbone)}
+    identity |= {"pairs": dataset.identity(config.data), "weights": load.weights_id(backbone)}
     record = {"command": command.spell(config, "propose"), "before": store.commands_of(Path(config.data))}
     store.open_run(config.out, "propose", identity, record)
 
 
 def _cached(whole: Settings, backbone: Backbone) -> latents.CachedPairs:
-    folder = whole.cache or whole.out / "latents"
-    with store.exclusive(folder):
-        pairs = latents.prepare(
-            backbone,
-            whole.data,
-            folder,
-            loop.cut_of(whole, backbone),
-        )
+    place = whole.cache or whole.out / folder.LATENTS
+    masked = whole.objective not in REGIONLESS
+    with store.exclusive(place):
+        pairs = latents.prepare(backbone, whole.data, place, caches.cut_of(whole, backbone), masked=masked)
     backbone.free_encoders()
     return pairs
 

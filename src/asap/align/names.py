@@ -22,3 +22,15 @@ UNPAIRED = ("sft", "local_sft")
 """What learns from winners alone."""
 LOGISTIC = ("dpo", "local_dpo", "mapo")
 """What drives the gap on without a margin."""
+REGIONLESS = ("bounded", "dpo", "mapo", "sft")
+"""What weighs errors alike everywhere, and does without masks."""
+
+
+def takes(objective: str, setting: str) -> bool:
+    """Whether `objective` takes `setting`, one of alpha, tau and beta; others matter to all."""
+    without = {
+        "alpha": REGIONLESS,
+        "tau": (*UNPAIRED, *LOGISTIC),
+        "beta": tuple(name for name in NAMES if name not in LOGISTIC),
+    }
+    return objective not in without.get(setting, ())

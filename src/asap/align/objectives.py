@@ -7,13 +7,12 @@ weight on the latent grid; L_M(x) = mean over positions of (1 + alpha M) e(x);
 
 Positive delta: against the reference, the policy has come to prefer the winner x_w over the loser x_l.
 
-L_M is linear in alpha, so mean(e) and mean(M e) are all that is ever needed of an error map, whatever alpha:
-two numbers of each member (`Errors`), and mean(M).
+What is needed of error maps is in `pair_errors`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -24,23 +23,11 @@ from torch import Tensor
 from asap.align.names import LOGISTIC as LOGISTIC
 from asap.align.names import NAMES as NAMES
 from asap.align.names import UNPAIRED as UNPAIRED
-
-
-class Errors(NamedTuple):
-    """A denoiser's squared errors on one member of each pair: mean(e) and mean(M e), both (B,)."""
-
-    whole: Tensor
-    region: Tensor
-
-
-class PairErrors(NamedTuple):
-    """Errors on winner (`_w`) and loser (`_l`) at the same time and noise; `area` is mean(M), (B,)."""
-
-    policy_w: Errors
-    policy_l: Errors
-    ref_w: Errors
-    ref_l: Errors
-    area: Tensor
+from asap.align.pair_errors import Errors as Errors
+from asap.align.pair_errors import PairErrors as PairErrors
+from asap.align.pair_errors import of_maps as of_maps
+from asap.align.pair_errors import of_members as of_members
+from asap.align.pair_errors import reduced as reduced
 
 
 class Weighed(NamedTuple):
@@ -53,23 +40,6 @@ class Weighed(NamedTuple):
 
 
 SMALLEST = 1e-6
-
-
-def reduced(error: Tensor, weight: Tensor) -> Errors:
-    """mean(e) and mean(M e) of an error map e (B, h, w) and the region's weight M (B, h, w) in [0, 1]."""
-    return Errors(error.mean(dim=(1, 2)), (weight * error).mean(dim=(1, 2)))
-
-
-def of_maps(policy_w: Tensor, policy_l: Tensor, ref_w: Tensor, ref_l: Tensor, weight: Tensor) -> PairErrors:
-    """The errors of pairs from error maps, each (B, h, w) like `weight`, the region's M."""
-    members = [reduced(error, weight) for error in (policy_w, policy_l, ref_w, ref_l)]
-    return of_members(members, weight.mean(dim=(1, 2)))
-
-
-def of_members(members: Sequence[Errors], area: Tensor) -> PairErrors:
-    """The errors of pairs from those of their members, in the order of `PairErrors`."""
-    policy_w, policy_l, ref_w, ref_l = members
-    return PairErrors(policy_w, policy_l, ref_w, ref_l, area)
 
 
 def gap(losses: Weighed) -> Tensor:

@@ -25,7 +25,7 @@ from PIL import Image as Pillow
 from torch import Tensor
 
 from asap import __version__, store
-from asap.align import latents
+from asap.align import dataset, latents
 from asap.backbones.backbone import Backbone
 from asap.records import Image
 
@@ -91,10 +91,10 @@ class Shown:
 
 
 def show(out: Path, backbone: Backbone, pairs: latents.CachedPairs, data: str, count: int) -> None:
-    """Write the page into `out` unless it is there or `count` is 0; a word on stderr where masks are
-    misaligned."""
+    """Write the page into `out` unless it is there, `count` is 0, or the dataset has no masks; a word on
+    stderr where masks are misaligned."""
     path = out / PAGE
-    if not count or path.exists():
+    if not count or path.exists() or not pairs.batch([0]).weight.any():
         return
     misaligned = write(path, backbone, pairs, data, count)
     if misaligned:
@@ -145,7 +145,7 @@ def _placement(pairs: latents.CachedPairs, number: int) -> Placement:
 
 def _names(data: str, numbers: Sequence[int]) -> dict[int, tuple[str, str]]:
     """Id and caption of the pairs `numbers`."""
-    rows = latents.open_dataset(data).select_columns(["id", "prompt"])
+    rows = dataset.opened(data, masks=False).select_columns(["id", "prompt"])
     found = enumerate(islice(rows, max(numbers) + 1))
     return {number: (str(row["id"]), str(row["prompt"])) for number, row in found if number in set(numbers)}
 

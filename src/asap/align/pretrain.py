@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from asap import command
+from asap.align import dataset
 from asap.errors import UserError
 
 
@@ -65,7 +66,9 @@ def _check(config: Config) -> None:
         raise UserError("--steps, --images and --batch-size must be at least 1")
     if not 0 < config.decay <= 1 or config.shift <= 0:
         raise UserError("--decay must lie above 0 and not above 1, --shift above 0")
-    if config.kind == "people" and not config.data:
+    if config.data:
+        dataset.check(str(config.data), masks=False)
+    elif config.kind == "people":
         raise UserError(
             "--kind people needs --data, such as `asap figures --kind mini-people --pairs 4096` draws"
         )

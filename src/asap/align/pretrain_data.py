@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from asap import store
-from asap.align import latents
+from asap.align import dataset, latents
 from asap.backbones import schedule
 from asap.backbones.mini import HANDS, words_of
 from asap.errors import UserError
@@ -70,7 +70,7 @@ def read(data: Path, size: int) -> TrainingSet:
     Raises:
         UserError: no dataset there, or pictures of another size.
     """
-    rows = list(latents.open_dataset(str(data)).select_columns(["prompt", "chosen", "rejected"]))
+    rows = list(dataset.opened(str(data), masks=False).select_columns(["prompt", "chosen", "rejected"]))
     pictures = [np.stack([_pixels(row[name], size, data) for name in ("chosen", "rejected")]) for row in rows]
     captions = [row["prompt"] for row in rows]
     words = tuple(sorted({word for caption in captions for word in words_of(caption)}))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from asap import progress, store
-from asap.align import checkpoint, latents, pretrain_data
+from asap.align import checkpoint, dataset, pretrain_data
 from asap.align.pretrain import Config
 from asap.align.pretrain_data import TrainingSet
 from asap.backbones import schedule
@@ -29,11 +29,11 @@ def run(config: Config) -> None:
         UserError: no data for this kind; a folder of another run.
     """
     if config.data:
-        latents.open_dataset(str(config.data))
+        dataset.opened(str(config.data), masks=False)
     tune_allocator()
     settings = {name: value for name, value in asdict(config).items() if name not in ("out", "data")}
     if config.data:
-        settings["data"] = latents.dataset_id(str(config.data))
+        settings["data"] = dataset.identity(str(config.data))
     with store.exclusive(config.out):
         store.open_run(config.out, "pretrain", settings)
         _pretrain(config, settings)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from asap import command, store
-from asap.align import train
+from asap.align import checks, train
+from asap.align.carried import foreign
+from asap.align.filled import explained
 from asap.align.names import UNPAIRED
 from asap.errors import UserError
 
@@ -34,13 +36,14 @@ class Config(train.Config):
     """Steps of a trial of a learning rate, of which there are up to five; 0 leaves the rate to the recipe."""
 
 
-def run(config: Config) -> Path:
-    """Measure, and return the folder.
+def run(config: Config, given: Mapping[str, str] | None = None) -> Path:
+    """Measure, and return the folder; `given` says where settings that were given stand.
 
     Raises:
         UserError: settings, data, model or folder that cannot work, or an objective that drives no gap.
     """
-    train.check(config)
+    checks.all_of(config)
+    checks.tell_idle(config, given)
     if config.objective in UNSCALED:
         raise UserError(f"--objective {config.objective} drives no gap whose scale could be measured")
     if config.measured < 2 or config.trial < 0:
@@ -68,6 +71,6 @@ def told(found: store.Row) -> str:
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    out = run(command.parse(Config, argv, "propose", train.explained))
+    out = run(*command.read(Config, argv, "propose", explained, foreign))
     print(told(json.loads((out / CALIBRATION).read_text(encoding="utf-8"))))
     print(f"\nasap train --config {out / SETTINGS} --out RUN")

@@ -10,6 +10,7 @@ from shutil import get_terminal_size
 import tyro
 
 from asap import command
+from asap.align.names import takes
 from asap.align.recipes import RECIPES, Name, origins_of, recipe_of
 from asap.align.train import Objective
 
@@ -38,6 +39,8 @@ def _told(name: str, objective: str) -> str:
     width = max(get_terminal_size().columns, 60)
     lines = []
     for setting, value in recipe_of(name, objective).items():
+        if not takes(objective, setting):
+            continue
         lead = f"  {setting:15}{value:<8g}"
         lines.append(textwrap.fill(lead + str(origins[setting]), width, subsequent_indent=" " * len(lead)))
     return "\n".join(lines)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,10 +11,11 @@ import tyro
 
 from asap import command
 from asap.align import checks
-from asap.align.names import LOGISTIC, UNPAIRED
+from asap.align.carried import foreign
+from asap.align.filled import complete as complete
+from asap.align.filled import explained
 from asap.align.names import Objective as Objective
-from asap.align.recipes import Name, by_family, origins_of, recipe_of
-from asap.errors import UserError
+from asap.align.recipes import Name, by_family
 
 
 def _of_recipe(setting: str) -> Any:
@@ -146,115 +145,23 @@ class Config(command.Settings):
     """Where Accelerate logs to, besides `log.jsonl`."""
 
 
-COUNTS = (
-    *("steps", "checkpoint_every", "batch_size", "accumulate", "draws", "rank", "resolution"),
-    *("validation_seeds", "validation_steps"),
-)
-
-
-def run(config: Config) -> Path:
-    """Train, and return the run folder.
+def run(config: Config, given: Mapping[str, str] | None = None) -> Path:
+    """Train, and return the run folder; `given` says, for the card, where settings that were given stand.
 
     Raises:
         UserError: settings, data, model or folder that cannot work; a loss that is no longer finite.
     """
-    check(config)
+    checks.all_of(config)
+    checks.tell_idle(config, given)
     from asap.align import loop  # torch, which neither --help nor the checks need
 
-    loop.run(config)
+    loop.run(config, given)
     return config.out
-
-
-def check(config: Config) -> None:
-    checks.choices(config)
-    for name in COUNTS:
-        value = getattr(config, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} {value}: must be at least 1")
-    for name in ("learning_rate", "tau", "beta", "alpha", "mask_dilation", "warmup", "weight_decay"):
-        value = getattr(config, name)
-        if value is not None and (not math.isfinite(value) or value < 0):
-            raise UserError(f"--{name.replace('_', '-')} {value}: must be a number of at least 0")
-    for name in ("lora_alpha", "max_grad_norm"):
-        value = getattr(config, name)
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise UserError(f"--{name.replace('_', '-')} {value}: must be a number above 0")
-    checks.care(config)
-    _check_sampling(config)
-    _check_ways(config)
-    if config.tracker != "none" and importlib.util.find_spec(config.tracker) is None:
-        raise UserError(f"--tracker {config.tracker}: not installed; `pip install {config.tracker}`, or none")
-
-
-def _check_ways(config: Config) -> None:
-    """The ways to a gradient exclude each other, and some need pairs."""
-    chosen = [
-        flag
-        for flag, on in (("--guard-winner", config.guard_winner), ("--skip-settled", config.skip_settled))
-        if on
-    ]
-    if chosen and config.objective in UNPAIRED:
-        raise UserError(
-            f"{chosen[0]} looks at both pictures, and --objective {config.objective} learns from one"
-        )
-    if len(chosen) > 1:
-        raise UserError(f"{' and '.join(chosen)} exclude each other: one keeps what the other leaves out")
-    if config.skip_settled and config.backward == "split":
-        raise UserError(
-            "--skip-settled decides before any backward pass, and --backward split takes one before "
-            "both errors are known; use one of them"
-        )
-
-
-def _check_sampling(config: Config) -> None:
-    if config.sampling == "uniform":
-        return
-    if config.objective in UNPAIRED:
-        raise UserError(
-            f"--sampling {config.sampling} follows the gap between good and faulty pictures, which "
-            f"--objective {config.objective} does not drive; use --sampling uniform"
-        )
-    if config.tau == 0 and config.objective not in LOGISTIC:
-        raise UserError(
-            f"--sampling {config.sampling} measures lags in shares of the margin; give --tau above 0"
-        )
-
-
-def complete(config: Config, family: str, native_size: int) -> Config:
-    """`config` with what it leaves open taken from its recipe, or that of `family`, for its objective."""
-    config = replace(_by_recipe(config, family), resolution=config.resolution or native_size)
-    return replace(config, lora_alpha=config.lora_alpha or config.rank)
-
-
-def _by_recipe(config: Config, family: str) -> Config:
-    recipe = recipe_of(config.recipe or family, config.objective)
-    return replace(config, **{name: value for name, value in recipe.items() if getattr(config, name) is None})
-
-
-def origins(config: Config, family: str) -> dict[str, str]:
-    """Setting -> where its value comes from, of those that `config` leaves to its recipe."""
-    name = config.recipe or family
-    found = origins_of(name, config.objective)
-    return {key: f"recipe {name}, {of}" for key, of in found.items() if getattr(config, key) is None}
-
-
-def explained(config: Config) -> tuple[Config, dict[str, str]]:
-    """`config` with what its recipe gives, and of each setting left open where its value comes from.
-
-    The model's index is read, not the model: its own resolution stays open.
-    """
-    left = {"resolution": "left open: the model's own", "lora_alpha": "left open: the rank"}
-    if config.model == command.UNSET and config.recipe is None:
-        return config, left | dict.fromkeys(origins_of("mini", "asap"), "left open: by the model's recipe")
-    from asap.backbones import load
-
-    family = config.recipe or load.family_of(config.model)
-    return _by_recipe(config, family), left | origins(config, family)
 
 
 def main(argv: Sequence[str]) -> None:
     """The command line of this stage."""
-    out = run(command.parse(Config, argv, "train", explained))
+    out = run(*command.read(Config, argv, "train", explained, foreign))
     from asap.backbones.lora import WEIGHTS
 
     print(f"trained: {out / WEIGHTS}")

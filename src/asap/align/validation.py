@@ -20,7 +20,7 @@ from asap.backbones.backbone import Backbone
 from asap.records import Image
 
 FOLDER = "validation"
-TILE, HEAD, SHOWN = 176, 26, 8  # of the sheet: pixels a side, of its head, columns at most
+TILE, HEAD, GAP, SHOWN = 176, 26, 14, 8  # of the sheet: pixels of a tile, a head, a gap; columns at most
 
 
 class Validation:
@@ -95,23 +95,46 @@ def log(images: Sequence[Image], accelerator: Any, step: int) -> None:
 
 
 def sheet(folder: Path, prompts: Sequence[str]) -> bytes:
-    """A JPEG with a row per picture and a column per step; of many steps some, with the first and last."""
+    """A JPEG with a row per picture and a column per step; of many steps some, with the first and last.
+
+    Many pictures of few steps stand side by side, so that the sheet is not much higher than wide.
+    """
     steps = sorted(folder.glob("step-*"))
     if len(steps) > SHOWN:
         steps = [steps[round(i * (len(steps) - 1) / (SHOWN - 1))] for i in range(SHOWN)]
-    canvas = Pillow.new("RGB", (len(steps) * TILE, len(prompts) * (TILE + HEAD) + HEAD), "white")
+    blocks = blocks_of(len(prompts), len(steps))
+    rows, width = -(-len(prompts) // blocks), len(steps) * TILE
+    canvas = Pillow.new("RGB", (blocks * (width + GAP) - GAP, rows * (TILE + HEAD) + HEAD), "white")
     pen, font = ImageDraw.Draw(canvas), ImageFont.load_default(14)
+    for number, prompt in enumerate(prompts):
+        block, row = divmod(number, rows)
+        left, top = block * (width + GAP), HEAD + row * (TILE + HEAD)
+        if row == 0:
+            _heads(pen, left, steps)
+        place = (left + 4, top + HEAD / 2)
+        pen.text(place, _cut(pen, prompt, width - 8), fill=(30, 33, 38), font=font, anchor="lm")
+        for column, step in enumerate(steps):
+            with Pillow.open(step / f"{number:02}.png") as picture:
+                canvas.paste(_tile(picture), (left + column * TILE + 2, top + HEAD))
+    return _encoded(np.asarray(canvas), "JPEG")
+
+
+def blocks_of(rows: int, columns: int) -> int:
+    """Into how many blocks side by side, at most `SHOWN` columns wide, a high and narrow table is cut."""
+    for blocks in range(1, max(1, SHOWN // columns)):
+        if -(-rows // blocks) <= blocks * columns:
+            return blocks
+    return max(1, min(rows, SHOWN // columns))
+
+
+def _heads(pen: ImageDraw.ImageDraw, left: int, steps: Sequence[Path]) -> None:
+    """The steps' names over the columns of a block."""
+    font = ImageFont.load_default(14)
     for column, step in enumerate(steps):
         number = int(step.name.removeprefix("step-"))
         name = f"step {number}" if number else "untrained"
-        pen.text((column * TILE + TILE / 2, HEAD / 2), name, fill=(93, 99, 109), font=font, anchor="mm")
-        for row in range(len(prompts)):
-            with Pillow.open(step / f"{row:02}.png") as picture:
-                canvas.paste(_tile(picture), (column * TILE + 2, HEAD + row * (TILE + HEAD) + HEAD))
-    for row, prompt in enumerate(prompts):
-        place = (4, HEAD + row * (TILE + HEAD) + HEAD / 2)
-        pen.text(place, _cut(pen, prompt, canvas.width - 8), fill=(30, 33, 38), font=font, anchor="lm")
-    return _encoded(np.asarray(canvas), "JPEG")
+        place = (left + column * TILE + TILE / 2, HEAD / 2)
+        pen.text(place, name, fill=(93, 99, 109), font=font, anchor="mm")
 
 
 def _tile(picture: Pillow.Image) -> Pillow.Image:

@@ -35,7 +35,8 @@ RISES = {50: (0.1, 0.3), FEWEST: (1.0, 1.0)}
 GRADIENTS = (10.0, 30.0)  # times what it was
 SPREAD = (4.0, 10.0)
 MARGINS = 4.0  # a spread of so many margins is wide
-QUIET = 200  # steps before a warning is given again, and before the rate is lowered again
+QUIET = 200  # steps before a warning is given again
+REST = (25, 200)  # before the rate is lowered again: as many steps as were done by then, within these
 MOST = 3  # times that the rate is halved
 
 WELL, DOUBTFUL, TROUBLE = 0, 1, 2
@@ -112,19 +113,25 @@ class Watch:
         self._level.fill_(level)
         number = max(range(len(findings)), key=lambda i: findings[i].level)
         if findings[number].level == TROUBLE and self._on_trouble != "warn":
-            return self._act(step, findings[number])
+            return self._act(step, findings[number], SIGNS[number] is over_optimised and self._recovered())
         return self._warn(step, findings)
 
-    def _act(self, step: int, finding: Finding) -> Verdict | None:
+    def _act(self, step: int, finding: Finding, recovered: bool) -> Verdict | None:
         halvings, rest_until = (int(count) for count in self._counts[1:])
-        if step < rest_until:
+        if step < rest_until or (halvings and recovered):
             return None
         if self._on_trouble == "stop":
             return Verdict("stop", finding.text)
         if halvings == MOST:
             return Verdict("stop", f"{finding.text}, though the learning rate was halved {MOST} times")
-        self._counts[1:] = torch.tensor([halvings + 1, step + QUIET])
+        self._counts[1:] = torch.tensor([halvings + 1, step + min(max(step, REST[0]), REST[1])])
         return Verdict("lower", f"{finding.text}; the learning rate is halved from here on")
+
+    def _recovered(self) -> bool:
+        """Whether the newest rows alone are well, behind which the mean over more of them lags."""
+        last = dict(zip(COLUMNS, self._rows[-FEWEST:].T.tolist()))
+        rise, base = (float(sum(last[name])) for name in ("winner_rise", "winner_base"))
+        return rise < RISES[50][0] * base
 
     def _warn(self, step: int, findings: Sequence[Finding]) -> Verdict | None:
         """The findings that are new, worse than when they were last said, or were said long ago."""

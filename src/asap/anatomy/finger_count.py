@@ -189,12 +189,11 @@ def leaning_length(image: Image, hand: Hand, index: int, before: Image) -> float
     finger = hand.fingers[index]
     mean, whiten = _skin_of(before, hand, hand.fingers[index : index + 1])
     fractions, shifted = np.linspace(0.35, 0.9, 12), mean + skin_shift(before, image, hand)
-    found = 0.0
+    ends = []
     for turn in np.radians([*range(-100, -39, 10), *range(40, 101, 10)]):
         cos, sin = np.cos(turn), np.sin(turn)
-        end = finger[1] + (finger[1:] - finger[1]) @ np.array([[cos, sin], [-sin, cos]])
-        points = polyline_points(end[None], fractions)[0]
-        new = _unlike(image, points, hand.size, shifted, whiten) < LEAST_DIFFERENCE
-        old = _unlike(before, points, hand.size, mean, whiten) < LEAST_DIFFERENCE
-        found = max(found, float(np.mean(new & ~old)))
-    return found
+        ends.append(finger[1] + (finger[1:] - finger[1]) @ np.array([[cos, sin], [-sin, cos]]))
+    points = polyline_points(np.stack(ends), fractions).reshape(-1, 2)
+    new = _unlike(image, points, hand.size, shifted, whiten) < LEAST_DIFFERENCE
+    old = _unlike(before, points, hand.size, mean, whiten) < LEAST_DIFFERENCE
+    return float((new & ~old).reshape(len(ends), -1).mean(axis=1).max())

@@ -18,6 +18,8 @@ GRABCUT_HAND = 110.0
 """Hand size in pixels above which GrabCut works on a smaller copy."""
 GRABCUT_PERSON = 320
 """Longest side on which GrabCut looks for people."""
+SURELY = 0.95
+"""Likelihood of a person's pixel above which GrabCut may not take it away."""
 
 
 def capsules(
@@ -97,7 +99,7 @@ def person_mask(image: Image, likely: NDArray[np.float32], bodies: Iterable[Poin
     crop = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     high, wide = crop.shape[:2]
     likely = cv2.resize(likely, (wide, high), interpolation=cv2.INTER_LINEAR)
-    labels = np.select([likely > 0.95, likely > 0.5, likely > 0.05], [1, 3, 2], 0).astype(np.uint8)
+    labels = np.select([likely > SURELY, likely > 0.5, likely > 0.05], [1, 3, 2], 0).astype(np.uint8)
     for points in bodies:
         size = size_of("body", points)
         radius = 0.03 * (size if np.isfinite(size) else 0.0) * scale
@@ -110,12 +112,16 @@ def person_mask(image: Image, likely: NDArray[np.float32], bodies: Iterable[Poin
 
 def body_mask(person: Mask, points: Points) -> Mask:
     """Of all people's pixels those near one body's bones: within 0.28 torso lengths."""
-    height, width = person.shape
+    return person & capsules(points, BODY_BONES, 0.28 * breadth(points), *person.shape)
+
+
+def breadth(points: Points) -> float:
+    """A body's size in pixels (`keypoints.size_of`), or where it is unknown half its box's longer side."""
     size = size_of("body", points)
-    if not np.isfinite(size):
-        left, top, right, bottom = bounds(points)
-        size = max(right - left, bottom - top) / 2
-    return person & capsules(points, BODY_BONES, 0.28 * size, height, width)
+    if np.isfinite(size):
+        return float(size)
+    left, top, right, bottom = bounds(points)
+    return float(max(right - left, bottom - top)) / 2
 
 
 def _grabcut(image: Image, labels: NDArray[np.uint8], rounds: int = 2) -> Mask:

@@ -24,5 +24,8 @@ def readable_failure() -> Iterator[None]:
     try:
         yield
     except torch._dynamo.exc.TorchDynamoException as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"--compile: torch cannot compile here ({reason}); leave --compile out") from None
+        reason = " ".join(str(error).split()).partition(" Set TORCHDYNAMO")[0][:200]
+        mend = "install a C++ compiler such as g++, or " if "Compiler" in reason else ""
+        raise UserError(
+            f"--compile: torch cannot compile here ({reason}); {mend}leave --compile out"
+        ) from None

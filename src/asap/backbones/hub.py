@@ -6,6 +6,7 @@ is no network. So `ask` sends one request first; downloads happen after it, with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,13 @@ from huggingface_hub.errors import (
 from asap.errors import UserError
 
 Kind = Literal["model", "dataset"]
+ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[\w.-]+")  # owner/name
 BUSY = (408, 429, 500, 502, 503, 504)  # answers after which a download waits and tries again
+
+
+def is_id(source: str) -> bool:
+    """Whether `source` can be the id of a model or dataset, as owner/name can."""
+    return ID.fullmatch(source) is not None
 
 
 def model_file(model: str, name: str) -> Path:

@@ -58,6 +58,16 @@ def parts_id(backbone: Backbone) -> dict[str, str]:
     return {path.name: store.folder_id(path, "*") for path in folders if path.name.startswith(kinds)}
 
 
+def check(model: str) -> None:
+    """Look whether `model` is an embedded one or a folder with a pipeline's index; the hub is not asked.
+
+    Raises:
+        UserError: it is neither, and cannot be a hub id; or a family without a backbone.
+    """
+    if model in EMBEDDED or Path(model).exists() or not hub.is_id(model):
+        _family(model)
+
+
 def family_of(model: str) -> str:
     """The name of the backbone of `model`, such as "flux", from its `model_index.json` alone.
 
@@ -96,6 +106,9 @@ def _class_name(path: Path) -> str:
 def _download_index(source: str) -> Path:
     if Path(source).exists():
         raise UserError(f"{source} has no model_index.json; give a folder in diffusers' layout")
-    if "/" not in source:
-        raise UserError(f"no model {source!r}: no such folder; by name there is {', '.join(EMBEDDED)}")
+    if not hub.is_id(source):
+        raise UserError(
+            f"no model {source!r}: no such folder, nor a hub id such as owner/name; by name there is "
+            f"{', '.join(EMBEDDED)}"
+        )
     return hub.model_file(source, "model_index.json")

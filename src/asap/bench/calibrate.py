@@ -17,7 +17,7 @@ from asap.bench.calibration.against import Matched
 from asap.bench.statistics import Interval
 from asap.bench.wording import percent, range_of
 from asap.errors import UserError
-from asap.store import Row, content_id, exclusive, open_run, read_config, to_json, write_atomic
+from asap.store import Row, commands_of, content_id, exclusive, open_run, read_config, to_json, write_atomic
 
 CALIBRATION = "calibration.json"
 
@@ -58,6 +58,7 @@ def run(config: Config) -> Path:
     extra = {
         "judgements": os.path.relpath(config.judgements, config.out),
         "command": command.spell(config, "calibrate", "judgements"),
+        "before": _made_before(config),
     }
     with exclusive(config.out):
         open_run(
@@ -66,6 +67,13 @@ def run(config: Config) -> Path:
         row = {**identity, "source": known.source, **measured(matched)}
         write_atomic(config.out / CALIBRATION, to_json(row, indent=2) + "\n")
     return config.out
+
+
+def _made_before(config: Config) -> list[str]:
+    """The commands that made the images, their judgements and the labels."""
+    judged = read_config(config.judgements)
+    folders = (config.judgements / str(judged.get("images", "")), config.judgements, config.labels)
+    return [line for folder in folders for line in commands_of(folder)]
 
 
 def measured(matched: Matched) -> Row:

@@ -67,12 +67,19 @@ def _claim(config: Config, identity: Row) -> None:
     record = {
         "seeds": config.seeds,
         "command": command.spell(config, "generate"),
-        "before": commands_of(config.prompts.parent) if config.prompts.is_file() else [],
+        "before": _made_before(config),
     }
     open_run(config.out, "generate", identity, record)
     found = read_config(config.out)
     if found.get("seeds", 0) < config.seeds:
         write_atomic(config.out / "config.json", to_json({**found, **record}, indent=2) + "\n")
+
+
+def _made_before(config: Config) -> list[str]:
+    """The commands that made the prompts and the LoRA."""
+    prompts = commands_of(config.prompts.parent) if config.prompts.is_file() else []
+    lora = config.lora and (config.lora if config.lora.is_dir() else config.lora.parent)
+    return [*prompts, *(commands_of(lora) if lora else [])]
 
 
 def _check_size(size: int | None, backbone: Backbone) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from asap.bench.haf import sets
+from asap.command.nearest import did_you_mean
 from asap.errors import UserError
 from asap.records import Prompt
 from asap.store import Row, content_id
@@ -84,8 +85,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        hint = f"known sets: {', '.join(sets.NAMES)}" if str(path).startswith("haf") else "check --prompts"
-        raise UserError(f"{path}: cannot read the prompts ({error.strerror}); {hint}") from None
+        hint = did_you_mean(str(path), sets.NAMES) or f"; give a file, or {', '.join(sets.NAMES)}"
+        raise UserError(f"{path}: cannot read the prompts ({error.strerror}){hint}") from None
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").splitlines(), 1):
         if line.strip():
             yield number, line

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from asap.bench.statistics import Interval
+from asap.bench.statistics import FEWEST, Interval
 
 NOTHING = "–"
 
@@ -39,3 +39,15 @@ def p_value(p: float) -> str:
 def range_of(interval: Interval, form: Callable[[float], str]) -> str:
     """An interval whose ends `form` writes, "10.1 to 20.3%"."""
     return f"{form(interval.low).removesuffix('%')} to {form(interval.high)}"
+
+
+def without(intervals: Iterable[Interval | None]) -> str:
+    """Why some of `intervals`, all of bootstraps over prompts, are missing, to end a note; "" if none is."""
+    if None not in intervals:
+        return ""
+    return f" No interval ({NOTHING}): fewer than {FEWEST} prompts, or all of them change alike."
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with what it counts: "1 vote", "2 votes", or "2 people" where `several` says so."""
+    return f"{number} {one if number == 1 else several or one + 's'}"

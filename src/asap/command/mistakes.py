@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from asap.command.settings import Setting, did_you_mean
+from asap.command.nearest import did_you_mean
+from asap.command.settings import Setting
 from asap.errors import UserError
 
 COMMON = ("--config", "--print-config", "--help")
@@ -21,7 +22,7 @@ class Named(NamedTuple):
 
 
 def check(argv: Sequence[str], settings: Mapping[str, Setting], stage: str) -> set[str]:
-    """The names of the settings whose flags stand in `argv`.
+    """The names of the settings that `argv` gives.
 
     Raises:
         UserError: a flag that is none of `stage`, a word too many, or a value that its setting cannot have;
@@ -33,8 +34,14 @@ def check(argv: Sequence[str], settings: Mapping[str, Setting], stage: str) -> s
             raise UserError(f"{written}: give a value after it, or see `asap {stage} --help`")
         if setting.hint is not bool:
             _check_value(setting, written, words)
-    _check_loose(loose, settings, stage)
-    return {setting.name for setting, _, _ in named}
+    return {setting.name for setting, _, _ in named} | _check_loose(loose, settings, stage)
+
+
+def told_missing(lacking: Sequence[Setting], stage: str) -> str:
+    """What to say of required settings that nothing gives."""
+    names = [one.name.upper() if one.positional else one.flag for one in lacking]
+    known = f"`asap {stage} --help` says what {'they are' if len(names) > 1 else 'it is'}"
+    return f"`asap {stage}` lacks {' and '.join(names)}; give {'them' if len(names) > 1 else 'it'} ({known})"
 
 
 def _check_value(setting: Setting, written: str, words: Sequence[str]) -> None:
@@ -44,15 +51,17 @@ def _check_value(setting: Setting, written: str, words: Sequence[str]) -> None:
         raise UserError(f"{' '.join([written, *words]).strip()}: {error}") from None
 
 
-def _check_loose(words: Sequence[str], settings: Mapping[str, Setting], stage: str) -> None:
-    """Words that no flag takes: each is to be of a setting that is given without one."""
-    left = list(words)
+def _check_loose(words: Sequence[str], settings: Mapping[str, Setting], stage: str) -> set[str]:
+    """Of words that no flag takes, each of a setting that is given without one: the names of these."""
+    left, given = list(words), set()
     for setting in (setting for setting in settings.values() if setting.positional):
         own, left = left[: setting.many], left[len(left[: setting.many]) :]
         if own:
             _check_value(setting, "", own)
+            given.add(setting.name)
     if left:
         raise UserError(f"{left[0]}: a word too many; `asap {stage} --help` shows what it takes")
+    return given
 
 
 def _walked(

@@ -6,13 +6,14 @@ What the command line and a YAML file share: words become values here, and mista
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import tyro
+
+from asap.command.nearest import did_you_mean
 
 POSITIONAL = get_args(tyro.conf.Positional[int])[1]
 REQUIRED: Any = dataclasses.MISSING
@@ -109,13 +110,6 @@ def flat(config: Any) -> dict[str, Any]:
         value = getattr(config, field.name)
         found |= flat(value) if dataclasses.is_dataclass(value) else {field.name: value}
     return found
-
-
-def did_you_mean(word: str, known: Collection[str], *, among: bool = False) -> str:
-    """A hint after a semicolon: the names nearest to `word`, or with `among` all there are, or nothing."""
-    if near := get_close_matches(word, known, n=2):
-        return f"; did you mean {' or '.join(near)}?"
-    return f"; there is {', '.join(known)}" if among else ""
 
 
 def _value(hint: Any, word: str) -> Any:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 from asap.command.settings import REQUIRED, UNSET, Setting, flat, settings_of
 from asap.command.yaml_file import ABSENT, Entry, Given, written
 
+COMMAND_LINE = "command line"
+
 
 class Sources(NamedTuple):
-    """Where values may come from: options that were named, a file's lines, and what fills in the rest.
+    """Where values may come from: options that were named, and a file's lines.
 
     `missing` are the placeholders of required settings that nothing gives.
     """
@@ -20,12 +22,11 @@ class Sources(NamedTuple):
     named: Collection[str]
     given: Mapping[str, Given]
     missing: Mapping[str, Any]
-    filled: Mapping[str, str]
 
 
-def placeholders(settings: Mapping[str, Setting], values: Mapping[str, Any]) -> dict[str, Any]:
-    """For each required setting that is not among `values` what stands for it while settings are printed."""
-    lacking = [one for one in settings.values() if one.default is REQUIRED and one.name not in values]
+def placeholders(settings: Mapping[str, Setting], known: Collection[str]) -> dict[str, Any]:
+    """For each required setting that is not `known` what stands for it while settings are printed."""
+    lacking = [one for one in settings.values() if one.default is REQUIRED and one.name not in known]
     return {setting.name: _placeholder(setting) for setting in lacking}
 
 
@@ -33,24 +34,22 @@ def _placeholder(setting: Setting) -> Any:
     return (UNSET,) if setting.many is None else Path(UNSET) if setting.hint is Path else UNSET
 
 
-def entries(chosen: Mapping[str, Any], whole: Mapping[str, Any], sources: Sources) -> list[Entry]:
-    """The lines to print of the settings `chosen`, and `whole` once filled in."""
+def places(sources: Sources) -> dict[str, str]:
+    """Setting -> where it was given, of those that were."""
+    return {name: line.place for name, line in sources.given.items()} | dict.fromkeys(
+        sources.named, COMMAND_LINE
+    )
+
+
+def entries(whole: Mapping[str, Any], sources: Sources, filled: Mapping[str, str]) -> list[Entry]:
+    """The lines to print of all settings; `filled` says of those left open where their value comes from."""
+    origins = {**filled, **places(sources)}
     return [
         Entry(name, ABSENT, "required")
-        if name in sources.missing and value == sources.missing[name]
-        else Entry(name, value, _origin(name, chosen[name], value, sources))
+        if name in sources.missing
+        else Entry(name, value, origins.get(name, "default" if value is not None else "left open"))
         for name, value in whole.items()
     ]
-
-
-def _origin(name: str, chosen: Any, value: Any, sources: Sources) -> str:
-    line = sources.given.get(name)
-    # what is given without a flag shows in its value alone
-    if name in sources.named or chosen != (line.value if line else sources.settings[name].default):
-        return "command line"
-    if line:
-        return line.place
-    return sources.filled.get(name, "default" if value is not None else "left open")
 
 
 def to_yaml(config: Any, stage: str, origins: Mapping[str, str], absent: Collection[str] = ()) -> str:

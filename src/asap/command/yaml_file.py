@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from asap.command.settings import Setting, did_you_mean
+from asap.command.nearest import did_you_mean
+from asap.command.settings import Setting
 from asap.errors import UserError
 
 ABSENT = object()

@@ -9,11 +9,11 @@ from fnmatch import fnmatch
 from io import BytesIO
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageOps, UnidentifiedImageError
 
+from asap.anatomy.detectors.views import shrunk
 from asap.records import Blob, Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -61,7 +61,7 @@ def read_photo(blob: Blob, size: int) -> Image:
         raise Unreadable(f"too many pixels; the most is {LARGEST:,}") from None
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise Unreadable(f"damaged ({' '.join(str(error).split())})") from None
-    return _shrink(pixels, size)
+    return shrunk(pixels, size)
 
 
 def _upright(picture: Pillow.Image) -> Pillow.Image:
@@ -81,12 +81,3 @@ def _rgb(picture: Pillow.Image) -> Image:
         ground = Pillow.new("RGBA", picture.size, "white")
         picture = Pillow.alpha_composite(ground, picture.convert("RGBA"))
     return np.array(picture.convert("RGB"))
-
-
-def _shrink(pixels: Image, size: int) -> Image:
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    if scale >= 1:
-        return pixels
-    shape = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, shape, interpolation=cv2.INTER_AREA), np.uint8)

@@ -22,7 +22,7 @@ Place = tuple[int, int] | None
 
 DATA, DICTIONARY = 0, 2  # types of pages
 PLAIN, BY_NUMBER = 0, (2, 8)  # encodings
-HEADER = 4096  # bytes read for the header of a page
+HEADERS = (4096, 1 << 20)  # bytes read for the header of a page: it may hold values, the least and greatest
 
 
 class Unknown(Exception):  # noqa: N818  (it only sends the caller another way)
@@ -69,13 +69,23 @@ def places(read: Read, column: Any, levels: int) -> list[Place]:
 
 def _pages(read: Read, start: int, end: int) -> Iterator[Page]:
     while start < end:
-        fields, length = _record(read(HEADER, start), 0)
+        fields, length = _header(read, start)
         told = fields.get(5) or fields.get(7)
         if not told or fields[2] != fields[3]:  # a page of another kind, or a compressed one
             raise Unknown
         body = start + length
         yield Page(fields[1], told[2], told[1], body, body + fields[3])
         start = body + fields[3]
+
+
+def _header(read: Read, start: int) -> tuple[dict[int, Any], int]:
+    """The fields of a page's header, and its length."""
+    for most in HEADERS:
+        try:
+            return _record(read(most, start), 0)
+        except IndexError:  # it ends behind what was read
+            continue
+    raise Unknown
 
 
 def _values(read: Read, page: Page, words: list[Place], levels: int) -> Iterator[Place]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import tyro
 
 from asap import command
+from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.study import answers, folder
 from asap.study.folder import Study
@@ -111,4 +112,4 @@ def main(argv: Sequence[str]) -> None:
     config = command.parse(Config, argv, "study-import")
     new = run(config)
     each = "; ".join(f"{name} {count}" for name, count in sorted(new.items()))
-    print(f"{new.total()} new answers{f': {each}' if each else ''}")
+    print(f"{counted(new.total(), 'new answer')}{f': {each}' if each else ''}")

@@ -7,14 +7,18 @@ import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from asap import progress
 from asap.bench import samples as sample_files
+from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.records import Sample
 from asap.store import Row, seed_of
 from asap.study import checks, pictures, plan, texts
 from asap.study.folder import PICTURES, Asked, Item, Rater, Study, new_secret, opaque
+from asap.study.gold import Gold
+from asap.study.gold import read as read_gold
 from asap.study.wanted import Made, Task, Wanted
 
 Key = tuple[str, int]
@@ -38,35 +42,60 @@ def folders_of(paths: Sequence[Path]) -> list[tuple[str, list[Sample]]]:
     return found
 
 
+class Gathered(NamedTuple):
+    """All that a study is made of, read and found good: name and samples of each folder, the units that are
+    asked, the number of raters, and gold."""
+
+    folders: list[tuple[str, list[Sample]]]
+    units: dict[Key, plan.Unit]
+    raters: int
+    gold: list[Gold]
+
+    @property
+    def samples(self) -> list[tuple[int, Sample]]:
+        """The images that are asked about, each with its folder's number."""
+        return [
+            (number, sample)
+            for number, (_, samples) in enumerate(self.folders)
+            for sample in samples
+            if (sample.prompt_id, sample.seed) in self.units
+        ]
+
+
 def make(folder: Path, images: Sequence[Path], ids: Sequence[str], gold: Path | None, want: Wanted) -> Study:
     """Make the study in `folder`; `ids` stand for the images in each of the folders `images`.
 
     Raises:
-        UserError: images that are missing, folders without a prompt in common, or a plan that cannot be; then
-            no picture is left behind.
+        UserError: images or gold that are missing or damaged, folders without a prompt in common, or a plan
+            that cannot be; all of that before a picture is written.
     """
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
-    try:
-        return _made(folder, images, ids, gold, want)
-    except UserError:
-        shutil.rmtree(folder / PICTURES, ignore_errors=True)
-        raise
+    known = _gathered(images, gold, want)
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)  # of a study that was not finished
+    return _made(folder, images, ids, known, want)
 
 
-def _made(folder: Path, images: Sequence[Path], ids: Sequence[str], gold: Path | None, want: Wanted) -> Study:
-    found = folders_of(images)
-    units = _drawn(_units([samples for _, samples in found], want.task), want)
-    count = _raters(list(units.values()), want)
-    made = Made(folder)
-    known = _write_pictures(made, images, units, found)
-    rates, votes = checks.checks(made, known, gold, want, list(units.values()))
-    raters = _planned(made, list(units.values()), count, rates, votes, want)
+def _gathered(images: Sequence[Path], gold: Path | None, want: Wanted) -> Gathered:
+    folders = folders_of(images)
+    units = _drawn(_units([samples for _, samples in folders], want.task), want)
+    asked = list(units.values())
+    raters = _raters(asked, want)
+    found = Gathered(folders, units, raters, read_gold(gold, checks.kinds(asked), want.seed) if gold else [])
+    for number, sample in progress.bar(found.samples, desc="looked at", unit="image"):
+        pictures.file(images[number] / sample.file_name)
+    return found
+
+
+def _made(folder: Path, images: Sequence[Path], ids: Sequence[str], found: Gathered, want: Wanted) -> Study:
+    made, units = Made(folder), list(found.units.values())
+    known = _write_pictures(made, images, found)
+    rates, votes = checks.checks(made, known, found.gold, want, units)
+    raters = _planned(made, units, found.raters, rates, votes, want)
     described = [
         {"name": name, "path": str(path.resolve()), "images_id": id_}
-        for (name, _), path, id_ in zip(found, images, ids, strict=True)
+        for (name, _), path, id_ in zip(found.folders, images, ids, strict=True)
     ]
     text = want.instructions or texts.instructions(
-        want.task != "vote", want.task != "rate", len(raters[0].asked)
+        want.task != "vote", want.task != "rate", [len(rater.asked) for rater in raters]
     )
     return Study(
         id=opaque(made.secret, "study"),
@@ -117,49 +146,40 @@ def _raters(units: Sequence[plan.Unit], want: Wanted) -> int:
         needed = plan.raters_needed(len(units), want.raters_per_item, want.per_rater, largest)
     except ValueError:
         raise UserError(
-            f"--per-rater {want.per_rater}: one prompt alone has {largest} questions; give at least that many"
+            f"--per-rater {want.per_rater}: one prompt alone has {counted(largest, 'question')}; give at "
+            "least that many"
         ) from None
     if not want.raters:
         return needed
     if want.raters > len(units) * want.raters_per_item:
         most = len(units) * want.raters_per_item
-        raise UserError(f"--raters {want.raters}: there are questions for {most} raters at most")
+        raise UserError(f"--raters {want.raters}: there are questions for {counted(most, 'rater')} at most")
     if want.raters < want.raters_per_item:
         raise UserError(f"--raters {want.raters}: each item wants {want.raters_per_item} (--raters-per-item)")
     if want.raters < needed:
         most = want.raters * (want.per_rater // largest) // want.raters_per_item
         raise UserError(
-            f"--raters {want.raters}: {len(units)} prompts and seeds, {want.raters_per_item} raters each, "
-            f"take {needed} raters of {want.per_rater} questions; give more, a larger --per-rater, or "
+            f"--raters {want.raters}: {counted(len(units), 'prompt with its seed', 'prompts and seeds')}, "
+            f"{counted(want.raters_per_item, 'rater')} each, take {needed} raters of "
+            f"{counted(want.per_rater, 'question')}; give more, a larger --per-rater, or "
             f"--units {most}, which draws as many prompts and seeds"
         )
     return want.raters
 
 
-def _write_pictures(
-    made: Made,
-    images: Sequence[Path],
-    units: Mapping[Key, plan.Unit],
-    found: Sequence[tuple[str, list[Sample]]],
-) -> dict[str, str]:
+def _write_pictures(made: Made, images: Sequence[Path], found: Gathered) -> dict[str, str]:
     """The pictures of all units and the items of the study; returns picture ids by "FOLDER/SAMPLE"."""
-    wanted = [
-        (number, sample)
-        for number, (_, samples) in enumerate(found)
-        for sample in samples
-        if (sample.prompt_id, sample.seed) in units
-    ]
     known: dict[str, str] = {}
     base: dict[Key, Sample] = {}
-    for number, sample in progress.bar(wanted, desc="pictures", unit="image"):
+    for number, sample in progress.bar(found.samples, desc="pictures", unit="image"):
         name = f"{number}/{sample.id}"
         known[name] = made.put(pictures.read(images[number] / sample.file_name), "image", name)
         key = (sample.prompt_id, sample.seed)
         if number == 0:
             base[key] = sample
-        if f"rate/{name}" in units[key].rates:
+        if f"rate/{name}" in found.units[key].rates:
             made.items[f"rate/{name}"] = Item("rate", "study", (known[name],), (_told(number, sample),))
-        if f"vote/{name}" in units[key].votes:
+        if f"vote/{name}" in found.units[key].votes:
             both = (known[f"0/{base[key].id}"], known[name])
             told = (_told(0, base[key]), _told(number, sample))
             made.items[f"vote/{name}"] = Item("vote", "study", both, told)

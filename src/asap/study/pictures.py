@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
+from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.records import Image
 from asap.store import seed_of, write_atomic
@@ -22,22 +23,39 @@ SIZES = ((1536, 90), (1280, 88), (1024, 86), (896, 82), (768, 78), (640, 74), (5
 def decoded(data: bytes, where: str) -> Image:
     """The pixels of a picture's file; a UserError, which names it `where`, if it is none."""
     try:
-        with Pillow.open(io.BytesIO(data)) as file:
-            return np.asarray(file.convert("RGB"))
+        with Pillow.open(io.BytesIO(data)) as opened:
+            return np.asarray(opened.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
-        raise UserError(f"{where}: missing or no picture; make it again, or take it off the list") from None
+        raise UserError(f"{where}: damaged, or no picture; make it again, or take it off the list") from None
 
 
 def read(path: Path) -> Image:
     """The pixels of the picture in `path`; a UserError where there is none."""
-    return decoded(path.read_bytes() if path.is_file() else b"", str(path))
+    return decoded(_bytes(path), str(path))
+
+
+def checked(data: bytes, where: str) -> bytes:
+    """`data`, if it is a picture's file that can be decoded; a UserError as of `decoded` if not."""
+    decoded(data, where)
+    return data
+
+
+def file(path: Path) -> bytes:
+    """The bytes of the picture in `path`; a UserError where there is none that can be decoded."""
+    return checked(_bytes(path), str(path))
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; make it again, or take it off the list")
+    return path.read_bytes()
 
 
 def write(path: Path, picture: Image) -> None:
     """Write `picture` as a PNG file of its pixels alone."""
-    file = io.BytesIO()
-    Pillow.fromarray(picture).save(file, "PNG", compress_level=3)
-    write_atomic(path, file.getvalue())
+    made = io.BytesIO()
+    Pillow.fromarray(picture).save(made, "PNG", compress_level=3)
+    write_atomic(path, made.getvalue())
 
 
 def scrambled(picture: Image, seed: int) -> Image:
@@ -78,14 +96,14 @@ def small(paths: dict[str, Path], budget: int) -> dict[str, bytes]:
         else:
             return made
     raise UserError(
-        f"{len(paths)} pictures do not fit into {budget / 2**20:.0f} MiB; give a larger --megabytes, or make "
-        "a study of fewer images (--units)"
+        f"{counted(len(paths), 'picture')} will not fit into {budget / 2**20:.0f} MiB; give a larger "
+        "--megabytes, or make a study of fewer images (--units)"
     )
 
 
 def _webp(path: Path, side: int, quality: int) -> bytes:
-    file = io.BytesIO()
+    made = io.BytesIO()
     with Pillow.open(path) as picture:
         picture.thumbnail((side, side))
-        picture.save(file, "WEBP", quality=quality, method=4)
-    return file.getvalue()
+        picture.save(made, "WEBP", quality=quality, method=4)
+    return made.getvalue()

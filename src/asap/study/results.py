@@ -18,7 +18,7 @@ from asap import command
 from asap.bench.judge import JUDGEMENTS
 from asap.errors import UserError
 from asap.records import Judgement, Vote
-from asap.store import Row, exclusive, open_run, to_json, write_atomic
+from asap.store import Row, commands_of, exclusive, open_run, to_json, write_atomic
 from asap.study import answers, folder, reliability, summary, tally
 from asap.study.answers import Said
 from asap.study.folder import Study
@@ -54,9 +54,10 @@ def run(config: Config) -> Path:
     ratings = reliability.ratings(study, said)
     kept = {one.name for one in ratings if one.kept(config.min_attention)}
     if not kept:
+        those = "the only rater" if len(ratings) == 1 else f"all {len(ratings)} raters"
         raise UserError(
-            f"{config.study}: all {len(ratings)} raters passed less than {config.min_attention:.0%} of their "
-            "attention checks; give a smaller --min-attention, which the results will tell"
+            f"{config.study}: {those} so far passed less than {config.min_attention:.0%} of the attention "
+            "checks; give a smaller --min-attention, which the results will tell"
         )
     with exclusive(config.out):
         open_run(config.out, "study-results", {"study": study.id, "min_attention": config.min_attention})
@@ -84,7 +85,9 @@ def _run_folder(config: Config, study: Study, place: Path, stage: str, images: R
     """The record beside rows: of judgements as `asap judge` writes it, of votes as `asap vote` does."""
     settings = {"study": study.id, "min_attention": config.min_attention}
     identity: Row = {"judge": JUDGE, "settings": settings}
-    extra: Row = {"command": command.spell(config, "study-results", "study")}
+    made = (*(Path(one["path"]) for one in study.folders), config.study)
+    before = [line for place_ in made for line in commands_of(place_)]
+    extra: Row = {"command": command.spell(config, "study-results", "study"), "before": before}
     shown = {"images": images} if stage == "judge" else {"first": study.folders[0], "second": images}
     for name, one in shown.items():
         identity[name], extra[name] = one["images_id"], _relative(one, place)

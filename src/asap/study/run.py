@@ -12,6 +12,7 @@ import tyro
 
 from asap import command
 from asap.bench import samples
+from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.store import Row, content_id, exclusive, file_id, open_run, sampled_id, write_atomic
 from asap.study import folder, offline
@@ -158,7 +159,7 @@ def _serve(config: Config, study: Study) -> None:
     place = serve.listen(config.host, config.port, "study")
     journal = Journal(config.out / folder.ANSWERS)
     links = [f"  {rater.name}  {_link(place.url, rater.token)}" for rater in study.raters]
-    told = f"{len(study.raters)} raters, each with a link:\n" + "\n".join(links)
+    told = f"{counted(len(study.raters), 'rater')}, each with a link:\n" + "\n".join(links)
     print(f"{told}\nopen {place.url}    (gives out free places; Ctrl-C ends it)", flush=True)
     open_to = place._replace(policy=place.policy._replace(doors=doors(study)))
     serve.serve(application(config.out, study, journal), open_to)
@@ -176,7 +177,8 @@ def progress_of(path: Path, study: Study) -> str:
     count = sum(len(rater.asked) for rater in study.raters)
     people = len({one.rater for one in found})
     return (
-        f"{len(found)} of {count} questions answered, by {people} of {len(study.raters)} raters\n"
+        f"{len(found)} of {counted(count, 'question')} answered, "
+        f"by {people} of {counted(len(study.raters), 'rater')}\n"
         f"results: asap study-results {path} --out FOLDER"
     )
 

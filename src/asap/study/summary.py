@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from asap.bench import results as bench
 from asap.bench.statistics import Interval, preference
+from asap.bench.wording import counted
 from asap.store import Row
 from asap.study import reliability, tally
 from asap.study.answers import Said
@@ -80,15 +81,16 @@ def text(study: Study, told: Row) -> str:
     """The summary as Markdown."""
     left_out = [one["name"] for one in told["raters"] if not one["kept"]]
     kept, every = told["kept"], told["all"]
+    verb = "has" if len(study.raters) == 1 else "have"
     lines = [
         f"# {study.title}: results",
         "",
-        f"{every['raters']} of {len(study.raters)} raters have answered. "
+        f"{every['raters']} of {counted(len(study.raters), 'rater')} {verb} answered. "
         + (
             f"Left out for passing less than {told['min_attention']:.0%} of the attention checks: "
             f"{', '.join(left_out)}."
             if left_out
-            else f"All passed at least {told['min_attention']:.0%} of their attention checks."
+            else f"Nobody passed less than {told['min_attention']:.0%} of the attention checks."
         ),
         "",
         *_rates(kept, every if left_out else None),

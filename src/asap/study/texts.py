@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from asap.bench.wording import counted
+
 _ALL = """\
-Thank you for taking part. You will look at {count} pictures of people, one question at a time, and say what \
+Thank you for taking part. You will answer {questions} about pictures of people, one at a time, and say what \
 you see. Most of the pictures were made or altered by computer programs. There are no trick questions; \
-some pictures come twice, and some have plain faults, so that we know how steady the answers are.
+some questions come twice, and some pictures have plain faults, so that we know how steady the answers are.
 
 Taking part is your choice. You may stop at any time by closing the page, and go on later by the same link. \
 We keep your answers and how long each took, under a number and not under your name."""
@@ -26,10 +30,16 @@ before you decide. Which picture you like more does not matter. If both are alik
 
 _END = """\
 Zoom with the wheel, with two fingers, or with + and −. You can go back and mend an answer. Take the time \
-that you need; most people need a few seconds for a picture."""
+that you need; most people need a few seconds for a question."""
 
 
-def instructions(rates: bool, votes: bool, count: int) -> str:
-    """The text for a study that asks for ratings, votes or both, about `count` questions to each rater."""
-    parts = [_ALL.format(count=count), *([_RATE] if rates else []), *([_VOTE] if votes else []), _END]
+def instructions(rates: bool, votes: bool, counts: Sequence[int]) -> str:
+    """The text for a study that asks for ratings, votes or both; `counts` are the questions of each rater."""
+    most = counted(max(counts), "question")
+    parts = [
+        _ALL.format(questions=most if len(set(counts)) == 1 else f"up to {most}"),
+        *([_RATE] if rates else []),
+        *([_VOTE] if votes else []),
+        _END,
+    ]
     return "\n\n".join(parts)

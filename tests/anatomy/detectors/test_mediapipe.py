@@ -132,3 +132,44 @@ def test_square_pads_to_the_right_and_below():
     assert padded.shape == (3, 3, 3)
     assert_array_equal(padded[:2], image[:, 1:])
     assert not padded[2].any()
+
+
+class Seen:
+    """Models that find `hands` in the views (left, top, right, bottom) given for each, and note the views."""
+
+    def __init__(self, hands):
+        self._hands, self.views = hands, []
+
+    def hands(self, image, view):
+        self.views.append(view)
+        return [hand for hand, views in self._hands if view in views]
+
+
+def hand_of(x, y, score):
+    spread = np.stack(np.meshgrid(np.arange(7), np.arange(3)), axis=-1).reshape(21, 2) * 20.0
+    return Found(spread - spread[0] + (x, y), score)
+
+
+def looked(hands, wrist=(300.0, 300.0), people=None):
+    """The hands found in a picture of 1000 x 1000 pixels with one body, and how many tiles were looked at."""
+    image, likely = np.zeros((1000, 1000, 3), np.uint8), np.zeros((1000, 1000), np.float32)
+    if people is not None:
+        likely[people] = 1
+    points = np.full((23, 2), np.nan)
+    points[[5, 6, 11, 12]] = ((260, 200), (340, 200), (260, 400), (340, 400))
+    points[[7, 9]] = (260, 260), wrist
+    models = Seen(hands)
+    found = detect._hands(models, image, [Found(points, 1.0)], lambda: likely)
+    tiles = [view for view in models.views[1:] if view[2] - view[0] == 600]
+    return found, len(tiles), len(models.views) - 1 - len(tiles)
+
+
+def test_hands_are_looked_for_where_one_may_be_missing():
+    whole, first = (0, 0, 1000, 1000), (0, 0, 600, 600)
+    sure = hand_of(300, 300, 0.95)
+    assert looked([(sure, [whole])]) == ([sure], 0, 0)  # at the wrist, and nobody else to be seen
+    assert looked([])[1:] == (0, 1)  # none at the wrist: its square
+    assert looked([], people=np.s_[700:, 700:])[1:] == (1, 1)  # somebody else in the last tile
+    doubtful, better = hand_of(300, 300, 0.7), hand_of(305, 300, 0.8)
+    found, tiles, _ = looked([(doubtful, [whole]), (better, [first])])
+    assert found == [better] and tiles == 1  # of the two the one of the higher score

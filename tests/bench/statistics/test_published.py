@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from asap.bench import report, results
-from asap.bench.report import votes
+from asap.bench.report import cast
 from asap.bench.statistics import difference_interval, prompt_test, rsi
 from bench_runs import write_run, write_votes
 
@@ -69,7 +69,7 @@ def test_published_rsi_comes_out_of_votes_with_counts_that_have_it(tmp_path: Pat
     won = wins(1.17)  # FLUX ASAP, by the way of a folder of votes
     specs = [f"{name}={write_run(tmp_path / name, 'ec')}" for name in ("base", "ASAP")]
     folder = write_votes(tmp_path / "votes", "s" * won + "f" * LOSSES + "t" * (500 - won - LOSSES))
-    (found,) = votes.read([f"base,ASAP={folder}"], [results.read(spec) for spec in specs])
+    (found,) = cast.read([f"base,ASAP={folder}"], [results.read(spec) for spec in specs])
     told = found.preference
     assert round(told.rsi, 2) == 1.17
     assert told.rsi_interval is not None and 1.05 < told.rsi_interval.low < told.rsi < told.rsi_interval.high

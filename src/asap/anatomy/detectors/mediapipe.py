@@ -1,22 +1,25 @@
 """Every hand, face and body in a photo, as `Region`s: MediaPipe's models on several views of it.
 
 The models see 192 or 256 pixels, so a small hand or face is found only in a part of the photo cut out and
-enlarged: the views are the whole, overlapping tiles, and squares around the wrists and below the faces.
+enlarged: the views are the whole, overlapping tiles, and squares around the wrists and below the faces. For
+hands a square is looked at where no hand is at the wrist yet, and a tile where people are seen that belong to
+no body found: these two take half of the time.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from asap.anatomy.detectors.detector import Choice
 from asap.anatomy.detectors.mediapipe_models import LEFT_IRIS, MESH_TO_IBUG, RIGHT_IRIS, Models
 from asap.anatomy.detectors.regions import SMALLEST, Found, assemble, in_order
 from asap.anatomy.detectors.views import around, hand_squares
-from asap.anatomy.keypoints import bounds, size_of
-from asap.anatomy.masks import person_mask
+from asap.anatomy.keypoints import BODY_BONES, LIMBS, bounds, size_of
+from asap.anatomy.masks import SURELY, breadth, capsules, person_mask
 from asap.errors import UserError
 from asap.records import Box, Image, Mask, Photo, Points, Region
 
@@ -24,6 +27,15 @@ TILED = 512
 """Longest side from which on tiles are looked at as well."""
 SURE = 0.6
 """Least score of a body."""
+WIDE = 0.45
+"""How far from its bones, in its torso's lengths, a body's pixels and clothes may lie."""
+OTHERS = 0.03
+"""Share of a tile that shows people of no body found, from which on it is looked at for hands."""
+UNSURE = 0.9
+"""Score of a hand below which it is looked at once more, with more around it."""
+
+Likely = Callable[[], NDArray[np.float32]]
+"""What gives (H, W) in [0, 1]: how likely each pixel shows a person."""
 
 
 class MediaPipe:
@@ -60,9 +72,10 @@ def find_regions(image: Image) -> list[Region]:
     models = _models()
     faces = _faces(models, image)
     bodies = _bodies(models, image, [face.points[list(MESH_TO_IBUG)] for face in faces])
-    hands = [hand for hand in _hands(models, image, bodies) if not _is_foot(hand, bodies)]
+    people = functools.cache(functools.partial(models.people, image))
+    hands = [hand for hand in _hands(models, image, bodies, people) if not _is_foot(hand, bodies)]
     bodies = [body for body in bodies if not _is_hand(body, hands)]
-    return _regions(models, image, hands, faces, bodies)
+    return _regions(people, image, hands, faces, bodies)
 
 
 @functools.cache
@@ -98,13 +111,44 @@ def _bodies(models: Models, image: Image, faces: Sequence[Points]) -> list[Found
     return found
 
 
-def _hands(models: Models, image: Image, bodies: Sequence[Found]) -> list[Found]:
+def _hands(models: Models, image: Image, bodies: Sequence[Found], people: Likely) -> list[Found]:
     found: list[Found] = []
-    squares = [square for body in bodies for square in hand_squares(body.points, image).values()]
-    for view in (*_views(image), *squares):
+
+    def look(view: Box) -> None:
         for hand in models.hands(image, view):
-            _add(found, hand, size_of("hand", hand.points), "hand", 0.5)
+            _add(found, hand, size_of("hand", hand.points), "hand", 0.5, unsure=UNSURE)
+
+    whole, *tiles = _views(image)
+    look(whole)
+    for body in bodies:
+        for side, square in hand_squares(body.points, image).items():
+            if not _at(body.points[LIMBS[f"{side}_arm"][2]], found):
+                look(square)
+    others = _nobodys(people, bodies) if tiles else np.zeros(image.shape[:2], bool)
+    for tile in tiles:
+        left, top, right, bottom = tile
+        if others[top:bottom, left:right].mean() > OTHERS or any(_doubtful(hand, tile) for hand in found):
+            look(tile)
     return found
+
+
+def _doubtful(hand: Found, tile: Box) -> bool:
+    """Whether the hand's score is low, perhaps because its view cut it, and its middle lies in `tile`."""
+    x, y = hand.points.mean(axis=0)
+    return hand.score < UNSURE and tile[0] <= x < tile[2] and tile[1] <= y < tile[3]
+
+
+def _at(wrist: Points, hands: Sequence[Found]) -> bool:
+    """Whether one of `hands` begins at a body's `wrist` (2,)."""
+    return any(np.hypot(*(h.points[0] - wrist)) < 0.5 * size_of("hand", h.points) for h in hands)
+
+
+def _nobodys(people: Likely, bodies: Sequence[Found]) -> Mask:
+    """(H, W) the pixels that are likely a person's and lie far from the bones of every body."""
+    seen = people() > 0.5
+    for body in bodies:
+        seen &= ~capsules(body.points, BODY_BONES, WIDE * breadth(body.points), *seen.shape)
+    return np.asarray(seen)
 
 
 def _is_foot(hand: Found, bodies: Sequence[Found]) -> bool:
@@ -125,27 +169,35 @@ def _is_hand(body: Found, hands: Sequence[Found]) -> bool:
     return any(size < 2 * hand for hand in on)
 
 
-def _add(found: list[Found], new: Found, size: float, part: str, near: float) -> None:
-    """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point."""
+def _add(found: list[Found], new: Found, size: float, part: str, near: float, unsure: float = 0.0) -> None:
+    """Add `new` unless it is too small or lies within `near` sizes of one there already, point by point.
+
+    One there whose score is below `unsure` gives way to a better one.
+    """
     if not size >= SMALLEST[part]:
         return
-    for old in found:
+    for number, old in enumerate(found):
         apart = np.linalg.norm(old.points - new.points, axis=1)
         if np.isfinite(apart).any() and np.nanmedian(apart) < near * size:
+            if old.score < min(unsure, new.score):
+                found[number] = new
             return
     found.append(new)
 
 
 def _regions(
-    models: Models, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
+    people: Likely, image: Image, hands: list[Found], faces: list[Found], bodies: list[Found]
 ) -> list[Region]:
     bodies = in_order(bodies)
 
     def person() -> Mask:
-        return person_mask(image, models.people(image), [body.points for body in bodies])
+        return person_mask(image, people(), [body.points for body in bodies])
+
+    def surely() -> Mask:
+        return np.asarray(people() > SURELY)
 
     outlines = [_outline(face) for face in in_order(faces)]
-    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None)
+    return assemble(image, in_order(hands), outlines, bodies, person if bodies else None, surely)
 
 
 def _outline(mesh: Found) -> Found:

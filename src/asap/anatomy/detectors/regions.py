@@ -108,6 +108,7 @@ def assemble(
     faces: Sequence[Found],
     bodies: Sequence[Found],
     person: Mask | Callable[[], Mask] | None,
+    surely: Callable[[], Mask] | None = None,
 ) -> list[Region]:
     """The regions, hands first, then faces, then bodies, each in the order given.
 
@@ -118,6 +119,7 @@ def assemble(
         image: (H, W, 3).
         hands, faces, bodies: with 21, 68 and 23 points; those without a mask are `is_usable`.
         person: (H, W) all people's pixels, or what makes them; bodies without a mask of their own need it.
+        surely: what makes (H, W) some of these pixels at little cost: what lies on them needs no `person`.
     """
     everyone = None if person is None else cache(person if callable(person) else lambda: person)
     points = [hand.points for hand in hands]
@@ -136,7 +138,8 @@ def assemble(
     for body in bodies:
         mask = _body_mask(everyone, body.points) if body.mask is None else body.mask
         known = {"hands": points, "faces": boxes, **body.context}
-        regions.append(Region("body", mask, body.points, body.score, None, Lazily(known, around)))
+        makers = around | ({} if surely is None else {"surely": _body_mask(surely, body.points)})
+        regions.append(Region("body", mask, body.points, body.score, None, Lazily(known, makers)))
     return regions
 
 

@@ -1,7 +1,8 @@
-"""Parts of a photo worth a closer look: squares about boxes, and about the hands that arms point at."""
+"""Views of a photo: no larger than wanted; squares about boxes, and about the hands that arms point at."""
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from asap.anatomy.keypoints import LIMBS, size_of
@@ -30,3 +31,13 @@ def hand_squares(body: Points, image: Image) -> dict[str, Box]:
             reach = max(reach, 0.3 * size_of("body", body), 32.0)
             squares[side] = around((*(centre - reach).astype(int), *(centre + reach).astype(int)), 1.0, image)
     return squares
+
+
+def shrunk(image: Image, longest: int) -> Image:
+    """(H, W, 3) the image, or a smaller copy whose longer side is `longest` pixels."""
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

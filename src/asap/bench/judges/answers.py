@@ -1,7 +1,8 @@
 """Answers that models gave, kept as they came, so that no question is paid for twice.
 
 A file has one writer, the run whose folder it belongs to; the answers of all files in the folder are read
-when a run begins. So runs may share a folder while they work, and a kill costs the answers under way alone.
+when a run begins. So runs may share a folder while they work, and a kill costs the answers under way alone
+(a power cut those of some seconds before, too).
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ class Answers:
             return self._known.get(id_)
 
     def add(self, row: Row) -> None:
-        """Write `row` ("id", "outcome", ...) to the disk and remember it.
+        """Write `row` ("id", "outcome", ...) to the file and remember it.
 
-        Rows that other threads bring while one is being written go to the disk together.
+        Rows that other threads bring while one is being written go there together.
         """
         with self._lock:
             self._waiting.append(row)
@@ -51,7 +52,7 @@ class Answers:
             with self._lock:
                 rows, self._waiting = self._waiting, []
             if rows:  # else a thread before this one wrote it
-                append_rows(self.path, rows)
+                append_rows(self.path, rows, sync=False)  # a thread would wait for the disk at each answer
 
     def own(self) -> Iterator[Row]:
         """All rows that this run has written, in this process or before."""

@@ -13,7 +13,7 @@ from asap.bench.page.charts import COLOURS, top_of
 WIDTH, HEIGHT, RADIUS = 400, 316, 116
 CENTRE = (WIDTH / 2, HEIGHT / 2)
 SPREAD = 4.5  # units between the error bars of neighbouring models on a spoke
-WRAPPED = 14  # letters of a category's name on one line
+WRAPPED = 12  # letters of a category's name on one line
 # a shape for each colour, so that neither is needed alone; the units are those of the drawing
 SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0Z",
@@ -103,12 +103,15 @@ def _name(name: str, spoke: int, count: int) -> Markup:
 
 
 def _wrapped(name: str) -> list[str]:
+    """The name on lines of `WRAPPED` letters, and what stands in brackets behind it on one of its own."""
+    name, bracket, rest = name.partition(" (")
     rows = [""]
     for word in name.split():
         if rows[-1] and len(rows[-1]) + 1 + len(word) > WRAPPED:
             rows.append("")
         rows[-1] = f"{rows[-1]} {word}".strip()
-    return [row if len(row) <= WRAPPED + 3 else f"{row[: WRAPPED + 2]}…" for row in rows][:3]
+    short = [row if len(row) <= WRAPPED + 3 else f"{row[: WRAPPED + 2]}…" for row in rows][:3]
+    return [*short, f"({rest}"] if bracket else short
 
 
 def _area(line: Line, top: float) -> Markup:

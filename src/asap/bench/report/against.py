@@ -8,8 +8,8 @@ from asap.bench.page import Section, Table
 from asap.bench.page.charts import Dot, changes
 from asap.bench.report import pairwise
 from asap.bench.report.headline import Outcome
-from asap.bench.statistics import FEWEST, Interval
-from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio
+from asap.bench.statistics import Interval
+from asap.bench.wording import NOTHING, counted, p_value, percent, points, range_of, ratio, without
 
 
 def sections(found: Sequence[Outcome]) -> list[Section]:
@@ -70,12 +70,11 @@ def _win_note(others: Sequence[Outcome]) -> str:
     versus = [o.versus for o in others if o.versus]
     reach = [v.detectable for v in versus if v.detectable]
     least = f" Changes of {points(max(reach))[1:]} points are found four times in five." if reach else ""
-    missing = "" if len(reach) == len(versus) else f" It needs {FEWEST} prompts that do not all change alike."
     return (
         "RSI: (wins + ties) / (losses + ties). Decided won: wins / (wins + losses), with Wilson's interval. "
         "p: exact test of wins against losses in which a prompt's images change sides together; with one "
         "image per prompt it is McNemar's. The intervals of RSI and of the change are paired bootstraps over "
-        f"prompts.{missing}{least}"
+        f"prompts.{without(v.interval for v in versus)}{least}"
     )
 
 
@@ -89,7 +88,7 @@ def _changed_cells(outcome: Outcome) -> tuple[str, str, str]:
     versus, drift = outcome.versus, outcome.drift
     if versus is None:
         return (NOTHING, NOTHING, NOTHING)
-    moved = f"{drift.mean * 100:.2f}%" if drift else NOTHING
+    moved = f"{drift.mean * 100:.2f}% ({counted(drift.images, 'image')})" if drift else NOTHING
     return percent(versus.paired.mended), percent(versus.paired.broken), moved
 
 
@@ -98,7 +97,11 @@ def _changed_note(others: Sequence[Outcome]) -> str:
         "outside the judged part" if o.drift.outside else "over the whole image" for o in others if o.drift
     }
     where = " or ".join(sorted(places))
-    drift = f" Drift: mean absolute change of pixels {where}, in percent of full range." if where else ""
+    drift = (
+        f" Drift: mean absolute change of pixels {where}, in percent of full range, and on how many images."
+        if where
+        else ""
+    )
     return (
         "Mended: share of the base's faulty images that came out right. Broken: share of the base's right "
         f"images that came out wrong.{drift}"

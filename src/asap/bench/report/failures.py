@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from asap.bench.page import Section, Table
 from asap.bench.report.gallery import Album, kinds, shared_keys
 from asap.bench.results import Key, Method
+from asap.bench.wording import counted
 from asap.store import seed_of
 
 Place = tuple[str, str, str]
@@ -50,12 +51,10 @@ def sections(methods: Sequence[Method], album: Album, each: int) -> list[Section
         Counter((c, k) for key in part for _, c, k in places(methods, key)) for part in (failing, shown)
     ]
     text = (
-        f"{len(rows)} of the {len(failing)} prompts and noises on which a model is wrong, drawn by lot so "
-        "that "
-        f"each model, category and error has up to {each}; every model's image of the same noise stands "
-        "beside. "
-        "The boxes are what the judge points at. The table says how many of the images with an error are "
-        "shown."
+        f"{len(rows)} of {counted(len(failing), 'prompt and noise', 'prompts and noises')} on which a model "
+        f"is wrong, drawn by lot so that each model, category and error has up to {each}; every model's "
+        "image of the same noise stands beside. The boxes are what the judge points at. The table says how "
+        "many of the images with an error are shown."
     )
     filters = {
         "category": list(dict.fromkeys(category for category, _ in counts[0])),

@@ -9,7 +9,7 @@ from asap.bench.drift import Drift
 from asap.bench.kinds import KindChange
 from asap.bench.page import Tile
 from asap.bench.results import Rate, Versus
-from asap.bench.wording import p_value, percent, points, range_of, ratio
+from asap.bench.wording import counted, p_value, percent, points, range_of, ratio
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,14 @@ def _versus_tiles(versus: Versus) -> list[Tile]:
     paired, preferred = versus.paired, versus.preference
     sure = f"95% interval {range_of(versus.interval, points)}; " if versus.interval else ""
     within = f"95% interval {range_of(preferred.rsi_interval, ratio)}; " if preferred.rsi_interval else ""
-    counts = f"{paired.wins} wins, {paired.ties} ties, {paired.losses} losses"
+    counts = f"{counted(paired.wins, 'win')}, {counted(paired.ties, 'tie')}, "
+    counts += counted(paired.losses, "loss", "losses")
     reach = versus.detectable
     found = f"; a change of {points(reach)[1:]} points is found four times in five" if reach else ""
     return [
         Tile("Change of the AER", f"{points(versus.difference)} points", f"{sure}p {_equals(versus.p)}"),
         Tile("RSI against the base", ratio(paired.rsi), f"{within}{counts}"),
-        Tile("Compared on", f"{paired.total} images", f"of {versus.prompts} prompts{found}"),
+        Tile("Compared on", counted(paired.total, "image"), f"of {counted(versus.prompts, 'prompt')}{found}"),
     ]
 
 
@@ -129,7 +130,7 @@ def _against_base(base: Outcome, best: Outcome, versus: Versus) -> str:
     if both < max(
         base.rate.scored, best.rate.scored
     ):  # or the change would not be the difference of the rates told
-        change += f", on the {both} images with a verdict for both"
+        change += f", on the {counted(both, 'image')} with a verdict for both"
     if versus.better:
         return f"{best.name} has the lowest rate, {percent(aer(best))} ({change})."
     return f"No model is clearly better; {best.name} comes to {percent(aer(best))} ({change})."
@@ -138,14 +139,14 @@ def _against_base(base: Outcome, best: Outcome, versus: Versus) -> str:
 def _certainty(versus: Versus) -> str:
     if versus.interval:
         return f"95% interval {range_of(versus.interval, points)}"
-    return f"p = {p_value(versus.p)}, no interval from {versus.prompts} prompts"
+    return f"p {_equals(versus.p)}, no interval from {counted(versus.prompts, 'prompt')}"
 
 
 def _more_of(best: Outcome) -> list[str]:
     changes = rises(best)
     if not changes:
         return []
-    told = ", ".join(f"{kind} ({c.before} to {c.after} images)" for kind, c in changes.items())
+    told = ", ".join(f"{kind} ({c.before} to {counted(c.after, 'image')})" for kind, c in changes.items())
     return [f"It makes more of some errors than the base: {told}."]
 
 

@@ -10,7 +10,7 @@ from asap.bench.page import Section, Table
 from asap.bench.page.charts import Dot, changes
 from asap.bench.results import Method, Versus, versus
 from asap.bench.statistics import holm
-from asap.bench.wording import NOTHING, p_value, points, range_of, ratio
+from asap.bench.wording import NOTHING, p_value, points, range_of, ratio, without
 
 
 class Pairing(NamedTuple):
@@ -43,6 +43,7 @@ def sections(found: Sequence[Pairing]) -> list[Section]:
     note = (
         "p: the exact test, Holm-adjusted over all pairs. The intervals are of one pair each and are not "
         "adjusted; a pair counts as different where p is below 0.05."
+        + without(pairing.versus.interval for pairing in found)
     )
     return [Section("Every comparison", text, [changes(items, _tick)], table, note=note)]
 

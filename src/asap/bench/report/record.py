@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from asap import __version__
 from asap.bench import results
 from asap.bench.report import known_errors, prompted, second, standings, votes
+from asap.bench.report.cast import Voted
 from asap.bench.report.cautions import cautions
 from asap.bench.report.headline import Contest, Outcome
 from asap.bench.report.known_errors import corrected, corrected_json
@@ -24,7 +25,7 @@ def as_json(
     pairs: Sequence[Pairing],
     last: Contest | None,
     others: Sequence[Judged] = (),
-    voted: Sequence[votes.Voted] = (),
+    voted: Sequence[Voted] = (),
     usage: Mapping[str, Row | None] | None = None,
 ) -> Row:
     """The numbers of the page; what is not a number or infinite is null."""

@@ -10,7 +10,7 @@ from asap.bench.corrected import Agreement, agreement
 from asap.bench.page import Section, Table
 from asap.bench.report import known_errors
 from asap.bench.results import Method, Versus, judge_of
-from asap.bench.wording import NOTHING, percent, points, range_of
+from asap.bench.wording import NOTHING, counted, percent, points, range_of, without
 from asap.errors import UserError
 from asap.store import Row
 
@@ -119,6 +119,7 @@ def _rates(judged: Sequence[Judged]) -> Section:
     )
     note = (
         "Change: of the raw rate against the base's images of the same prompts and noise, by the same judge."
+        + without(versus.interval for model in judged for versus in model.versus if versus)
     )
     return Section("By a second judge", text.strip(), table=Table(header, rows), note=note)
 
@@ -127,13 +128,13 @@ def _seen(judged: Sequence[Judged]) -> str:
     """How many of the first judge's images the second one saw."""
     there = sum(len(one.first.judgements) for one in judged)
     seen = sum(len(one.first.judgements.keys() & one.second.judgements.keys()) for one in judged)
-    return "the same images" if seen == there else f"{seen} of the {there} images"
+    return "the same images" if seen == there else f"{seen} of the {counted(there, 'image')}"
 
 
 def _rate_rows(model: Judged, judges: tuple[str, str]) -> list[tuple[str, ...]]:
     methods = (model.first, model.second)
     return [
-        (model.first.name if number == 0 else "", judge, *_rate_cells(method), _change(model.versus[number]))
+        (model.first.name, judge, *_rate_cells(method), _change(model.versus[number]))
         for number, (method, judge) in enumerate(zip(methods, judges, strict=True))
     ]
 

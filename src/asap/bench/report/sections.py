@@ -14,7 +14,7 @@ from asap.bench.report import against, pairwise
 from asap.bench.report.gallery import Album, disagreements, first_prompts, shared_keys
 from asap.bench.report.headline import Outcome, rises
 from asap.bench.results import Method, Rate
-from asap.bench.wording import NOTHING, p_value, percent, range_of
+from asap.bench.wording import NOTHING, p_value, percent, range_of, without
 
 
 def facts(methods: Sequence[Method]) -> list[tuple[str, str]]:
@@ -102,9 +102,12 @@ def _by_category(found: Sequence[Outcome]) -> Section:
     header = ("category", "n", *(o.name for o in found))
     body = [(name, _scored(name, found), *(_rate_cell(o.categories[name]) for o in found)) for name in names]
     note = (
-        "AER with Wilson's 95% interval; n: scored images of each model. The error bars are these intervals."
+        "AER with Wilson's 95% interval; n, and in brackets: scored images of each model. The error bars are "
+        "these intervals."
     )
-    charts = _radars(found) or [shares(_dots(found, name), title=name) for name in names]
+    charts = _radars(found) or [
+        shares(_dots(found, name), title=f"{name} ({_scored(name, found)})") for name in names
+    ]
     beside = len(charts) == 1
     return Section("By category", "", charts, Table(header, body), note=note, beside=beside)
 
@@ -113,7 +116,7 @@ def _radars(found: Sequence[Outcome]) -> list[Markup]:
     """A radar of each model on the base, all on one scale; of the base where it is alone."""
     base, *others = [(o, n) for n, o in enumerate(found) if o.rate.scored] or [(found[0], 0)]
     lines = [_line(*base), *(_line(*other) for other in others)]
-    top, names = rim(lines), list(found[0].categories)
+    top, names = rim(lines), [f"{name} ({_scored(name, found)})" for name in found[0].categories]
     drawn = [radar(names, [lines[0], line], top=top) for line in lines[1:]] or [radar(names, lines, top=top)]
     return [chart for chart in drawn if chart]
 
@@ -142,6 +145,7 @@ def _category_changes(found: Sequence[Outcome]) -> Section:
     note = (
         "Change of the AER in points, with its interval (bootstrap over prompts). p: exact test against "
         "the base, Holm-adjusted over the categories of each model."
+        + without(v.interval for _, o in others for v in (o.by_category or {}).values())
     )
     return Section("Categories against the base", "", charts, Table(header, body), note=note)
 
@@ -211,12 +215,13 @@ def pictures(methods: Sequence[Method], album: Album, first: int, differing: int
         )
         parts.append(Section("Pictures", text))
     if start:
-        text = f"The first {len(start)} prompts of the file, one image each; nobody chose them."
+        many = f"{len(start)} prompts" if len(start) > 1 else "prompt"
+        text = f"The first {many} of the file, one image each; nobody chose them."
         parts.append(Section("The first prompts", text, gallery=album.rows(methods, start)))
     if differ:
         text = (
-            f"The next {len(differ)} images, in the file's order, on which the verdicts differ. They show "
-            "what a change looks like, not how often it happens."
+            f"The next {f'{len(differ)} images' if len(differ) > 1 else 'image'}, in the file's order, on "
+            "which the verdicts differ, to show what a change looks like, not how often it happens."
         )
         parts.append(Section("Where verdicts differ", text, gallery=album.rows(methods, differ)))
     return parts

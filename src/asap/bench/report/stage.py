@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 
 from asap import command
-from asap.bench import leaderboard, results
+from asap.bench import board, results
 from asap.bench.page import Page, Section, Tile, render
 from asap.bench.page.texts import latex, markdown
 from asap.bench.report import (
+    cast,
     cost,
     failures,
     known_errors,
     pairwise,
     prompted,
+    repeat,
     second,
     standings,
     training,
@@ -31,7 +33,7 @@ from asap.bench.report.outcomes import contest, outcomes
 from asap.bench.report.record import as_json
 from asap.bench.report.sections import comparison, facts, pictures
 from asap.bench.report.trust import checks
-from asap.bench.results import Method
+from asap.bench.results import Method, split
 from asap.bench.rewards import compared, section
 from asap.errors import UserError
 from asap.store import Row, exclusive, read_config, to_json, write_atomic
@@ -79,7 +81,7 @@ class Read:
 
     methods: Sequence[Method]
     others: Sequence[second.Judged]
-    voted: Sequence[votes.Voted]
+    voted: Sequence[cast.Voted]
     runs: Sequence[training.Run]
     rewards: Sequence[compared.Group]
 
@@ -126,7 +128,10 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         verdict=verdict(found),
         lead=f"{lead(found, last)} {_caveat(read.methods)}".strip(),
         tiles=[*tiles(found), _judge_tile(read.methods[0])],
-        checks=[*section.checks(read.rewards), *checks(read.methods, found, told, read.others, last)],
+        checks=[
+            *section.checks(read.rewards),
+            *checks(read.methods, found, told, read.others, last, votes.checks(read.voted)),
+        ],
         facts=facts(read.methods),
         sections=[
             *_numbers(read, found, pairs),
@@ -135,7 +140,9 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
             *cost.sections(read.counts, usage),
             *([training.section(read.runs, read.names)] if read.runs else []),
             *_pictures(read.methods, config),
-            repeat(read, [*commands, *_commands(run.made for run in read.runs)], config),
+            repeat.section(
+                commands, _made(read, config), read.methods, command.spell(config, "report", "judgements")
+            ),
         ],
         beside="The same tables are in report.md and tables.tex, the numbers in report.json.",
     )
@@ -146,7 +153,7 @@ def run(config: Config, sections: Sequence[Section] = (), commands: Sequence[str
         write_atomic(config.out / "report.html", render(page))
     if config.leaderboard:
         results_of = [(m, o.rate, o.versus) for m, o in zip(read.methods, found, strict=True)]
-        leaderboard.add(config.leaderboard, leaderboard.rows(results_of))
+        board.add(config.leaderboard, board.rows(results_of))
     return config.out
 
 
@@ -156,7 +163,7 @@ def _read(config: Config) -> Read:
     if config.megabytes < 2:
         raise UserError(f"--megabytes is {config.megabytes:g}; give 2 or more")
     if config.leaderboard and config.leaderboard.exists():
-        leaderboard.read(config.leaderboard)  # what is wrong with it is told before any work
+        board.read(config.leaderboard)  # what is wrong with it is told before any work
     methods = [results.read(spec) for spec in config.judgements]
     results.check_comparable(methods)
     runs = [training.read(spec) for spec in config.runs]
@@ -168,7 +175,7 @@ def _read(config: Config) -> Read:
         for other in others
     ]
     groups = compared.read(config.rewards, [method.name for method in methods])
-    return Read(methods, others, votes.read(config.votes, methods), runs, groups)
+    return Read(methods, others, cast.read(config.votes, methods), runs, groups)
 
 
 def _numbers(read: Read, found: Sequence[Outcome], pairs: Sequence[pairwise.Pairing]) -> list[Section]:
@@ -195,6 +202,18 @@ def _pictures(methods: Sequence[Method], config: Config) -> list[Section]:
     return [*grids, *failures.sections(methods, album, config.failures)]
 
 
+def _made(read: Read, config: Config) -> list[Row]:
+    """The records of all folders that the page is made of, in the order in which they were made."""
+    return [
+        *(run.made for run in read.runs),
+        *(made for method in read.methods for made in (method.made, method.judged)),
+        *(other.second.judged for other in read.others),
+        *(voted.made for voted in read.voted),
+        *(read_config(split(spec)[1]) for spec in config.rewards),
+        *(read_config(folder) for folder in config.calibration),
+    ]
+
+
 def _caveat(methods: Sequence[Method]) -> str:
     judge, _ = results.judge_of(methods[0])
     return known_errors.caveat(judge, known_errors.known(methods[0]))
@@ -203,25 +222,6 @@ def _caveat(methods: Sequence[Method]) -> str:
 def _judge_tile(base: Method) -> Tile:
     judge, _ = results.judge_of(base)
     return known_errors.tile(judge, known_errors.known(base))
-
-
-def _commands(configs: Iterable[Row]) -> list[str]:
-    return [str(line) for made in configs for line in (*made.get("before", ()), made.get("command")) if line]
-
-
-def repeat(read: Read, before: Sequence[str], config: Config) -> Section:
-    """The commands that give this page again, `before` first: those of data and training."""
-    methods = read.methods
-    lines = [*before, *_commands(made for m in methods for made in (m.made, m.judged))]
-    lines += _commands(other.second.judged for other in read.others)
-    lines += _commands(voted.made for voted in read.voted)
-    lines += _commands(read_config(folder) for folder in config.calibration)
-    versions = ", ".join(sorted({str(m.judged.get("version")) for m in methods}))
-    settings = methods[0].judged.get("identity", {}).get("settings") or {}
-    told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())
-    note = f"Judged with asap {versions}" + (f"; the judge's settings: {told}." if told else ".")
-    commands = dict.fromkeys([*lines, command.spell(config, "report", "judgements")])
-    return Section("To repeat this", commands=list(commands), note=note)
 
 
 def main(argv: list[str]) -> None:

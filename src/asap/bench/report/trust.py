@@ -10,7 +10,8 @@ from asap.bench.report import known_errors
 from asap.bench.report.headline import Contest, Outcome, ranked, rises
 from asap.bench.report.second import Judged
 from asap.bench.results import Method, judge_of
-from asap.bench.wording import percent, points
+from asap.bench.statistics import FEWEST
+from asap.bench.wording import counted, percent, points
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)
@@ -23,6 +24,7 @@ def checks(
     told: Sequence[str],
     others: Sequence[Judged],
     last: Contest | None,
+    voted: Sequence[Check] = (),
 ) -> list[Check]:
     """The sentences, what speaks against first.
 
@@ -30,8 +32,10 @@ def checks(
         told: cautions, where models were not treated alike.
         others: the same images by a second judge.
         last: the two lowest rates against each other.
+        voted: what there is to say of votes.
     """
     parts = [_judge(methods[0]), *_second(others), *_unscored(found), *_reach(found), *_next(last)]
+    parts += voted
     parts += [Check("bad", text) for text in told] or _alike(methods)
     parts += [_more(outcome) for outcome in found[1:] if rises(outcome)]
     order = {"bad": 0, "open": 1, "good": 2}
@@ -54,16 +58,19 @@ def _judge(base: Method) -> Check:
 def _second(others: Sequence[Judged]) -> list[Check]:
     if not others:
         return [Check("open", "No second judge has seen the images.")]
-    worst = min((judged.agreement for judged in others), key=lambda found: found.kappa)
+    worst = min(
+        (judged.agreement for judged in others), key=lambda found: (found.kappa != found.kappa, found.kappa)
+    )
+    kappa = f" (kappa {worst.kappa:.2f})" if worst.kappa == worst.kappa else ""
     text = (
-        f"A second judge: on the {worst.total} images that both scored they differ on up to "
-        f"{percent(worst.differing)} (kappa {worst.kappa:.2f})."
+        f"A second judge: on the {counted(worst.total, 'image')} that both scored they differ on up to "
+        f"{percent(worst.differing)}{kappa}."
     )
     compared = [judged.versus for judged in others if all(judged.versus)]
     apart = [pair for pair in compared if len({v is not None and v.better for v in pair}) > 1]
     if apart:
         return [Check("bad", f"{text} They do not find the same models better than the base.")]
-    kind: Literal["good", "bad"] = "good" if worst.kappa >= AGREEING else "bad"
+    kind: Literal["good", "bad"] = "bad" if worst.kappa < AGREEING else "good"
     if not compared:
         return [Check(kind, text)]
     some = any(one is not None and one.better for one, _ in compared)
@@ -91,7 +98,9 @@ def _reach(found: Sequence[Outcome]) -> list[Check]:
     if best is None or best.versus is None:
         return []
     if best.versus.detectable is None:
-        return [Check("bad", f"{best.versus.prompts} prompts are too few for an interval.")]
+        few = f"{counted(best.versus.prompts, 'prompt')}: too few for an interval, which takes {FEWEST}."
+        alike = "All prompts change alike, so that there is no interval."
+        return [Check("bad", few if best.versus.prompts < FEWEST else alike)]
     reach = points(best.versus.detectable)[1:]
     if best.versus.better:
         return [
@@ -126,5 +135,7 @@ def _alike(methods: Sequence[Method]) -> list[Check]:
 
 
 def _more(outcome: Outcome) -> Check:
-    told = ", ".join(f"{kind} ({c.before} to {c.after} images)" for kind, c in rises(outcome).items())
+    told = ", ".join(
+        f"{kind} ({c.before} to {counted(c.after, 'image')})" for kind, c in rises(outcome).items()
+    )
     return Check("bad", f"{outcome.name} makes more of some errors than the base: {told}.")

@@ -4,112 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from asap.bench import vote as vote_files
-from asap.bench.page import Section, Table
+from asap.bench.page import Check, Section, Table
+from asap.bench.report.cast import Voted
 from asap.bench.report.standings import strengths_json, strengths_table
-from asap.bench.results import Method
-from asap.bench.statistics import Outcomes, Preference, Strengths, preference, prompt_test, strengths
-from asap.bench.wording import NOTHING, p_value, percent, range_of, ratio
-from asap.errors import UserError
+from asap.bench.statistics import Outcomes, Strengths, prompt_test, strengths
+from asap.bench.wording import NOTHING, counted, p_value, percent, range_of, ratio, without
 from asap.records import Vote
-from asap.store import Row, read_config
+from asap.store import Row
 
-WON = {"first": -1, "tie": 0, "second": 1}
-"""A vote as an outcome of the second model."""
-
-
-@dataclass(frozen=True)
-class Voted:
-    """All votes of a folder on images of `first` and `second`, two of the report's models in its order, so
-    that a base comes first; `turned` where the folder has them the other way round."""
-
-    first: str
-    second: str
-    votes: Sequence[Vote]
-    made: Row
-    turned: bool = False
-    folder: Path | None = None
-
-    @property
-    def pair(self) -> str:
-        """The models as the tables call them, the second first: the numbers are its own."""
-        return f"{self.second} – {self.first}"
-
-    @property
-    def outcomes(self) -> list[int]:
-        """1 where the second model won, 0 for a tie, -1 where the first did; the usable votes alone."""
-        side = -1 if self.turned else 1
-        return [side * WON[vote.choice] for vote in self.usable]
-
-    @property
-    def usable(self) -> list[Vote]:
-        return [vote for vote in self.votes if vote.choice != "unscored"]
-
-    @property
-    def preference(self) -> Preference:
-        return preference(self.outcomes, [vote.prompt_id for vote in self.usable])
-
-    @property
-    def flips(self) -> tuple[int, int]:
-        """Of the votes cast in both orders of the images: how many changed with the order, and all."""
-        both = [orders for vote in self.votes if len(orders := _orders(vote)) == 2]
-        return sum(one != two for one, two in both), len(both)
-
-
-def _orders(vote: Vote) -> list[str]:
-    """The choice in each order of display, in the models' own names "first" and "second", where it is "
-    "told."""
-    told = vote.evidence.get("orders")
-    return [str(choice) for choice in told] if isinstance(told, list | tuple) else []
-
-
-def read(specs: Sequence[str], methods: Sequence[Method]) -> list[Voted]:
-    """The votes that `specs` name.
-
-    Args:
-        specs: folders of `asap vote` or `asap study`, whose images tell the two models; or
-            FIRST,SECOND=FOLDER, with the names of `methods` in the order in which the votes have them.
-
-    Raises:
-        UserError: no such folder, no votes in it, or models that are not in the report.
-    """
-    return [_read(spec, methods) for spec in specs]
-
-
-def _read(spec: str, methods: Sequence[Method]) -> Voted:
-    names, equals, rest = spec.partition("=")
-    named = bool(equals) and not Path(spec).exists()
-    folder = Path(rest if named else spec)
-    made = read_config(folder)
-    votes = vote_files.read(folder)
-    if not votes:
-        raise UserError(f"--votes {folder}: no votes in it yet")
-    first, second = _models(names.split(",") if named else _found(made, methods), methods, folder)
-    order = [method.name for method in methods]
-    turned = order.index(first) > order.index(second)
-    return Voted(*((second, first) if turned else (first, second)), votes, made, turned, folder)
-
-
-def _found(made: Row, methods: Sequence[Method]) -> list[str]:
-    """The models whose images the votes are on."""
-    identity = made.get("identity", {})
-    images = identity.get("images") or [identity.get("first"), identity.get("second")]
-    known = {str(m.judged.get("identity", {}).get("images")): m.name for m in methods}
-    listed = images if isinstance(images, list) else []
-    return [known[str(name)] for name in listed if str(name) in known] if len(listed) == 2 else []
-
-
-def _models(names: Sequence[str], methods: Sequence[Method], folder: Path) -> tuple[str, str]:
-    found, known = [name.strip() for name in names], [method.name for method in methods]
-    if len(found) != 2 or len({*found} & {*known}) != 2:
-        raise UserError(
-            f"--votes {folder}: which two of the report's models ({', '.join(known)}) are voted on? "
-            "Write FIRST,SECOND=FOLDER, in the order in which the votes have them"
-        )
-    return found[0], found[1]
+MANY_FLIPS = 0.25
+"""The share of votes that change with the order of the images from which on a reader should know. A judge
+who looks at a share q of the pairs and tosses a coin on the others flips (1 - q) / 2: here q is a half."""
 
 
 def sections(voted: Sequence[Voted], names: Sequence[str]) -> list[Section]:
@@ -137,9 +43,8 @@ def sections(voted: Sequence[Voted], names: Sequence[str]) -> list[Section]:
     note = (
         "RSI: (wins + ties) / (losses + ties), bootstrap over prompts. Decided won: Wilson's interval. p: "
         "exact test in which a prompt's votes change sides together. Flipped: of the votes asked in both "
-        "orders "
-        "of the images, the share that named another image when the order changed; such votes are no "
-        "preference."
+        "orders of the images, the share whose answer changed with the order; such votes are no preference."
+        + without(v.preference.rsi_interval for v in voted)
     )
     first = Section("By vote", text, table=Table(header, [_row(v) for v in voted]), note=note)
     found = standing(voted, names)
@@ -148,7 +53,7 @@ def sections(voted: Sequence[Voted], names: Sequence[str]) -> list[Section]:
 
 def _row(voted: Voted) -> tuple[str, ...]:
     told, (flipped, both) = voted.preference, voted.flips
-    interval = f" ({range_of(told.rsi_interval, ratio)})" if told.rsi_interval else ""
+    interval = f" ({range_of(told.rsi_interval, ratio) if told.rsi_interval else NOTHING})"
     share = f"{percent(told.win_rate)} ({range_of(told.win_rate_interval, percent)})"
     return (
         voted.pair,
@@ -173,7 +78,23 @@ def p_of(voted: Voted) -> float:
 
 def _raters(votes: Sequence[Vote]) -> str:
     names = sorted({vote.rater for vote in votes if vote.rater})
-    return names[0] if len(names) == 1 else f"{len(names)} raters" if names else NOTHING
+    return names[0] if len(names) == 1 else counted(len(names), "rater") if names else NOTHING
+
+
+def checks(voted: Sequence[Voted]) -> list[Check]:
+    """How far who votes is led by the place of an image rather than by what it shows."""
+    return [_flip_check(v.pair, *v.flips) for v in voted if v.flips[1]]
+
+
+def _flip_check(pair: str, flipped: int, both: int) -> Check:
+    told = f"{pair}: with the order of the two images {flipped} of {counted(both, 'vote')} changed"
+    if flipped < MANY_FLIPS * both:
+        return Check("good", f"{told} ({percent(flipped / both)}).")
+    return Check(
+        "bad",
+        f"{told} ({percent(flipped / both)}). A tossed coin changes half of them: from {MANY_FLIPS:.0%} on, "
+        "half of the votes or more may be chance.",
+    )
 
 
 def standing(voted: Sequence[Voted], names: Sequence[str]) -> Strengths | str | None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asap.bench.page import Check, Section, Table
 from asap.bench.rewards.compared import MARGIN, Compared, Group
 from asap.bench.statistics import Interval
-from asap.bench.wording import NOTHING
+from asap.bench.wording import NOTHING, without
 from asap.store import Row
 
 TITLES = {
@@ -37,7 +37,10 @@ def sections(groups: Sequence[Group]) -> list[Section]:
         return []
     header = ("reward", "mean", "change", "95% interval", "in deviations", "images", "verdict")
     rows = [_cells(group, one, n == 0) for group in groups for n, one in enumerate(group.models)]
-    first = Section("Rewards: a guard of general quality", TEXT, table=Table(header, rows), note=NOTE)
+    missing = without(one.interval for group in groups for one in group.models[1:])
+    first = Section(
+        "Rewards: a guard of general quality", TEXT, table=Table(header, rows), note=NOTE + missing
+    )
     return [first, *_categories(groups)]
 
 

@@ -8,11 +8,9 @@ that says "yes" of both tells nothing, whatever it was led by. All that is no cl
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import json
-import math
 import os
 import random
 import threading
@@ -21,28 +19,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from asap import chat
-from asap.anatomy.keypoints import size_of
 from asap.errors import UserError
 from asap.pairs.checks import questions
 from asap.pairs.checks.gates import Fault
 from asap.pairs.checks.questions import Reading, Word
-from asap.pairs.composite import crop_box
-from asap.records import Box, Image, Region
+from asap.pairs.checks.shown import SHORT, as_png, scaled, shown
+from asap.records import Image, Region
 from asap.store import content_id, seed_of, to_json, write_atomic
 
 ANSWERS = ".answers"
 LOST = 3
 """Questions in a row for which a process got no answer at all, after which the build ends."""
-SHORT, LONG = 448, 768
-"""Pixels between which the longer side of a picture lies that the model is shown."""
-AROUND = {"hand": 0.5, "face": 0.5, "body": 1.0}
-"""How much is shown around a change of a part, in the change's longer sides."""
-GRID = 0.25
-"""Steps of a picture's borders, in sizes of the part: so that strengths of an edit share the photo's."""
 UNSUPPORTED = (400, 422, 501)
 """Statuses with which services reject options."""
 OPTIONS: Mapping[str, Any] = {
@@ -142,34 +132,16 @@ def sees(error: str, image: Image, negative: Image, region: Region, asked: Asked
         return "unclear"
     left, top, right, bottom = box
     witness, part = opened(asked), region.part
-    word = witness.reading(_scaled(negative[top:bottom, left:right]), error, part).word
+    word = witness.reading(scaled(negative[top:bottom, left:right]), error, part).word
     if word != "yes":
         return word
-    before = witness.reading(_scaled(image[top:bottom, left:right]), error, part).word
+    before = witness.reading(scaled(image[top:bottom, left:right]), error, part).word
     return "yes" if before == "no" else "unclear"
 
 
 def unseen(word: Word) -> Fault | None:
     """What is wrong with a pair of which the model says this; a stronger edit may show more."""
     return Fault("the model does not see the error", 1) if word == "no" else None
-
-
-def shown(image: Image, negative: Image, region: Region) -> Box | None:
-    """The box that the model sees: the change and (of hands and faces) the whole part, and what is around.
-
-    None where nothing changed.
-    """
-    changed = np.asarray((image != negative).any(axis=2))
-    if not changed.any():
-        return None
-    box = crop_box(changed if region.part == "body" else changed | region.mask) or (0, 0, 0, 0)
-    margin = AROUND[region.part] * max(box[2] - box[0], box[3] - box[1])
-    size = size_of(region.part, region.keypoints)
-    step = max(8, round(GRID * size)) if math.isfinite(size) else 32
-    height, width = image.shape[:2]
-    left, top = (max(0, math.floor((low - margin) / step) * step) for low in box[:2])
-    right, bottom = (math.ceil((high + margin) / step) * step for high in box[2:])
-    return left, top, min(right, width), min(bottom, height)
 
 
 @functools.cache
@@ -231,7 +203,7 @@ class Witness:
     def _reply(self, picture: Image, text: str, rng: random.Random) -> dict[str, Any]:
         content = [
             {"type": "text", "text": text},
-            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_png(picture)}"}},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{as_png(picture)}"}},
         ]
         body = {"model": self._service.model_name, "messages": [{"role": "user", "content": content}]}
         try:
@@ -254,17 +226,3 @@ def _kept(path: Path) -> Reading | None:
 
 def _key(service: Service) -> str:
     return os.environ.get(service.key_variable, "").strip()
-
-
-def _scaled(picture: Image) -> Image:
-    """The picture with its longer side between `SHORT` and `LONG` pixels."""
-    longer = max(picture.shape[:2])
-    scale = min(max(longer, SHORT), LONG) / longer
-    wide, high = (max(1, round(scale * side)) for side in picture.shape[1::-1])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(picture, (wide, high), interpolation=flags), np.uint8)
-
-
-def _png(picture: Image) -> str:
-    data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1]
-    return base64.b64encode(data.tobytes()).decode()

@@ -19,6 +19,7 @@ from asap.pairs.degradations import Unsuitable
 from asap.pairs.edits.fill import soft_edge
 from asap.pairs.edits.patch_match import (
     RADIUS,
+    Found,
     Places,
     Wanted,
     distances,
@@ -39,6 +40,8 @@ FADE = 0.75
 """How much less a pixel counts for every pixel that it lies deeper in the hole."""
 WORST_MATCH = 11.0
 """Root mean square difference of patches at the rim, in grey levels, above which a seam would show."""
+HOPELESS = 16.0
+"""The same on a level before the finest, above which no hole was seen to come to `WORST_MATCH`."""
 
 
 class Level(NamedTuple):
@@ -80,6 +83,8 @@ def inpaint(image: Image, hole: Mask, forbidden: Mask, width: float) -> Image:
     for size in others:
         level = at_size(image, hole, known, size)
         found = solve(level, found, full=size <= EXHAUSTIVE)
+        if size > COARSEST and found.cost > HOPELESS:
+            break
     if found.cost > WORST_MATCH:
         raise Unsuitable("background not simple enough to fill")
     return copied(image, hole, known, found.steps, width)
@@ -126,8 +131,9 @@ def solve(level: Level, coarser: Match | None, *, full: bool) -> Match:
     if coarser is not None:
         places = nearest_valid(moved(places, shape, coarser.steps), valid)
     for turn in range(6 if coarser is None else 2):
-        places = search(image, targets, valid) if full else refine(image, targets, valid, places, turn)
-        image = vote(image, level, targets, places)
+        every = patches(image)
+        found = search(every, targets, valid) if full else refine(every, targets, valid, places, turn)
+        image, places = vote(image, level, targets, found), found.places
     steps = np.zeros((shape[0] * shape[1], 2), np.int32)
     steps[targets.places] = np.stack(np.divmod(places, shape[1]), 1) - np.stack(
         np.divmod(targets.places, shape[1]), 1
@@ -164,10 +170,9 @@ def start(level: Level, coarser: Match | None) -> Field:
     return image
 
 
-def vote(image: Field, level: Level, targets: Wanted, places: Places) -> Field:
+def vote(image: Field, level: Level, targets: Wanted, found: Found) -> Field:
     """`image` with each pixel of the hole the mean of what its patches propose, the better ones more."""
-    every = patches(image)
-    cost = distances(every, every.at(targets.places), targets, places)
+    places, cost = found
     spread_of = max(float(np.quantile(cost, 0.75)), 1.0)
     middle = targets.weights[:, targets.weights.shape[1] // 2]
     weight = np.exp(-cost / (2 * spread_of)) * middle.clip(0.05)

@@ -21,6 +21,8 @@ Places = NDArray[np.intp]
 
 RADIUS = 2
 """A patch has 2 RADIUS + 1 pixels a side."""
+AT_ONCE = 2**18
+"""Differences that `search` holds at a time: as many as a core's own memory does."""
 
 
 class Patches(NamedTuple):
@@ -35,11 +37,18 @@ class Patches(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """The N patches to be matched: `places` (N,), their `weights` (N, K) and the weights' sums (N,)."""
+    """The N patches to be matched: `places` (N,), the `weights` (N, K) of their values, their sums."""
 
     places: Places
     weights: Field
     total: Field
+
+
+class Found(NamedTuple):
+    """A place for each of the N patches, and its cost (N,): the mean square difference by the weights."""
+
+    places: Places
+    cost: Field
 
 
 def patches(values: Field) -> Patches:
@@ -54,8 +63,8 @@ def patches(values: Field) -> Patches:
 
 def wanted(trust: Field, places: Places) -> Wanted:
     """The patches around `places` (N,), each pixel weighing as much as its `trust` (h, w)."""
-    weights = patches(trust).at(places)
-    return Wanted(places, weights, np.maximum(weights.sum(axis=1), 1e-6))
+    weights = np.repeat(patches(trust).at(places), 3, axis=1)
+    return Wanted(places, weights, np.maximum(weights.sum(axis=1), 3e-6))
 
 
 def spots(mask: Mask) -> Places:
@@ -70,23 +79,27 @@ def inside(places: Places, shape: tuple[int, ...]) -> Mask:
     return (rows >= RADIUS) & (rows < bottom) & (columns >= RADIUS) & (columns < right)
 
 
-def search(image: Field, targets: Wanted, valid: Mask) -> Places:
-    """(N,) for each of `targets` the best of all places that are `valid`."""
-    sources, all_of_it = spots(valid), patches(image)
-    theirs, own = all_of_it.at(sources), all_of_it.at(targets.places)
-    weights, squares = np.repeat(targets.weights, 3, axis=1), (theirs**2).T
-    best = np.empty(len(own), np.intp)
-    for first in range(0, len(own), 1024):
-        part = slice(first, first + 1024)
-        cost = weights[part] @ squares - 2 * (weights[part] * own[part]) @ theirs.T
-        best[part] = sources[cost.argmin(axis=1)]
-    return best
+def search(every: Patches, targets: Wanted, valid: Mask) -> Found:
+    """For each of `targets` the best of all places that are `valid`; `every` are the picture's patches.
+
+    The weighted square of a difference, less its part that no choice changes, is one product of matrices:
+    sum_k w_k (t_k^2 - 2 o_k t_k), with t a valid place's patch and o the target's own.
+    """
+    sources = spots(valid)
+    theirs, own = every.at(sources), every.at(targets.places)
+    squares = np.einsum("nkc,nkc->nk", *[theirs.reshape(len(sources), -1, 3)] * 2)
+    offered = np.concatenate([squares, theirs], axis=1).T
+    asked = np.concatenate([targets.weights[:, ::3], -2 * targets.weights * own], axis=1)
+    best, rows = np.empty(len(own), np.intp), max(16, AT_ONCE // max(1, len(sources)))
+    for first in range(0, len(own), rows):
+        part = slice(first, first + rows)
+        best[part] = sources[(asked[part] @ offered).argmin(axis=1)]
+    return Found(best, distances(every, own, targets, best))
 
 
-def refine(image: Field, targets: Wanted, valid: Mask, places: Places, turn: int) -> Places:
-    """(N,) `places`, all valid, made better by what neighbours have found, and by small steps."""
+def refine(every: Patches, targets: Wanted, valid: Mask, places: Places, turn: int) -> Found:
+    """`places` (N,), all valid, made better by what neighbours have found, and by small steps."""
     (height, width), best = valid.shape, places.copy()
-    every = patches(image)
     own = every.at(targets.places)
     cost = distances(every, own, targets, best)
     step = (4, 2, 1)[turn % 3]
@@ -98,32 +111,27 @@ def refine(image: Field, targets: Wanted, valid: Mask, places: Places, turn: int
         keep_better(every, own, targets, valid, best, cost, whole[at] - (down * width + right))
         small = int(np.sign(down)) * width + int(np.sign(right))
         keep_better(every, own, targets, valid, best, cost, best + small)
-    return best
+    return Found(best, cost)
 
 
 def keep_better(
-    image: Patches, own: Field, targets: Wanted, valid: Mask, best: Places, cost: Field, other: Places
+    every: Patches, own: Field, targets: Wanted, valid: Mask, best: Places, cost: Field, other: Places
 ) -> None:
     """Write into `best` those of the places `other` that are valid and cost less, and into `cost` what."""
     tried = np.flatnonzero(valid.take(other, mode="wrap") & (other != best))
     if not len(tried):
         return
     some = Wanted(targets.places[tried], targets.weights[tried], targets.total[tried])
-    new = distances(image, own[tried], some, other[tried])
+    new = distances(every, own[tried], some, other[tried])
     better = new < cost[tried]
     best[tried[better]], cost[tried[better]] = other[tried[better]], new[better]
 
 
-def distances(image: Patches, own: Field, targets: Wanted, places: Places) -> Field:
+def distances(every: Patches, own: Field, targets: Wanted, places: Places) -> Field:
     """(N,) mean square difference of the targets' `own` patches and those at `places`, by their weights."""
-    apart = own - image.at(places)
+    apart = own - every.at(places)
     apart *= apart
-    red, green, blue = apart.reshape(len(apart), -1, 3).transpose(
-        2, 0, 1
-    )  # a sum over so short an axis is slow
-    mean = (red + green + blue) / np.float32(3)
-    mean *= targets.weights
-    return np.asarray(mean.sum(axis=1) / targets.total)
+    return np.asarray(np.einsum("nk,nk->n", apart, targets.weights) / targets.total)
 
 
 def nearest_valid(wanted: Places, valid: Mask) -> Places:

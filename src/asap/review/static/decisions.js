@@ -82,7 +82,7 @@ export class Outbox {
     const whole = { ...entry, key };
     localStorage.setItem(this.prefix + key, JSON.stringify(whole));
     this.decisions.add(whole);
-    this.send();
+    setTimeout(() => this.send()); // after the frame with the next pair; it is safe in the browser's storage
     return whole;
   }
 

@@ -23,18 +23,18 @@ class Review {
     this.speed = new Speed();
     this.outbox = new Outbox(dataset.name, this.decisions, () => this.status());
     this.filter = { ...UNFILTERED, ...settings.get("filter", {}) };
+    this.me = settings.get("name", ""); // asked of each pair, which the browser's storage is too slow for
     this.queue = [];
     this.at = 0;
     document.title = dataset.title;
     find("title").textContent = dataset.title;
   }
 
-  get me() { return this.settings.get("name", ""); }
   get pair() { return this.pairs.ids[this.queue[this.at]]; }
 
   async start() {
     await this.outbox.start();
-    if (!this.me) this.settings.set("name", await askName(""));
+    if (!this.me) await this.named();
     this.refilter(this.settings.get("at", null));
   }
 
@@ -59,11 +59,17 @@ class Review {
     this.status();
     if (!pair) return;
     const ready = this.pictures.get(pair);
-    if (!ready) this.waiting(true);
-    const coming = this.pictures.want(this.queue.map((number) => this.pairs.ids[number]), this.at);
-    if (ready) this.shown(ready);
-    else coming.then((shot) => this.shown(shot), () => this.retry(pair));
+    if (ready) {
+      this.shown(ready);
+      setTimeout(() => this.ahead().catch(() => {})); // after the frame
+    } else {
+      this.waiting(true);
+      this.ahead().then((shot) => this.shown(shot), () => this.retry(pair));
+    }
   }
+
+  // the pair that is shown, and those around it, wanted
+  ahead() { return this.pictures.want((at) => this.pairs.ids[this.queue[at]], this.at); }
 
   waiting(on) { find("stage").classList.toggle("waiting", on); }
 
@@ -170,7 +176,7 @@ class Review {
     const waiting = this.outbox.waiting().length;
     const link = find("link");
     document.body.dataset.waiting = waiting;
-    const lost = `The server does not answer. ${waiting ? `${waiting} decisions are kept here and` : "Decisions"} will be sent when it does.`;
+    const lost = `The server does not answer. ${waiting ? `${waiting} ${waiting === 1 ? "decision is" : "decisions are"} kept here and` : "Decisions"} will be sent when it does.`;
     link.hidden = this.outbox.reached && !this.outbox.refused;
     link.textContent = this.outbox.reached ? `Not taken: ${this.outbox.refused}` : lost;
   }
@@ -230,7 +236,12 @@ class Review {
   }
 
   async help() {
-    if (await showHelp(this.settings)) { this.settings.set("name", await askName(this.me)); this.refilter(this.pair); }
+    if (await showHelp(this.settings)) { await this.named(); this.refilter(this.pair); }
+  }
+
+  async named() {
+    this.me = await askName(this.me);
+    this.settings.set("name", this.me);
   }
 }
 

@@ -29,14 +29,15 @@ export class Pictures {
     return this.ready.get(pair);
   }
 
-  // the shot of `ids[at]`, as soon as it is there; those around it follow
-  async want(ids, at) {
-    const around = [ids[at], ...ids.slice(at + 1, at + 1 + AHEAD), ...ids.slice(Math.max(0, at - BEHIND), at)];
+  // the shot of pair `id(at)`, as soon as it is there; those around it follow
+  async want(id, at) {
+    const ahead = Array.from({ length: AHEAD + 1 }, (_, step) => at + step), behind = Array.from({ length: BEHIND }, (_, step) => at - BEHIND + step);
+    const around = [...ahead, ...behind].map(id).filter(Boolean);
     this.wanted = around;
     for (const [pair, shot] of this.ready) {
       if (!around.includes(pair)) { shot.chosen.close(); shot.rejected.close(); this.ready.delete(pair); }
     }
-    const first = this.ready.get(ids[at]) ?? this.load(ids[at]);
+    const first = this.ready.get(id(at)) ?? this.load(id(at));
     this.tell();
     this.more();
     return first;
@@ -57,7 +58,7 @@ export class Pictures {
   load(pair) {
     const known = this.coming.get(pair);
     if (known) return known;
-    const coming = shot(this.version, pair)
+    const coming = shot(this.version, pair, () => (this.wanted[0] === pair ? null : idle()))
       .then((found) => { this.ready.set(pair, found); this.tell(); return found; })
       .finally(() => this.coming.delete(pair));
     this.coming.set(pair, coming);
@@ -71,13 +72,17 @@ const fetched = async (address) => {
   return reply;
 };
 
+// until nothing else is to be done, a key for one
+const idle = () => new Promise((resolve) => { (window.requestIdleCallback ?? setTimeout)(resolve, { timeout: 300 }); });
+
 // the facts of a pair; its two pictures; and, of the mask's box alone, what lies inside, the outline, the difference
-const shot = async (version, pair) => {
+const shot = async (version, pair, patience) => {
   const picture = async (name) =>
     createImageBitmap(await (await fetched(`/pictures/${version}/${pair}/${name}.png`)).blob());
   const [facts, chosen, rejected, mask] = await Promise.all([
     fetched(`/api/pairs/${pair}`).then((reply) => reply.json()), ...["chosen", "rejected", "mask"].map(picture),
   ]);
+  await patience();
   const box = boxed(facts.box, chosen);
   const layers = compared(chosen, rejected, mask, box);
   mask.close();

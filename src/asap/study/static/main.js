@@ -167,7 +167,7 @@ class Session {
     const { waiting, reached, refused, completion } = this.store;
     document.body.dataset.waiting = waiting;
     find("link").hidden = reached && !refused;
-    find("link").textContent = reached ? `Not taken: ${refused}` : `The server does not answer. ${waiting} answers are kept here and will be sent when it does.`;
+    find("link").textContent = reached ? `Not taken: ${refused}` : `The server does not answer. ${waiting} ${waiting === 1 ? "answer is" : "answers are"} kept here and will be sent when it does.`;
     if (document.body.dataset.view !== "end" || this.store.download) return;
     find("code").hidden = !completion;
     find("completion").textContent = completion;

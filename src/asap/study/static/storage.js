@@ -80,7 +80,7 @@ export class Remote extends Kept {
 
   put(answer) {
     const entry = super.put(answer);
-    this.send();
+    setTimeout(() => this.send()); // after the frame with the next question; it is on the shelf
     return entry;
   }
 

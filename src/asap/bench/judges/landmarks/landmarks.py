@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from asap.anatomy.detectors import load
 from asap.anatomy.detectors.detector import Choice, Detector, Unusable
+from asap.anatomy.detectors.views import shrunk
 from asap.bench.judges.judge import NO_IMAGE
 from asap.bench.judges.landmarks.settings import Options
 from asap.bench.judges.landmarks.table import TESTS, Measured, measure, thresholds
@@ -52,7 +50,7 @@ class Landmarks:
                 yield _about(sample, "unscored", reason=NOTHING, evidence={"message": str(reason)})
 
     def _judge(self, detector: Detector, image: Image, images: Path, sample: Sample) -> Judgement:
-        seen = shrunk(image)
+        seen = shrunk(image, LARGEST)
         photo = Photo(sample.id, images / sample.file_name, sample.file_name)
         scale = image.shape[1] / seen.shape[1]
         return judged(sample, seen, detector.find(seen, photo), self.thresholds, scale)
@@ -81,16 +79,6 @@ def judged(
         region=rows[0]["box"] if rows else None,
         evidence={**found, "tests": rows},
     )
-
-
-def shrunk(image: Image) -> Image:
-    """The image, its longest side at most `LARGEST`."""
-    height, width = image.shape[:2]
-    factor = LARGEST / max(height, width)
-    if factor >= 1:
-        return image
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _row(measured: Measured, limits: Mapping[str, float], scale: float) -> dict[str, Any]:

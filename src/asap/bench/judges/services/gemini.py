@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from urllib.parse import quote
 
 from asap.bench.judges.services.hosted import Hosted, whole
 from asap.bench.judges.services.service import Access, Picture, Reply
-from asap.chat import FATAL, Chat, RefusedError, UnreadableError, client
+from asap.chat import FATAL, Chat, Embedded, RefusedError, UnreadableError, client
 from asap.errors import UserError
 
 ENDPOINT = "https://generativelanguage.googleapis.com/v1beta"
@@ -75,7 +74,7 @@ class Generation(Chat):
 
 
 def _shown(image: Picture) -> dict[str, Any]:
-    return {"inlineData": {"mimeType": image.mime, "data": base64.b64encode(image.data).decode()}}
+    return {"inlineData": {"mimeType": image.mime, "data": Embedded(image.data)}}
 
 
 def openapi(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from asap.bench.judges.services.hosted import Hosted, whole
 from asap.bench.judges.services.service import Access, Picture, Reply
-from asap.chat import Chat, UnreadableError, client, text_of
+from asap.chat import Chat, Embedded, UnreadableError, client, text_of
 from asap.errors import UserError
 
 
@@ -42,7 +41,7 @@ class OpenAI(Hosted):
 
 
 def _shown(image: Picture) -> dict[str, Any]:
-    url = f"data:{image.mime};base64,{base64.b64encode(image.data).decode()}"
+    url = Embedded(image.data, f"data:{image.mime};base64,")
     return {"type": "image_url", "image_url": {"url": url}}
 
 

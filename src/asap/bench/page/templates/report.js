@@ -28,13 +28,26 @@ for (const form of document.querySelectorAll("form.filters")) {
   gallery.classList.add("paged");
   show(); // a page that is shown again keeps what was chosen
 }
-// The section that is being read is marked in the list of sections.
+// The section that is being read is marked in the list of sections, and the mark kept in view.
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
-const watch = new IntersectionObserver((seen) => {
-  for (const { target, isIntersecting } of seen) {
-    if (!isIntersecting) continue;
-    for (const link of links.values()) link.removeAttribute("aria-current");
-    links.get(target.id)?.setAttribute("aria-current", "true");
-  }
-}, { rootMargin: "-15% 0px -75% 0px" });
-for (const node of document.querySelectorAll("main > header, section")) watch.observe(node);
+const parts = [...document.querySelectorAll("main > header, section")].filter((part) => links.has(part.id));
+const bar = document.querySelector("nav"), list = bar.querySelector("ol");
+const LINE = 0.2; // of the window's height: what lies there is being read
+const reading = () => {
+  const asked = parts.find((part) => part.id === location.hash.slice(1));
+  const ended = scrollY + innerHeight > document.documentElement.scrollHeight - 4; // the last parts cannot come higher
+  if (ended && asked && asked.getBoundingClientRect().top > 0) return asked;
+  return ended ? parts.at(-1) : parts.findLast((part) => part.getBoundingClientRect().top < LINE * innerHeight) ?? parts[0];
+};
+const mark = () => {
+  const link = links.get(reading().id);
+  if (link.hasAttribute("aria-current")) return;
+  for (const other of links.values()) other.removeAttribute("aria-current");
+  link.setAttribute("aria-current", "true");
+  list.scrollLeft = link.offsetLeft - (list.clientWidth - link.offsetWidth) / 2;
+  bar.scrollTop = link.offsetTop - (bar.clientHeight - link.offsetHeight) / 2;
+};
+const watch = new IntersectionObserver(mark, { rootMargin: `-${100 * LINE - 1}% 0px -${100 - 100 * LINE}% 0px` });
+for (const part of parts) watch.observe(part);
+new IntersectionObserver(mark).observe(document.querySelector("footer"));
+addEventListener("hashchange", mark);

@@ -78,7 +78,7 @@ def redraw_fan(image: Image, mask: Mask, hand: Hand, fan: Sequence[Finger]) -> I
     old = image[top:bottom, left:right].astype(np.float32)
     grid, coarse = pixel_grid(box), coarse_grid(box, hand.size / COARSE)
     near = _nearness(hand, fan, coarse)
-    cover = np.where(mask[top:bottom, left:right], 1.0, 0.5 * cover_fingers(hand, grid)).astype(np.float32)
+    cover = np.where(mask[top:bottom, left:right], 1.0, 0.5 * cover_fingers(hand, box)).astype(np.float32)
     layers = np.dstack([old, 255 * cover])
     mixed = np.zeros_like(layers)
     for finger, weight in zip(fan, cells(targets, hand.wrist, coarse, grid.shape, SEAM * hand.size)):

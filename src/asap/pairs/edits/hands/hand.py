@@ -9,9 +9,10 @@ import numpy as np
 
 from asap.anatomy.hands import Hand, beyond, faults
 from asap.anatomy.keypoints import known, size_of
+from asap.anatomy.masks import capsules
 from asap.pairs.degradations import Unsuitable
 from asap.pairs.edits.warp import Field
-from asap.records import Image, Mask, Points, Region
+from asap.records import Box, Image, Mask, Points, Region
 
 SMALLEST = 32.0
 """Hand size in pixels below which an error does not read."""
@@ -76,10 +77,12 @@ def _check_neighbours(hand: Hand, region: Region) -> None:
             raise Unsuitable("before a face")
 
 
-def cover_fingers(hand: Hand, grid: Field) -> Mask:
-    """(h, w) the pixels within .11 hand sizes of the fingers' bones: surely all of the fingers."""
-    distance = np.min([to_line(grid, finger) for finger in hand.fingers], axis=0)
-    return np.asarray(distance < 0.11 * hand.size)
+def cover_fingers(hand: Hand, box: Box) -> Mask:
+    """(h, w) the pixels of `box` within .11 hand sizes of the fingers' bones: surely all of the fingers."""
+    left, top, right, bottom = box
+    points = hand.fingers.reshape(-1, 2) - (left, top)
+    bones = [(i, i + 1) for i in range(len(points) - 1) if (i + 1) % 4]
+    return capsules(points, bones, 0.11 * hand.size, bottom - top, right - left)
 
 
 def to_line(grid: Field, line: Points) -> Field:

@@ -13,7 +13,7 @@ from asap.anatomy.hands import beyond
 from asap.anatomy.keypoints import HAND_BONES, PALM, size_of
 from asap.anatomy.masks import capsules, hull
 from asap.pairs.degradations import Unsuitable, first_possible
-from asap.pairs.edits.hands.finger_errors import elsewhere
+from asap.pairs.edits.hands.finger_pieces import elsewhere
 from asap.pairs.edits.hands.hand import by_bone, to_bone
 from asap.pairs.edits.layers import (
     Axis,
@@ -141,8 +141,10 @@ def surroundings(region: Region, hand: Whole, box: Box) -> Mask:
     """(h, w) the forearm, and other hands and faces, in `box`: what must not be taken for background."""
     start, way = hand.axis.start, hand.axis.end - hand.axis.start
     behind = to_bone(pixel_grid(box), start - 0.35 * way, start - 2.5 * way)[2] < 0.42 * hand.size
-    others = cv2.dilate(elsewhere(region, box).astype(np.uint8), disc(0.3 * hand.size)) > 0
-    return np.asarray(behind | others)
+    others = elsewhere(region, box)
+    if others.any():
+        behind |= cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, 5) < 0.3 * hand.size
+    return np.asarray(behind)
 
 
 def check_no_face(region: Region, hand: Whole) -> None:

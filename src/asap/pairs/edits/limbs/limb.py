@@ -50,18 +50,27 @@ def find_limbs(image: Image, region: Region, chains: tuple[tuple[int, int, int],
     if not np.isfinite(torso) or torso < SMALLEST:
         raise Unsuitable("body too small or cut")
     limbs = [Limb(points[list(chain)], torso, chain in ARMS) for chain in chains]
-    limbs = [limb for limb in limbs if _usable(limb, image, region)]
+    limbs = [limb for limb in limbs if _in_view(limb, image)]
+    if limbs and "surely" in region.context:  # without the person's mask, which takes long to make
+        surely = region.context["surely"]
+        limbs = [limb for limb in limbs if any(_free(surely, limb, start) >= LEAST_FREE for start in (0, 1))]
+        if not limbs:
+            raise Unsuitable("the limb lies on the body")
+    limbs = [limb for limb in limbs if _shown(limb, region)]
     if not limbs:
         raise Unsuitable("no limb in full view")
     return limbs
 
 
-def _usable(limb: Limb, image: Image, region: Region) -> bool:
+def _in_view(limb: Limb, image: Image) -> bool:
     height, width = image.shape[:2]
     if not np.isfinite(limb.joints).all() or (limb.joints < 0).any():
         return False
-    if (limb.joints >= (width, height)).any() or min(limb.lengths) < max(SMALLEST, 0.3 * limb.torso):
-        return False
+    inside = bool((limb.joints < (width, height)).all())
+    return inside and min(limb.lengths) >= max(SMALLEST, 0.3 * limb.torso)
+
+
+def _shown(limb: Limb, region: Region) -> bool:
     line = np.concatenate([np.linspace(a, b, 12) for a, b in zip(limb.joints, limb.joints[1:])]).astype(int)
     return bool(region.mask[line[:, 1], line[:, 0]].mean() > 0.9)
 
@@ -76,10 +85,18 @@ def twin_in_view(region: Region, limb: Limb) -> bool:
 
 
 def check_free(region: Region, limb: Limb, start: int) -> None:
-    """Refuse a limb whose outline, from joint `start` on, lies on the body rather than on the background.
+    """Refuse a limb whose outline, from joint `start` on, lies on the body rather than on the background."""
+    ends = np.stack([limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])])
+    if nearest(ends, other_bones(region, limb)) < 0.4 * limb.lengths[1]:
+        raise Unsuitable("the limb lies on the body")
+    if _free(region.mask, limb, start) < LEAST_FREE:
+        raise Unsuitable("the limb lies on the body")
 
-    The outline is probed on both sides of the bones: a free limb leaves the person's mask within a limb's
-    breadth there.
+
+def _free(mask: Mask, limb: Limb, start: int) -> float:
+    """The share of the limb's outline, from joint `start` on, that lies beside the person's `mask`.
+
+    It is probed on both sides of the bones: a free limb leaves the mask within a limb's breadth there.
     """
     free = []
     for bone in range(start, 2):
@@ -90,12 +107,10 @@ def check_free(region: Region, limb: Limb, start: int) -> None:
         breadth = 0.32 * max(limb.lengths)
         for side in (-1, 1):
             x, y = (along + side * breadth * normal).astype(int).T
-            height, width = region.mask.shape
+            height, width = mask.shape
             inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-            free.append(~region.mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
-    ends = np.stack([limb.joints[2], limb.joints[2] + 0.3 * (limb.joints[2] - limb.joints[1])])
-    if np.mean(free) < LEAST_FREE or nearest(ends, other_bones(region, limb)) < 0.4 * limb.lengths[1]:
-        raise Unsuitable("the limb lies on the body")
+            free.append(~mask[np.where(inside, y, 0), np.where(inside, x, 0)] | ~inside)
+    return float(np.mean(free))
 
 
 def nearest(points: Points, lines: list[Points]) -> float:

@@ -17,6 +17,9 @@ from asap.pairs.edits.limbs.limb_errors import lay_behind
 from asap.pairs.edits.warp import Field, box_around, paste, pixel_grid
 from asap.records import Box, Image, Mask, Points, Region
 
+BESIDE = 8
+"""Pixels of people in two lines beside a trunk above which it is not free."""
+
 
 def pinch_waist(image: Image, region: Region, rng: random.Random, *, strength: float = 1.0) -> Image:
     """A trunk drawn in at the waist to two fifths of its breadth."""
@@ -47,13 +50,21 @@ def trunk_pixels(region: Region, points: Points, axis: Axis, grid: Field, box: B
     Raises:
         Unsuitable: arms or other things go on beside the trunk.
     """
-    shown = smoothed(people(region, box), 0.015 * axis.length)
+    left, top, right, bottom = box
     place, offset = by_bone(grid, axis.start, axis.end)
     half = 0.75 * max(float(np.hypot(*(points[5] - points[6]))), 0.5 * axis.length)
-    rim = shown & (place > 0.25) & (place < 1.0) & (np.abs(np.abs(offset) - half) < 3)
-    if rim.sum() > 8:
+    rim = (place > 0.25) & (place < 1.0) & (np.abs(np.abs(offset) - half) < 3)
+    surely = region.context.get("surely")  # told without the person's mask, which takes long to make
+    if surely is not None and _smooth(surely[top:bottom, left:right], axis)[rim].sum() > BESIDE:
+        raise Unsuitable("the trunk is not free at its sides")
+    shown = _smooth(people(region, box), axis)
+    if shown[rim].sum() > BESIDE:
         raise Unsuitable("the trunk is not free at its sides")
     return np.asarray(shown & (place > 0.15) & (place < 1.1) & (np.abs(offset) < half))
+
+
+def _smooth(mask: Mask, axis: Axis) -> Mask:
+    return smoothed(mask, 0.015 * axis.length)
 
 
 def misplace_arm(image: Image, region: Region, rng: random.Random) -> Image:
