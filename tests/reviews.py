@@ -66,7 +66,7 @@ class Server:
     def end(self, how: signal.Signals = signal.SIGINT) -> str:
         """End it; returns what it printed last."""
         self.process.send_signal(how)
-        return self.process.communicate(timeout=20)[0]
+        return self.process.communicate(timeout=300)[0]
 
 
 Some = TypeVar("Some", bound=Server)

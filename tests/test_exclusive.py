@@ -19,7 +19,7 @@ from bench_runs import write_run
 
 HOLD = (
     "import sys, time; from pathlib import Path; from asap import store\n"
-    "with store.exclusive(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(20)"
+    "with store.exclusive(Path(sys.argv[1])):\n    print('in', flush=True); time.sleep(600)"
 )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -122,13 +122,12 @@ def test_help_is_quick_and_light() -> None:
         "import sys; from asap.cli import main; main(['--help']);"
         "print([m for m in ('torch', 'numpy', 'datasets', 'tyro') if m in sys.modules])"
     )
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        seconds.append(time.perf_counter() - start)
-        assert done.stdout.endswith("[]\n") and "build" in done.stdout
-    assert min(seconds) < 0.5
+    before = os.times()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    after = os.times()
+    assert done.stdout.endswith("[]\n") and "build" in done.stdout
+    took = after.children_user + after.children_system - before.children_user - before.children_system
+    assert took < 1.0  # seconds of the processor; it takes about 0.05, and torch alone two
 
 
 @pytest.mark.parametrize("stage", ["build", "train", "pretrain"])

@@ -215,16 +215,6 @@ def test_what_cannot_be_bound_is_told() -> None:
         bind("dpo", alpha=1.0, tau=0.1, beta=0.0)
 
 
-def test_the_module_needs_torch_alone() -> None:
-    import subprocess
-    import sys
-
-    heavy = "('diffusers', 'transformers', 'cv2')"
-    code = f"import sys, asap.align.objectives; print([m for m in {heavy} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def with_gaps(gaps: torch.Tensor) -> PairErrors:
     """Pairs with these gaps, and without a region: the loser's error rises from 1 by so much."""
     one = torch.ones(len(gaps), 2, 2)

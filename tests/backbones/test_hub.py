@@ -119,7 +119,7 @@ def test_without_a_network_it_says_so_at_once(
         load.load("of/other")
     with pytest.raises(UserError, match=r"cannot be asked for it .*; check the network"):
         dataset.opened("of/other")
-    assert time.monotonic() - started < 5 and not caplog.records
+    assert time.monotonic() - started < 20 and not caplog.records  # tries again would take 23 s
 
 
 def test_without_a_network_what_is_in_the_cache_is_used(
@@ -136,4 +136,4 @@ def test_without_a_network_what_is_in_the_cache_is_used(
     ):
         hf_hub_download("of/other", "config.json")
     assert not constants.HF_HUB_OFFLINE
-    assert time.monotonic() - started < 5 and not caplog.records
+    assert time.monotonic() - started < 20 and not caplog.records  # tries again would take 23 s

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from PIL import Image as Pillow
 from safetensors.torch import load_file, save_file
 
+import processes
 from asap.backbones import lora
 from asap.backbones.load import load
 from asap.backbones.parts import dtype_for
@@ -118,20 +118,17 @@ def test_only_what_is_missing_is_written_and_its_batch_is_the_same(tmp_path: Pat
 
 
 def test_kill_minus_nine_then_the_same_command(config: generate.Config, tmp_path: Path) -> None:
-    words = ["--prompts", config.prompts, "--model", config.model, "--seeds", 6, "--steps", 1, "--size", 16]
-    command = [sys.executable, "-m", "asap", "generate", *map(str, words), "--batch", "1", "--out"]
-    with subprocess.Popen([*command, str(tmp_path / "cut")], stderr=subprocess.DEVNULL) as process:
-        metadata = tmp_path / "cut" / "metadata.jsonl"
-        end = time.monotonic() + 60
-        while time.monotonic() < end and not (metadata.exists() and metadata.read_bytes().count(b"\n") > 2):
-            time.sleep(0.002)
-        process.kill()
-    assert 2 < metadata.read_bytes().count(b"\n") < 18
-    whole = replace(config, seeds=6, batch=1)
-    generate.run(replace(whole, out=tmp_path / "cut"))
+    """Killed when an image is written and its row is not."""
+    words = ["--prompts", config.prompts, "--model", config.model, "--seeds", 2, "--steps", 1, "--size", 16]
+    words += ["--batch", 1, "--out", tmp_path / "cut"]
+    processes.killed("asap.bench.drawing.append_rows", 4, "generate", *words)
+    metadata = tmp_path / "cut" / "metadata.jsonl"
+    assert metadata.read_bytes().count(b"\n") == 3 and len(list((tmp_path / "cut" / "images").iterdir())) == 4
+    assert processes.asap("generate", *words).returncode == 0
+    whole = replace(config, batch=1)
     generate.run(replace(whole, out=tmp_path / "whole"))
     images = [p for p in (tmp_path / "cut" / "images").iterdir() if p.suffix == ".png"]
-    assert len(images) == 18
+    assert len(images) == 6
     assert metadata.read_bytes() == (tmp_path / "whole" / "metadata.jsonl").read_bytes()
     for image in images:
         assert image.read_bytes() == (tmp_path / "whole" / "images" / image.name).read_bytes()

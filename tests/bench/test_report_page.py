@@ -39,6 +39,7 @@ def opened(browser: Any, file: Path, **options: Any) -> tuple[Any, list[str]]:
     """The page, and a list into which troubles and requests come."""
     seen: list[str] = []
     page = browser.new_context(**options).new_page()
+    page.set_default_timeout(60000)
     page.on("console", lambda message: seen.append(message.text))
     page.on("pageerror", lambda error: seen.append(str(error)))
     page.on("request", lambda request: seen.append(request.url))

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -20,6 +16,7 @@ import pytest
 import torch
 from skimage import data
 
+import processes
 from asap import chat
 from asap.errors import UserError
 from asap.pairs.captions import caption
@@ -94,7 +91,7 @@ def hasty(monkeypatch):
 
 def config(folder, service, **options):
     return Config(
-        folder, service.url, "tiny-vlm", **{"attempts": 2, "concurrency": 2, "timeout": 5.0, **options}
+        folder, service.url, "tiny-vlm", **{"attempts": 2, "concurrency": 2, "timeout": 60.0, **options}
     )
 
 
@@ -210,8 +207,8 @@ def test_a_refused_connection_is_told_at_once_with_the_url(photos, monkeypatch):
     monkeypatch.setattr(chat, "FIRST_WAIT", 0.5)
     before, start = (photos / "metadata.jsonl").read_bytes(), time.monotonic()
     with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1 .*--endpoint") as raised:
-        caption.run(Config(photos, "http://127.0.0.1:9/v1", "tiny-vlm"))
-    assert time.monotonic() - start < 5 and "\n" not in str(raised.value)
+        caption.run(Config(photos, "http://127.0.0.1:9/v1", "tiny-vlm", attempts=10))
+    assert time.monotonic() - start < 60 and "\n" not in str(raised.value)
     assert (photos / "metadata.jsonl").read_bytes() == before + b"\n"
 
 
@@ -259,28 +256,22 @@ def test_settings_that_cannot_be(photos, options, words):
 
 def test_killed_and_run_again_it_ends_the_same(photos, tmp_path):
     shutil.copytree(photos, tmp_path / "copy")
-    code = "import sys; from asap.cli import main; sys.exit(main())"
     gate = threading.Event()
 
     def behaviour(number, body):
         if number > 2:
-            gate.wait(20)
+            gate.wait(600)
         return seen(number, body)
 
     with serving(behaviour) as service:
-        command = [sys.executable, "-c", code, "caption", str(photos), "--endpoint", service.url]
-        command += ["--model-name", "tiny-vlm", "--concurrency", "1"]
-        process = subprocess.Popen(command, stderr=subprocess.PIPE)
-        while (photos / "metadata.jsonl").read_bytes().count(b"captioner") < 2:
-            assert process.poll() is None, process.stderr.read().decode()
-            time.sleep(0.05)
-        os.kill(process.pid, signal.SIGKILL)
-        process.communicate()
+        words = ["caption", photos, "--endpoint", service.url, "--model-name", "tiny-vlm", "--concurrency", 1]
+        lines = photos / "metadata.jsonl"
+        processes.start(*words).ends_when(lambda: lines.read_bytes().count(b"captioner") == 2)
         gate.set()
         with (photos / "metadata.jsonl").open("a") as file:
             file.write('{"captioner": "tiny-vlm", "file_na')  # what a kill may leave of a line
         asked = len(service.requests)
-        subprocess.run(command, check=True, capture_output=True)
+        assert processes.asap(*words).returncode == 0
         assert len(service.requests) == asked + 2
         caption.run(config(tmp_path / "copy", service))
     assert (photos / "metadata.jsonl").read_bytes() == (tmp_path / "copy" / "metadata.jsonl").read_bytes()

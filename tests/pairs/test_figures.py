@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +9,7 @@ import datasets
 import numpy as np
 import pytest
 
+import processes
 from asap import store
 from asap.errors import UserError
 from asap.figures import scenes
@@ -100,16 +98,10 @@ def test_killed_it_goes_on_with_the_chunks_that_are_missing(
 def test_killed_with_its_processes_it_still_ends_the_same(tmp_path: Path) -> None:
     whole = figures.run(figures.Config(tmp_path / "whole", 400, look=1.0))
     out = tmp_path / "hap"
-    words = ["figures", "--pairs", "400", "--look", "1", "--workers", "2", "--out", str(out)]
-    command = [sys.executable, "-c", "from asap.cli import main; main()", *words]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    while not list(out.glob(".work/*.parquet")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    words = ["figures", "--pairs", 400, "--look", 1, "--workers", 2, "--out", out]
+    processes.start(*words).ends_when(lambda: bool(list(out.glob(".work/*.parquet"))))
     assert not (out / "data").exists()
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert processes.asap(*words).returncode == 0
     assert contents(out) == contents(whole)
 
 

@@ -11,6 +11,7 @@ from skimage import data
 
 from asap.errors import UserError
 from asap.pairs import photos
+from asap.pairs.captions import caption
 from asap.pairs.photos import Unreadable, read_photo
 from asap.pairs.sources.find import find_photos
 
@@ -35,6 +36,21 @@ def test_photos_of_all_subfolders_in_order(tmp_path):
     assert [photo.source for photo in found] == ["a.jpg", "b.png", "deep/D.JPEG", "deep/er/c.webp"]
     assert len({photo.id for photo in found}) == 4
     assert skipped == []
+
+
+def test_a_folder_that_a_stage_made_holds_no_photos(tmp_path):
+    save(tmp_path / "a.png")
+    save(tmp_path / "sub" / "hap" / "preview.png", PORTRAIT[1:])
+    save(tmp_path / "sub" / "b.png", PORTRAIT[2:])
+    save(tmp_path / "other" / "c.png", PORTRAIT[3:])
+    (tmp_path / "other" / "config.json").write_text("{}")  # somebody else's
+    (tmp_path / "sub" / "hap" / "config.json").write_text('{"stage": "build"}')
+    found, skipped = find_photos(tmp_path)
+    assert [photo.source for photo in found] == ["a.png", "other/c.png", "sub/b.png"]
+    assert reasons(skipped)["sub/hap"].startswith("made by `asap build`")
+    assert "sub/hap" not in reasons(find_photos(tmp_path, ("sub/hap/*",))[1])
+    with pytest.raises(UserError, match="made by `asap build`; give the folder that holds your photos"):
+        caption.run(caption.Config(tmp_path / "sub" / "hap", "http://localhost:1", "m"))
 
 
 def test_patterns_leave_files_out_by_path_or_name(tmp_path):

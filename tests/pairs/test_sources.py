@@ -178,7 +178,7 @@ def test_a_dataset_is_told_in_one_line_where_there_is_no_network(
     started = time.monotonic()
     with pytest.raises(UserError, match=r"hf:some/photos: .*cannot be asked for it .*; check the network"):
         find_photos("hf:some/photos")
-    assert time.monotonic() - started < 5 and not caplog.records
+    assert time.monotonic() - started < 20 and not caplog.records  # tries again would take 23 s
 
 
 @pytest.mark.parametrize("name", ["photos.tar.gz", "photos.zip", "notes.pdf", "nothing"])

@@ -46,7 +46,7 @@ def server(folder: Path) -> Iterator[reviews.Server]:
 
 @pytest.fixture
 def client(server: reviews.Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, headers={"origin": server.url}) as asking:
+    with httpx.Client(base_url=server.url, headers={"origin": server.url}, timeout=60) as asking:
         yield asking
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_decision_is_refused(
 )  # fmt: skip
 def test_no_path_leads_out_of_the_dataset(server: reviews.Server, path: str) -> None:
     """Sent as written, because clients tidy paths before they send them."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
         host = f"127.0.0.1:{server.port}"
         line.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         reply = b"".join(iter(lambda: line.recv(65536), b""))

@@ -14,8 +14,8 @@ from asap.bench import judge, report, samples
 from asap.errors import UserError
 from asap.records import Judgement, Vote
 from asap.review import agreement
-from asap.store import append_rows, open_run, read_rows
-from asap.study import answers, folder, imports, majority, offline, reliability, results
+from asap.store import append_rows, open_run, read_rows, write_config
+from asap.study import answers, folder, imports, majority, offline, reliability, results, run
 from asap.study.answers import Said
 from asap.study.folder import Asked, Item, Rater, Study
 from asap.web.journal import Journal
@@ -193,6 +193,14 @@ def test_the_report_reads_people_as_any_judge_and_a_second_judge_beside_them(pla
     assert agreed["differing"] == 3 / 8 and agreed["kappa"] == pytest.approx(0.25)
     page = (out / "report.html").read_text()
     assert "human" in page and "hand error" in page
+    assert "passed 10 of 10 attention checks, were right on 8 of 8 pictures whose truth is known" in page
+    record = json.loads((human[0] / "config.json").read_text())
+    write_config(human[0], {**record, "raters": {**record["raters"], "gold": [2, 8]}})
+    report.run(report.Config(tuple(map(str, human)), place / "poor"))
+    poor = (place / "poor" / "report.md").read_text()
+    (line,) = [line for line in poor.splitlines() if "right on 2 of 8 pictures" in line]
+    assert line.startswith("- Careful")
+    write_config(human[0], record)
     assert 0 < page.index("asap study ") < page.index("asap study-results ")  # to repeat this
 
 
@@ -217,6 +225,11 @@ def test_wrong_files_are_told_by_line_and_nothing_is_taken(place: Path, tmp_path
         with pytest.raises(UserError, match=f"answers.jsonl line 1: .*{words}"):
             imports.run(imports.Config(place / "study", (path,)))
         assert answers.said(place / "study" / folder.ANSWERS, study) == before
+
+
+def test_a_folder_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="given twice"):
+        run.run(run.Config((tmp_path, tmp_path / "."), tmp_path / "study", offline=tmp_path / "s.html"))
 
 
 def test_results_need_answers_and_raters_who_attended(tmp_path: Path) -> None:

@@ -205,7 +205,7 @@ def test_no_rater_answers_or_sees_for_another(client: httpx.Client, study: Study
 def test_no_path_leads_out_of_the_study(server: studies.Server, study: Study, path: str) -> None:
     """Sent as written, because clients tidy paths before they send them."""
     path = path.replace("RATER", page(study, 0))
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
         host = f"127.0.0.1:{server.port}"
         line.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
         reply = b"".join(iter(lambda: line.recv(65536), b""))

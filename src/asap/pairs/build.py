@@ -26,10 +26,10 @@ from asap.pairs.checks.semantics import Use
 from asap.pairs.degradations import DEGRADATIONS
 from asap.pairs.engines.settings import Engines, resolved
 from asap.pairs.rules import Rules, entries
-from asap.pairs.sources import storage
+from asap.pairs.sources import folder, storage
 from asap.pairs.sources.find import find_photos
 from asap.pairs.sources.tables import Columns
-from asap.store import exclusive, file_id, open_run, read_config
+from asap.store import exclusive, file_id, open_run
 
 DEGRADATIONS_HELP = (
     f"Degradations to use, separated by commas, of {', '.join(DEGRADATIONS)}; all where none is named."
@@ -215,8 +215,8 @@ def _check_places(config: Config) -> None:
     here = storage.local(str(config.photos))
     if here is not None and config.out.resolve() == here.resolve():
         raise UserError(f"--out {config.out} is the folder of the photos; give the dataset one of its own")
-    if here is not None and (here / "config.json").is_file() and (stage := read_config(here).get("stage")):
-        raise UserError(f"{here} was made by `asap {stage}`; give the folder that holds your photos")
+    if here is not None:
+        folder.refuse_made(here)
 
 
 def _weights(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -62,7 +62,8 @@ def of_terms(folder: Path) -> str:
     dropped = {pair for row in read_rows(folder / "photos.jsonl") for pair in row.get("dropped", ())}
     lost = [pair for pair in decided if pair not in dropped.union(*ids.values())]
     if decided:
-        lines.append(f"decisions: {len(decided) - len(lost)} on pairs")
+        out = f", {len(dropped)} of which are left out" if dropped else ""
+        lines.append(f"decisions: {len(decided) - len(lost)} on pairs{out}")
     if lost:
         more = f", and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
         lines.append(f"  {len(lost)} name no pair of this dataset: {', '.join(lost[:NAMED])}{more}")

@@ -155,7 +155,10 @@ def _raters(units: Sequence[plan.Unit], want: Wanted) -> int:
         most = len(units) * want.raters_per_item
         raise UserError(f"--raters {want.raters}: there are questions for {counted(most, 'rater')} at most")
     if want.raters < want.raters_per_item:
-        raise UserError(f"--raters {want.raters}: each item wants {want.raters_per_item} (--raters-per-item)")
+        raise UserError(
+            f"--raters {want.raters}: each item wants {want.raters_per_item}; give as many raters, or "
+            f"--raters-per-item {want.raters}"
+        )
     if want.raters < needed:
         most = want.raters * (want.per_rater // largest) // want.raters_per_item
         raise UserError(

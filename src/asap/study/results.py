@@ -18,7 +18,16 @@ from asap import command
 from asap.bench.judge import JUDGEMENTS
 from asap.errors import UserError
 from asap.records import Judgement, Vote
-from asap.store import Row, commands_of, exclusive, open_run, to_json, write_atomic
+from asap.store import (
+    Row,
+    commands_of,
+    exclusive,
+    open_run,
+    read_config,
+    to_json,
+    write_atomic,
+    write_config,
+)
 from asap.study import answers, folder, reliability, summary, tally
 from asap.study.answers import Said
 from asap.study.folder import Study
@@ -61,27 +70,27 @@ def run(config: Config) -> Path:
         )
     with exclusive(config.out):
         open_run(config.out, "study-results", {"study": study.id, "min_attention": config.min_attention})
-        _write(config, study, [one for one in said if one.rater in kept])
         told = summary.numbers(study, said, ratings, kept, config.min_attention)
+        _write(config, study, [one for one in said if one.rater in kept], summary.reliability_of(told))
         write_atomic(config.out / "summary.json", to_json(told, indent=2) + "\n")
         write_atomic(config.out / "summary.md", summary.text(study, told))
     return config.out
 
 
-def _write(config: Config, study: Study, said: Sequence[Said]) -> None:
+def _write(config: Config, study: Study, said: Sequence[Said], raters: Row) -> None:
     for number, images in enumerate(study.folders):
         rows = tally.judgements(study, said, number)
         if rows:
-            _run_folder(config, study, config.out / images["name"], "judge", images)
+            _run_folder(config, study, config.out / images["name"], "judge", images, raters)
             _write_rows(config.out / images["name"] / JUDGEMENTS, rows)
         cast = tally.votes(said, number)
         if cast:
             place = config.out / f"votes-{study.folders[0]['name']}-{images['name']}"
-            _run_folder(config, study, place, "study", images)
+            _run_folder(config, study, place, "study", images, raters)
             _write_rows(place / VOTES, cast)
 
 
-def _run_folder(config: Config, study: Study, place: Path, stage: str, images: Row) -> None:
+def _run_folder(config: Config, study: Study, place: Path, stage: str, images: Row, raters: Row) -> None:
     """The record beside rows: of judgements as `asap judge` writes it, of votes as `asap vote` does."""
     settings = {"study": study.id, "min_attention": config.min_attention}
     identity: Row = {"judge": JUDGE, "settings": settings}
@@ -92,6 +101,7 @@ def _run_folder(config: Config, study: Study, place: Path, stage: str, images: R
     for name, one in shown.items():
         identity[name], extra[name] = one["images_id"], _relative(one, place)
     open_run(place, stage, identity, extra)
+    write_config(place, {**read_config(place), "raters": raters})  # which grow with each answer
 
 
 def _relative(images: Row, place: Path) -> str:
@@ -107,4 +117,10 @@ def main(argv: Sequence[str]) -> None:
     config = command.parse(Config, argv, "study-results")
     out = run(config)
     print((out / "summary.md").read_text(encoding="utf-8"))
+    names = folder.load(config.study).folders
+    judged = [str(out / one["name"]) for one in names if (out / one["name"] / JUDGEMENTS).exists()]
+    cast = [str(place.parent) for place in sorted(out.glob(f"votes-*/{VOTES}"))]
+    votes = f" --votes {' '.join(cast)}" if cast else ""
     print(f"results: {out}")
+    if judged:
+        print(f"next: asap report {' '.join(judged)}{votes} --out report")

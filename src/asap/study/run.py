@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def run(config: Config) -> Path:
     study = prepare(config)
     if config.offline is not None:
         write_atomic(config.offline, offline.page(config.out, study, config.megabytes))
-        print(_told_offline(config.offline, study))
+        print(_told_offline(config.offline, config.out, study))
         return config.out
     _serve(config, study)
     return config.out
@@ -115,6 +116,11 @@ def _check(config: Config) -> None:
     for path in config.images:
         if not path.is_dir():
             raise UserError(f"{path}: no such folder; give a folder made by `asap generate`")
+    twice = [
+        str(path) for path, many in Counter(path.resolve() for path in config.images).items() if many > 1
+    ]
+    if twice:
+        raise UserError(f"{twice[0]}: given twice; give each model's folder once")
 
 
 def _at_least(name: str, value: int, least: int) -> None:
@@ -183,12 +189,12 @@ def progress_of(path: Path, study: Study) -> str:
     )
 
 
-def _told_offline(path: Path, study: Study) -> str:
+def _told_offline(path: Path, folder: Path, study: Study) -> str:
     codes = "\n".join(f"  {rater.name}  {rater.code}" for rater in study.raters)
     size = path.stat().st_size / 2**20
     return (
         f"{path}: {size:.1f} MiB; it opens in any browser, and asks for the rater's code:\n{codes}\n"
-        "what raters send back: asap study-import STUDY answers-*.jsonl"
+        f"what raters send back: asap study-import {folder} answers-*.jsonl"
     )
 
 

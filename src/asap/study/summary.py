@@ -31,6 +31,16 @@ def numbers(
     }
 
 
+def reliability_of(told: Row) -> Row:
+    """Of `numbers`, what a report says of the raters that count: checks passed, gold right, agreement."""
+    some = [one for one in told["raters"] if one["kept"]]
+    counts = {
+        kind: [sum(one[kind][name] for one in some) for name in Count._fields]
+        for kind in ("attention", "gold")
+    }
+    return counts | {"raters": len(some), "agreement": told["kept"]["agreement"]["rate"]}
+
+
 def _rater(one: Rating, kept: bool) -> Row:
     plain = {"name": one.name, "answered": one.answered, "asked": one.asked, "kept": kept}
     return {
@@ -90,7 +100,7 @@ def text(study: Study, told: Row) -> str:
             f"Left out for passing less than {told['min_attention']:.0%} of the attention checks: "
             f"{', '.join(left_out)}."
             if left_out
-            else f"Nobody passed less than {told['min_attention']:.0%} of the attention checks."
+            else "Nobody is left out."
         ),
         "",
         *_rates(kept, every if left_out else None),

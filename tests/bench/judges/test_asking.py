@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -16,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import processes
 from asap import chat
 from asap.bench import judge
 from asap.bench.judges.meter import Meter, Prices
@@ -91,24 +88,20 @@ def test_a_kill_loses_no_answer(tmp_path: Path) -> None:
     def change(body: Body, _: object) -> None:
         if len(answered) >= 9:
             enough.set()
-            killed.wait(20)
+            killed.wait(600)
         answered.append(key(body))
 
     with serving(answering(change)) as service:
-        command = [sys.executable, "-m", "asap", "judge", str(tmp_path / "images"), "--judge", "vlm"]
-        command += ["--out", str(tmp_path / "out"), "--endpoint", service.url, "--model-name", "m"]
-        command += ["--concurrency", "2"]
-        running = subprocess.Popen(command, env=dict(os.environ), stderr=subprocess.DEVNULL)
-        assert enough.wait(60)
-        time.sleep(0.3)  # so that the answers before are on the disk
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        words = ["judge", tmp_path / "images", "--judge", "vlm", "--out", tmp_path / "out", "--endpoint"]
+        words += [service.url, "--model-name", "m", "--concurrency", 2]
+        kept_rows = tmp_path / "out" / "answers.jsonl"
+        processes.start(*words).ends_when(lambda: enough.is_set() and len(list(read_rows(kept_rows))) == 9)
         killed.set()
         kept = [row["id"] for row in read_rows(tmp_path / "out" / "answers.jsonl")]
         under_way = len(service.requests) - len(kept)
         with (tmp_path / "out" / "answers.jsonl").open("a") as file:
             file.write('{"id": "0123", "outc')  # what a kill leaves of a row
-        done = subprocess.run([*command, "--price-in", "10"], capture_output=True, text=True, check=False)
+        done = processes.asap(*words, "--price-in", 10)
     assert done.returncode == 0, done.stderr
     assert len(kept) == 9 and under_way <= 2 and len(service.requests) == 24 + under_way
     counts = {"calls": 24, "tokens_in": 24_000, "tokens_out": 2400, "untold": 0, "cost": 0.24}
@@ -194,19 +187,20 @@ def test_requests_and_their_repetition_keep_the_pace(tmp_path: Path, monkeypatch
         times.append(time.monotonic())
         return Reply(500) if len(times) == 1 else None
 
+    start = time.monotonic()
     with serving(answering(change)) as service:
-        judge.run(config(tmp_path, service, requests_per_minute=1200.0))
+        judge.run(config(tmp_path, service, requests_per_minute=120.0))
     assert len(times) == 5
-    assert times[-1] - times[0] >= 4 * 0.05 - 0.03
+    assert times[-1] - start >= 4 * 0.5  # however late a request was seen, it was not sent too early
 
 
 def test_a_pace_ends_with_its_run() -> None:
-    pace, stop = EvenPace(1.0), threading.Event()
+    pace, stop = EvenPace(0.2), threading.Event()
     pace(stop)
     threading.Timer(0.1, stop.set).start()
     start = time.monotonic()
     pace(stop)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 100  # of 300
 
 
 def test_orders_in_a_picture_reach_no_verdict_of_the_paper_s_protocol(tmp_path: Path) -> None:

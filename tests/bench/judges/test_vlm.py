@@ -135,7 +135,7 @@ def some(count: int, text: str = "a waving hand") -> list[Sample]:
 
 def vlm(service: Service, images: Path, **settings: Any) -> VLM:
     plain = {"endpoint": service.url, "model_name": "tiny-vlm", "protocol": "quick", "attempts": 3}
-    return VLM(Options(**(plain | {"timeout": 5.0} | settings)), images / "out")
+    return VLM(Options(**(plain | {"timeout": 60.0} | settings)), images / "out")
 
 
 def judged(behaviour: Behaviour, images: Path, count: int = 1, **settings: Any) -> list[Judgement]:
@@ -277,7 +277,7 @@ def test_a_dripping_service_is_given_up(images: Path) -> None:
             handler.send_response(200)
             handler.send_header("content-length", "1000")
             handler.end_headers()
-            for _ in range(100):  # each byte comes well within the read timeout
+            for _ in range(1000):  # each byte comes well within the read timeout
                 handler.wfile.write(b" ")
                 handler.wfile.flush()
                 time.sleep(0.05)
@@ -286,15 +286,15 @@ def test_a_dripping_service_is_given_up(images: Path) -> None:
         service._send = Drip._send  # type: ignore[method-assign]
         start = time.monotonic()
         (judgement,) = vlm(service, images, timeout=0.3, attempts=1).judge(images, some(1))
-    assert judgement.reason == "unreachable" and time.monotonic() - start < 2
+    assert judgement.reason == "unreachable" and time.monotonic() - start < 40  # of 50 that it takes
 
 
 def test_nobody_listens(images: Path) -> None:
-    nowhere = Options(endpoint="http://127.0.0.1:9/v1", model_name="tiny-vlm")
+    nowhere = Options(endpoint="http://127.0.0.1:9/v1", model_name="tiny-vlm", attempts=18)
     judge, start = VLM(nowhere, images / "out"), time.monotonic()
     with pytest.raises(UserError, match=r"nobody answers at http://127\.0\.0\.1:9/v1 .*ConnectError"):
         list(judge.judge(images, some(20)))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 60  # all attempts would take ten minutes
 
 
 @pytest.mark.parametrize("status", [501, 503, 400])
@@ -325,14 +325,14 @@ def test_wrong_keys_and_addresses_stop_at_once(images: Path, status: int, hint: 
 def test_a_waiting_request_does_not_hold_up_the_end(images: Path) -> None:
     def behaviour(number: int, _: object) -> Reply:
         if number == 1:
-            return 429, {"Retry-After": "60"}, b""
+            return 429, {"Retry-After": "200"}, b""
         time.sleep(0.1)
         return 401, {}, b""
 
     start = time.monotonic()
     with pytest.raises(UserError):
         judged(behaviour, images, 2, concurrency=2)
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 100
 
 
 @pytest.mark.parametrize(
@@ -369,8 +369,12 @@ def test_an_image_that_is_too_large_is_sent_once(images: Path) -> None:
 
 
 def test_no_more_requests_at_once_than_allowed(images: Path) -> None:
-    def behaviour(*_: object) -> Reply:
-        time.sleep(0.02)
+    together = threading.Barrier(3)
+
+    def behaviour(number: int, _: object) -> Reply:
+        if number <= 3:
+            together.wait(60)
+        time.sleep(0.02)  # in which a fourth would be seen
         return completion(checklist())
 
     with serving(behaviour) as service:

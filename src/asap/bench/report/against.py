@@ -26,9 +26,7 @@ def _wins(found: Sequence[Outcome]) -> Section:
         "image that the base got wrong and the model right; a loss the reverse."
     )
     items = [_dot(o, n) for n, o in enumerate(others, 1) if o.versus]
-    chart = changes(
-        items, tick, title="Change of the AER in points; left of the line is better than the base"
-    )
+    chart = changes(items, tick, title="Change of the AER in points; below 0 is better than the base")
     return Section(
         "Against the base", text, [chart] if items else [], Table(header, rows), note=_win_note(others)
     )

@@ -15,6 +15,9 @@ from asap.bench.wording import counted, percent, points
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)
+RELIABLE = (
+    0.8  # the share of checks, or of known pictures, below which raters are poor (`asap study-results`)
+)
 MANY = 0.02  # the share of images without a verdict from which on a reader should know
 
 
@@ -34,7 +37,14 @@ def checks(
         last: the two lowest rates against each other.
         voted: what there is to say of votes.
     """
-    parts = [_judge(methods[0]), *_second(others), *_unscored(found), *_reach(found), *_next(last)]
+    parts = [
+        _judge(methods[0]),
+        *_raters(methods[0]),
+        *_second(others),
+        *_unscored(found),
+        *_reach(found),
+        *_next(last),
+    ]
     parts += voted
     parts += [Check("bad", text) for text in told] or _alike(methods)
     parts += [_more(outcome) for outcome in found[1:] if rises(outcome)]
@@ -53,6 +63,26 @@ def _judge(base: Method) -> Check:
         )
     trusted = known.alike and known.tally.sensitivity + known.tally.specificity - 1 >= INFORMED
     return Check("good" if trusted else "bad", known_errors.told(judge, known))
+
+
+def _raters(base: Method) -> list[Check]:
+    """Where people judged: their checks, what they said where the truth is known, and how far they agree."""
+    found = base.judged.get("raters")
+    if not found:
+        return []
+    (passed, checks), (right, golds) = found["attention"], found["gold"]
+    alpha = found["agreement"] and found["agreement"]["krippendorff_alpha"]
+    told = [
+        *([f"passed {passed} of {counted(checks, 'attention check')}"] if checks else ()),
+        *([f"were right on {right} of {counted(golds, 'picture')} whose truth is known"] if golds else ()),
+        *([f"agree with a Krippendorff's alpha of {alpha:.2f}"] if alpha is not None else ()),
+    ]
+    if not told:
+        return [
+            Check("open", "Nothing tells how reliable the raters are: no checks, no picture seen by two.")
+        ]
+    poor = passed < RELIABLE * checks or right < RELIABLE * golds or (alpha is not None and alpha < AGREEING)
+    return [Check("bad" if poor else "good", f"{counted(found['raters'], 'rater')}: they {', '.join(told)}.")]
 
 
 def _second(others: Sequence[Judged]) -> list[Check]:

@@ -18,6 +18,7 @@ import tyro
 from asap import chat, command, progress
 from asap.errors import UserError
 from asap.pairs.captions.captioners import INSTRUCTION, PROBED, Caption, Captioner, Local, Service
+from asap.pairs.sources import folder
 from asap.pairs.sources.find import find_photos
 from asap.records import Photo
 from asap.store import Row, append_rows, exclusive
@@ -65,6 +66,7 @@ def run(config: Config) -> Path:
         UserError: no photos, no captioner or one that cannot be reached, or a folder that cannot be written.
     """
     _check(config)
+    folder.refuse_made(config.photos)
     path = config.photos / FILE
     photos, _ = find_photos(config.photos, config.exclude)
     if not os.access(path if path.exists() else config.photos, os.W_OK):

@@ -43,7 +43,7 @@ PICK_A_PIC = pa.schema(
 
 @dataclass(frozen=True)
 class Config(command.Settings):
-    """Write one split of a HAP dataset in another form, without the pairs that decisions.jsonl rejects."""
+    """Write one split of a HAP dataset in another form, without pairs that people rejected."""
 
     hap: tyro.conf.Positional[Path]
     """Folder of a finished dataset."""

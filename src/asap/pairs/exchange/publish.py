@@ -30,7 +30,7 @@ _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 @dataclass(frozen=True)
 class Config(command.Settings):
-    """Publish a HAP dataset, without the pairs that decisions.jsonl rejects; again, it is replaced."""
+    """Publish a HAP dataset, without pairs that people rejected; again, it is replaced."""
 
     hap: tyro.conf.Positional[Path]
     """Folder of a finished dataset."""

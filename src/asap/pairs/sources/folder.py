@@ -11,7 +11,7 @@ from asap.pairs.photos import SUFFIXES, Skipped, Unreadable, excluded
 from asap.pairs.sources import sidecars
 from asap.pairs.sources.sidecars import Told
 from asap.records import Photo
-from asap.store import file_id
+from asap.store import file_id, read_config
 
 METADATA = "metadata.jsonl"
 ACCEPTED = "a folder of photos, .tar shards, .parquet files, hf:NAME for a dataset, or an fsspec url of these"
@@ -44,11 +44,26 @@ def listing(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Photo | Skipp
         raise UserError(f"{folder}: no photos there; expected files named {', '.join(SUFFIXES)}")
 
 
+def made_by(folder: Path) -> str | None:
+    """The stage that made `folder`, if one did."""
+    return read_config(folder).get("stage") if (folder / "config.json").is_file() else None
+
+
+def refuse_made(folder: Path) -> None:
+    """Raises UserError: a stage made `folder`, so that it holds no photos."""
+    if stage := made_by(folder):
+        raise UserError(f"{folder} was made by `asap {stage}`; give the folder that holds your photos")
+
+
 def _listing(folder: Path, exclude: Sequence[str]) -> Iterator[Photo | Skipped]:
     known: dict[str, Told] = {}
     for directory, names in walk(folder):
         if METADATA in names:
             yield from _metadata(directory, folder, known)
+        for inner in _made_in(directory):
+            source = inner.relative_to(folder).as_posix()
+            if not excluded(f"{source}/config.json", exclude):
+                yield Skipped(source, f"made by `asap {made_by(inner)}`, so none of its pictures are photos")
         beside = set(names)
         for name in names:
             path = directory / name
@@ -61,15 +76,24 @@ def _listing(folder: Path, exclude: Sequence[str]) -> Iterator[Photo | Skipped]:
 
 
 def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders under `folder` in order, each with the sorted names of its files, without hidden ones."""
+    """Folders under `folder` in order, each with the sorted names of its files.
+
+    Hidden ones are left out, and those that a stage made.
+    """
     seen: set[str] = set()
     for directory, subfolders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(directory)
-        visible = sorted(name for name in subfolders if not name.startswith("."))
+        made = {path.name for path in _made_in(Path(directory))}
+        visible = sorted(name for name in subfolders if not name.startswith(".") and name not in made)
         subfolders[:] = [] if real in seen else visible
         if real not in seen:
             seen.add(real)
             yield Path(directory), sorted(name for name in names if not name.startswith("."))
+
+
+def _made_in(folder: Path) -> list[Path]:
+    """The subfolders of `folder` that stages made."""
+    return sorted(path.parent for path in folder.glob("[!.]*/config.json") if made_by(path.parent))
 
 
 def is_companion(name: str, names: Collection[str]) -> bool:
