@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from asap.pairs.degradations import Unsuitable
-from asap.pairs.edits.limbs import limb_errors
+from asap.pairs.edits.limbs import limb_errors, trunk_errors
 from asap.records import Image, Mask, Region
 from drawn_people import BACKGROUND, drawn_body
 
@@ -52,6 +52,25 @@ def test_arms_on_the_body_are_unsuitable() -> None:
     for edit in (limb_errors.add_limb, limb_errors.break_limb, limb_errors.curve_forearm):
         with pytest.raises(Unsuitable):
             edit(image, Region("body", mask, region.keypoints, 1.0), random.Random(0))
+
+
+def test_what_surely_lies_on_people_needs_no_mask_of_them() -> None:
+    image, region = drawn_body()
+
+    def costly() -> Mask:
+        raise AssertionError("the mask was made")
+
+    everywhere = {"surely": np.ones_like(region.mask)}
+    on_people = Region("body", costly, region.keypoints, 1.0, None, everywhere)
+    for edit, reason in ((limb_errors.break_limb, "on the body"), (trunk_errors.pinch_waist, "at its sides")):
+        with pytest.raises(Unsuitable, match=reason):
+            edit(image, on_people, random.Random(0))
+    nowhere = {"surely": np.zeros_like(region.mask)}
+    free = Region("body", region.mask, region.keypoints, 1.0, None, nowhere)
+    assert np.array_equal(
+        limb_errors.break_limb(image, free, random.Random(0)),
+        limb_errors.break_limb(image, region, random.Random(0)),
+    )
 
 
 def test_limb_whose_twin_is_hidden_is_not_copied() -> None:
