@@ -199,7 +199,7 @@ def test_the_report_reads_people_as_any_judge_and_a_second_judge_beside_them(pla
     report.run(report.Config(tuple(map(str, human)), place / "poor"))
     poor = (place / "poor" / "report.md").read_text()
     (line,) = [line for line in poor.splitlines() if "right on 2 of 8 pictures" in line]
-    assert line.startswith("- Careful")
+    assert line.startswith("- ! ")
     write_config(human[0], record)
     assert 0 < page.index("asap study ") < page.index("asap study-results ")  # to repeat this
 
