@@ -16,6 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "asap"
 ALLOWED = {
     "errors": set(),
     "axis": set(),
+    "wording": set(),
     "records": set(),
     "command": {"errors"},
     "lookup": {"errors"},
@@ -29,6 +30,7 @@ ALLOWED = {
     "backbones": {"errors", "records", "lookup", "store", "progress", "figures"},
     "web": {"errors"},
     "pairs": {
+        "wording",
         "errors",
         "records",
         "lookup",
@@ -45,6 +47,7 @@ ALLOWED = {
     },
     "review": {"errors", "store", "command", "web", "pairs"},
     "study": {
+        "wording",
         "errors",
         "records",
         "store",
@@ -68,6 +71,7 @@ ALLOWED = {
         "backbones",
     },
     "bench": {
+        "wording",
         "axis",
         "errors",
         "records",

@@ -389,11 +389,11 @@ def test_a_rejected_pair_stays_out_and_comes_back_when_it_is_not(built, copied, 
     build.run(config)
     out = capsys.readouterr().out
     assert f"split: train {len(ids) - 1} pairs, test 0 pairs" in out
-    assert "decisions: 3 on pairs\n  1 name no pair of this dataset: 0123\n" in out
+    assert "decisions: 3 on pairs; 1 pair is left out\n  1 names no pair of this dataset: 0123\n" in out
     assert [row["id"] for row in dataset.read(copied, ["id"])] == ids[1:]
     build.run(config)
     out = capsys.readouterr().out
-    assert f"nothing to do; {len(ids) - 1} pairs" in out and "name no pair of this dataset: 0123" in out
+    assert f"nothing to do; {len(ids) - 1} pairs" in out and "1 names no pair of this dataset: 0123" in out
     decide(copied, **{ids[0]: "keep"})
     build.run(config)
     assert "1 photos in" in capsys.readouterr().out

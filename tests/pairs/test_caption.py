@@ -176,7 +176,7 @@ def test_busy_services_are_asked_again_and_refusals_are_told(photos, capsys):
         caption.run(config(photos, service, concurrency=1))
         assert len(service.requests) == 5
         out = capsys.readouterr().out
-        assert "1 captions more by tiny-vlm, 3 photos without" in out
+        assert "1 caption more by tiny-vlm, 3 photos without" in out
         assert all(words in out for words in ("an empty reply", "refused", "not JSON"))
         caption.run(config(photos, service, concurrency=1))  # only those three
         assert len(service.requests) == 8

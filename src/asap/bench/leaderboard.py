@@ -16,9 +16,10 @@ from asap.bench.page import Page, Section, Table, render
 from asap.bench.page.charts import Dot, shares
 from asap.bench.page.texts import markdown, markdown_table
 from asap.bench.statistics import Interval
-from asap.bench.wording import NOTHING, counted, percent, range_of, ratio
+from asap.bench.wording import NOTHING, percent, range_of, ratio
 from asap.errors import UserError
 from asap.store import Row, write_atomic
+from asap.wording import counted
 
 SUFFIXES = (".html", ".md")
 

@@ -46,8 +46,3 @@ def without(intervals: Iterable[Interval | None]) -> str:
     if None not in intervals:
         return ""
     return f" No interval ({NOTHING}): fewer than {FEWEST} prompts, or all of them change alike."
-
-
-def counted(number: int, one: str, several: str = "") -> str:
-    """A number with what it counts: "1 vote", "2 votes", or "2 people" where `several` says so."""
-    return f"{number} {one if number == 1 else several or one + 's'}"

@@ -19,6 +19,7 @@ from asap.pairs.worker import process
 from asap.pool import gpu_names, in_processes
 from asap.records import Photo
 from asap.store import Row
+from asap.wording import counted
 
 
 def make(
@@ -72,7 +73,7 @@ def _make(config: Config, rules: Rules, todo: Sequence[Photo], total: int) -> st
             bar.update()
             bar.set_postfix_str(f"{pairs} pairs, {speed}", refresh=False)
     seconds = time.monotonic() - started
-    return f"{len(todo)} photos in {seconds:.0f} s, {speed}"
+    return f"{counted(len(todo), 'photo')} in {seconds:.0f} s, {speed}"
 
 
 def _accounts(config: Config, rules: Rules, todo: Sequence[Photo]) -> Iterator[Row]:

@@ -12,6 +12,7 @@ from asap.pairs.hap.card import mean
 from asap.pairs.photos import Skipped
 from asap.pairs.rules import Rules
 from asap.store import Row, read_rows, to_json, write_atomic
+from asap.wording import counted
 
 LISTED = 20
 """Files without a pair that are listed by name in the terminal."""
@@ -38,7 +39,7 @@ def of_files(
     own = sum(1 for row in accounts.values() if row["captioned"])
     lines = [
         holds(accounts, missing),
-        f"{own} photos have captions of their own",
+        f"{counted(own, 'photo has a caption', 'photos have captions')} given with them",
         *([speed] if speed else []),
     ]
     lines += [f"  no pair of {source}: {reason}" for source, reason in left[:LISTED]]
@@ -51,7 +52,7 @@ def holds(accounts: Mapping[str, Row], missing: int) -> str:
     """How many pairs of how many photos there are, and how many of these are `missing` by now."""
     pairs = sum(int(account["pairs"]) for account in accounts.values())
     gone = f", {missing} of which are no longer in the folder" if missing else ""
-    return f"{pairs} pairs of {len(accounts)} photos{gone}"
+    return f"{counted(pairs, 'pair')} of {counted(len(accounts), 'photo')}{gone}"
 
 
 def of_terms(folder: Path) -> str:
@@ -62,11 +63,12 @@ def of_terms(folder: Path) -> str:
     dropped = {pair for row in read_rows(folder / "photos.jsonl") for pair in row.get("dropped", ())}
     lost = [pair for pair in decided if pair not in dropped.union(*ids.values())]
     if decided:
-        out = f", {len(dropped)} of which are left out" if dropped else ""
+        out = f"; {counted(len(dropped), 'pair is', 'pairs are')} left out" if dropped else ""
         lines.append(f"decisions: {len(decided) - len(lost)} on pairs{out}")
     if lost:
         more = f", and {len(lost) - NAMED} more" if len(lost) > NAMED else ""
-        lines.append(f"  {len(lost)} name no pair of this dataset: {', '.join(lost[:NAMED])}{more}")
+        told = counted(len(lost), "names", "name")
+        lines.append(f"  {told} no pair of this dataset: {', '.join(lost[:NAMED])}{more}")
     return "\n".join(lines)
 
 

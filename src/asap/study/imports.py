@@ -11,11 +11,11 @@ from pathlib import Path
 import tyro
 
 from asap import command
-from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.study import answers, folder
 from asap.study.folder import Study
 from asap.web.journal import Answer, Entry, Journal
+from asap.wording import counted
 
 LARGEST = 32 << 20
 """Bytes of a file of answers."""

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from asap import progress
 from asap.bench import samples as sample_files
-from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.records import Sample
 from asap.store import Row, seed_of
@@ -20,6 +19,7 @@ from asap.study.folder import PICTURES, Asked, Item, Rater, Study, new_secret, o
 from asap.study.gold import Gold
 from asap.study.gold import read as read_gold
 from asap.study.wanted import Made, Task, Wanted
+from asap.wording import counted
 
 Key = tuple[str, int]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Pillow
 
-from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.records import Image
 from asap.store import seed_of, write_atomic
+from asap.wording import counted
 
 TILES = 4
 """Rows and columns into which a picture is cut that is obviously wrong."""

@@ -13,7 +13,6 @@ import tyro
 
 from asap import command
 from asap.bench import samples
-from asap.bench.wording import counted
 from asap.errors import UserError
 from asap.store import Row, content_id, exclusive, file_id, open_run, sampled_id, write_atomic
 from asap.study import folder, offline
@@ -22,6 +21,7 @@ from asap.study.folder import Study
 from asap.study.make import make
 from asap.study.wanted import Wanted
 from asap.web import serve
+from asap.wording import counted
 
 PORT = 8766
 PARTS = ("hand", "arm", "foot", "leg", "face", "body")

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 
 from asap.bench import results as bench
 from asap.bench.statistics import Interval, preference
-from asap.bench.wording import counted
 from asap.store import Row
 from asap.study import reliability, tally
 from asap.study.answers import Said
 from asap.study.folder import Study
 from asap.study.reliability import Count, Rating
+from asap.wording import counted
 
 OUTCOMES = {"first": -1, "tie": 0, "second": 1}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from asap.bench.wording import counted
+from asap.wording import counted
 
 _ALL = """\
 Thank you for taking part. You will answer {questions} about pictures of people, one at a time, and say what \

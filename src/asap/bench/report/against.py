@@ -9,7 +9,8 @@ from asap.bench.page.charts import Dot, changes
 from asap.bench.report import pairwise
 from asap.bench.report.headline import Outcome
 from asap.bench.statistics import Interval
-from asap.bench.wording import NOTHING, counted, p_value, percent, points, range_of, ratio, without
+from asap.bench.wording import NOTHING, p_value, percent, points, range_of, ratio, without
+from asap.wording import counted
 
 
 def sections(found: Sequence[Outcome]) -> list[Section]:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from asap.bench.page import Section, Table
 from asap.bench.report.gallery import Album, kinds, shared_keys
 from asap.bench.results import Key, Method
-from asap.bench.wording import counted
 from asap.store import seed_of
+from asap.wording import counted
 
 Place = tuple[str, str, str]
 """Model, category, kind of error."""

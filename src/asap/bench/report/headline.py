@@ -9,7 +9,8 @@ from asap.bench.drift import Drift
 from asap.bench.kinds import KindChange
 from asap.bench.page import Tile
 from asap.bench.results import Rate, Versus
-from asap.bench.wording import counted, p_value, percent, points, range_of, ratio
+from asap.bench.wording import p_value, percent, points, range_of, ratio
+from asap.wording import counted
 
 
 @dataclass(frozen=True)

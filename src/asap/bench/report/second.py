@@ -10,9 +10,10 @@ from asap.bench.corrected import Agreement, agreement
 from asap.bench.page import Section, Table
 from asap.bench.report import known_errors
 from asap.bench.results import Method, Versus, judge_of
-from asap.bench.wording import NOTHING, counted, percent, points, range_of, without
+from asap.bench.wording import NOTHING, percent, points, range_of, without
 from asap.errors import UserError
 from asap.store import Row
+from asap.wording import counted
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from asap.bench.report.headline import Contest, Outcome, ranked, rises
 from asap.bench.report.second import Judged
 from asap.bench.results import Method, judge_of
 from asap.bench.statistics import FEWEST
-from asap.bench.wording import counted, percent, points
+from asap.bench.wording import percent, points
+from asap.wording import counted
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)

@@ -9,9 +9,10 @@ from asap.bench.page import Check, Section, Table
 from asap.bench.report.cast import Voted
 from asap.bench.report.standings import strengths_json, strengths_table
 from asap.bench.statistics import Outcomes, Strengths, prompt_test, strengths
-from asap.bench.wording import NOTHING, counted, p_value, percent, range_of, ratio, without
+from asap.bench.wording import NOTHING, p_value, percent, range_of, ratio, without
 from asap.records import Vote
 from asap.store import Row
+from asap.wording import counted
 
 MANY_FLIPS = 0.25
 """The share of votes that change with the order of the images from which on a reader should know. A judge

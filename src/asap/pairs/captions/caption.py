@@ -22,6 +22,7 @@ from asap.pairs.sources import folder
 from asap.pairs.sources.find import find_photos
 from asap.records import Photo
 from asap.store import Row, append_rows, exclusive
+from asap.wording import counted
 
 FILE = "metadata.jsonl"
 OWN = '{"captioner": '  # how a line of ours begins
@@ -158,7 +159,8 @@ def _write(path: Path, made: Captioner, todo: Sequence[Photo], place: str) -> No
                 continue
             append_rows(path, [_line(caption, made.name)])
             written += 1
-    print(f"{path}: {written} captions more by {made.name}, {sum(reasons.values())} photos without")
+    without = counted(sum(reasons.values()), "photo")
+    print(f"{path}: {counted(written, 'caption')} more by {made.name}, {without} without")
     for reason, count in reasons.most_common(10):
         print(f"  {count:6}  {reason}")
 
