@@ -396,7 +396,7 @@ def test_a_rejected_pair_stays_out_and_comes_back_when_it_is_not(built, copied, 
     assert f"nothing to do; {len(ids) - 1} pairs" in out and "1 names no pair of this dataset: 0123" in out
     decide(copied, **{ids[0]: "keep"})
     build.run(config)
-    assert "1 photos in" in capsys.readouterr().out
+    assert "1 photo in" in capsys.readouterr().out
     (copied / "decisions.jsonl").unlink()
     assert hashes(copied) == hashes(built)
 

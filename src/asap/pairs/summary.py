@@ -39,7 +39,7 @@ def of_files(
     own = sum(1 for row in accounts.values() if row["captioned"])
     lines = [
         holds(accounts, missing),
-        f"{counted(own, 'photo has a caption', 'photos have captions')} given with them",
+        counted(own, "photo has a caption of its own", "photos have captions of their own"),
         *([speed] if speed else []),
     ]
     lines += [f"  no pair of {source}: {reason}" for source, reason in left[:LISTED]]
