@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from asap.bench.page import Section
 from asap.bench.results import Method
-from asap.store import Row
+from asap.store import Row, commands_in
 
 
 def section(before: Sequence[str], made: Iterable[Row], methods: Sequence[Method], last: str) -> Section:
@@ -14,12 +14,12 @@ def section(before: Sequence[str], made: Iterable[Row], methods: Sequence[Method
 
     Args:
         before: what no folder tells.
-        made: records of the folders (`asap.store.read_config`), each with its command, and with the commands
-            that made what it was made of.
+        made: records of the folders (`asap.store.read_config`), each with its commands, and with those that
+            made what it was made of.
         methods: whose versions and judge's settings the note tells.
         last: the report's own command.
     """
-    lines = [str(line) for row in made for line in (*row.get("before", ()), row.get("command")) if line]
+    lines = [line for row in made for line in commands_in(row)]
     versions = ", ".join(sorted({str(method.judged.get("version")) for method in methods}))
     settings = methods[0].judged.get("identity", {}).get("settings") or {}
     told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items())

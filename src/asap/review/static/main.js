@@ -85,9 +85,9 @@ class Review {
     this.speed.begin();
     this.tell(shot.facts);
     document.body.dataset.pair = shot.pair;
-    if (performance.getEntriesByName("key").length) {
-      requestAnimationFrame(() => { performance.measure("next", "key"); performance.clearMarks("key"); });
-    }
+    const [key] = performance.getEntriesByName("key");
+    performance.clearMarks("key");
+    if (key) requestAnimationFrame(() => performance.measure("next", { start: key.startTime }));
   }
 
   tell(facts) {
