@@ -18,7 +18,7 @@ import importlib.metadata
 import json
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -48,14 +48,14 @@ NUMBERS = {
 Run = dict[str, list[float]]
 
 
-def trained(model: Path, pairs: Path, out: Path, steps: Sequence[int] = STEPS) -> Run:
-    """`NUMBERS` at `steps` of a run of asap, quick enough to come near the margin."""
+def trained(model: Path, pairs: Path, out: Path) -> Run:
+    """`NUMBERS` at `STEPS` of a run of asap, quick enough to come near the margin."""
     settings = train.Config(
-        model=str(model), data=str(pairs), out=out, steps=steps[-1] + 1, seed=3, resolution=32, batch_size=6,
+        model=str(model), data=str(pairs), out=out, steps=STEPS[-1] + 1, seed=3, resolution=32, batch_size=6,
         rank=4, learning_rate=1e-2, alpha=10.0, tau=TAU, mask_dilation=1, tracker="none", overlays=0,
     )  # fmt: skip
     rows = list(read_rows(train.run(settings) / loop.LOG))
-    return {name: [rows[step][name] for step in steps] for name in NUMBERS}
+    return {name: [rows[step][name] for step in STEPS] for name in NUMBERS}
 
 
 def golden() -> dict[str, Mapping[str, Run]]:
@@ -71,13 +71,11 @@ def versions() -> dict[str, str]:
 def test_steps_are_as_recorded(
     family: str, tiny_family: Callable[[str], Path], pairs: Path, tmp_path: Path
 ) -> None:
-    """All twenty of the first two families; half of them tell as much of the others."""
-    steps = STEPS if family in ("flux", "sdxl") else STEPS[:4]
-    found = trained(tiny_family(family), pairs, tmp_path / "run", steps)
+    found = trained(tiny_family(family), pairs, tmp_path / "run")
     wanted = golden()["runs"][family]
     for name, rounding in NUMBERS.items():
-        assert found[name] == pytest.approx(wanted[name][: len(steps)], rel=1e-3, abs=rounding), (
-            f"{name} at steps {steps}; recorded with {golden()['versions']}, this is {versions()}"
+        assert found[name] == pytest.approx(wanted[name], rel=1e-3, abs=rounding), (
+            f"{name} at steps {STEPS}; recorded with {golden()['versions']}, this is {versions()}"
         )
 
 
