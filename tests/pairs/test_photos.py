@@ -44,9 +44,11 @@ def test_a_folder_that_a_stage_made_holds_no_photos(tmp_path):
     save(tmp_path / "sub" / "b.png", PORTRAIT[2:])
     save(tmp_path / "other" / "c.png", PORTRAIT[3:])
     (tmp_path / "other" / "config.json").write_text("{}")  # somebody else's
+    save(tmp_path / "else" / "d.png", PORTRAIT[4:])
+    (tmp_path / "else" / "config.json").write_text("[not ours")
     (tmp_path / "sub" / "hap" / "config.json").write_text('{"stage": "build"}')
     found, skipped = find_photos(tmp_path)
-    assert [photo.source for photo in found] == ["a.png", "other/c.png", "sub/b.png"]
+    assert [photo.source for photo in found] == ["a.png", "else/d.png", "other/c.png", "sub/b.png"]
     assert reasons(skipped)["sub/hap"].startswith("made by `asap build`")
     assert "sub/hap" not in reasons(find_photos(tmp_path, ("sub/hap/*",))[1])
     with pytest.raises(UserError, match="made by `asap build`; give the folder that holds your photos"):

@@ -80,7 +80,7 @@ def _listing(source: str, exclude: Exclude, columns: Columns, split: str) -> Ite
 def _holds_shards(here: Path) -> bool:
     """Whether `here` is a shard, or a folder that holds shards and no photo."""
     if here.is_dir():
-        return _kind(name for _, names in folder.walk(here) for name in names) in _SHARDS
+        return _kind(name for _, names, _ in folder.walk(here) for name in names) in _SHARDS
     return here.is_file() and here.suffix in _SHARDS
 
 

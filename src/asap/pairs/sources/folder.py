@@ -45,8 +45,11 @@ def listing(folder: Path, exclude: Sequence[str] = ()) -> Iterator[Photo | Skipp
 
 
 def made_by(folder: Path) -> str | None:
-    """The stage that made `folder`, if one did."""
-    return read_config(folder).get("stage") if (folder / "config.json").is_file() else None
+    """The stage that made `folder`, if one did; a config.json of another kind is somebody else's."""
+    try:
+        return read_config(folder).get("stage") if (folder / "config.json").is_file() else None
+    except UserError:
+        return None
 
 
 def refuse_made(folder: Path) -> None:
@@ -57,13 +60,13 @@ def refuse_made(folder: Path) -> None:
 
 def _listing(folder: Path, exclude: Sequence[str]) -> Iterator[Photo | Skipped]:
     known: dict[str, Told] = {}
-    for directory, names in walk(folder):
+    for directory, names, made in walk(folder):
         if METADATA in names:
             yield from _metadata(directory, folder, known)
-        for inner in _made_in(directory):
-            source = inner.relative_to(folder).as_posix()
+        for name, stage in made.items():
+            source = (directory / name).relative_to(folder).as_posix()
             if not excluded(f"{source}/config.json", exclude):
-                yield Skipped(source, f"made by `asap {made_by(inner)}`, so none of its pictures are photos")
+                yield Skipped(source, f"made by `asap {stage}`, so none of its pictures are photos")
         beside = set(names)
         for name in names:
             path = directory / name
@@ -75,25 +78,18 @@ def _listing(folder: Path, exclude: Sequence[str]) -> Iterator[Photo | Skipped]:
                     yield Skipped(source, str(reason))
 
 
-def walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Folders under `folder` in order, each with the sorted names of its files.
-
-    Hidden ones are left out, and those that a stage made.
-    """
+def walk(folder: Path) -> Iterator[tuple[Path, list[str], dict[str, str]]]:
+    """Folders under `folder` in order, each with the sorted names of its files, and the stages by the names
+    of the subfolders that they made, which are not gone into; nor are hidden ones."""
     seen: set[str] = set()
     for directory, subfolders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(directory)
-        made = {path.name for path in _made_in(Path(directory))}
-        visible = sorted(name for name in subfolders if not name.startswith(".") and name not in made)
-        subfolders[:] = [] if real in seen else visible
+        visible = sorted(name for name in subfolders if not name.startswith(".") and real not in seen)
+        made = {name: stage for name in visible if (stage := made_by(Path(directory, name)))}
+        subfolders[:] = [name for name in visible if name not in made]
         if real not in seen:
             seen.add(real)
-            yield Path(directory), sorted(name for name in names if not name.startswith("."))
-
-
-def _made_in(folder: Path) -> list[Path]:
-    """The subfolders of `folder` that stages made."""
-    return sorted(path.parent for path in folder.glob("[!.]*/config.json") if made_by(path.parent))
+            yield Path(directory), sorted(name for name in names if not name.startswith(".")), made
 
 
 def is_companion(name: str, names: Collection[str]) -> bool:
