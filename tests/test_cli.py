@@ -59,3 +59,21 @@ def test_an_interruption_is_told(
     monkeypatch.setattr(cli, "_run", interrupt)
     assert cli.main(args) == 130
     assert capsys.readouterr().err == f"\nasap: {told}\n"
+
+
+def test_nobody_reading_what_is_printed_is_no_mistake_but_another_pipe_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = [sys.executable, "-m", "asap", "recipes"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        told = process.stderr.read()
+        assert process.wait() == 141 and told == ""
+
+    def broken(*_: object) -> int:
+        raise BrokenPipeError("a worker has left")
+
+    monkeypatch.setattr(cli, "_run", broken)
+    with pytest.raises(BrokenPipeError, match="a worker has left"):
+        cli.main(["train"])

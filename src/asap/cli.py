@@ -56,6 +56,15 @@ def usage() -> str:
     )
 
 
+def _is_read() -> bool:
+    """Whether somebody still reads what is printed; `| head` leaves when it has enough."""
+    try:
+        print(flush=True)  # a flush alone has nothing left to write after a failed one
+        return True
+    except BrokenPipeError:
+        return False
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one stage; returns the exit status (0 done, 2 the user's mistake, 130 interrupted,
     141 nobody reads what is printed)."""
@@ -71,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"asap: {error}", file=sys.stderr)
         return 2
-    except BrokenPipeError:  # the reader of what is printed has left, as `| head` does
+    except BrokenPipeError:
+        if _is_read():
+            raise  # it was another pipe, such as a worker's
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt as error:
@@ -94,4 +105,5 @@ def _run(stage: str, args: list[str]) -> int:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     module = importlib.import_module(STAGES[stage][0])
     module.main(args)
+    sys.stdout.flush()  # here, where a reader who has left is no trouble
     return 0
