@@ -45,7 +45,7 @@ ALLOWED = {
         "anatomy",
         "backbones",
     },
-    "review": {"errors", "store", "command", "web", "pairs"},
+    "review": {"wording", "errors", "store", "command", "web", "pairs"},
     "study": {
         "wording",
         "errors",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asap import store
-from asap.align import folder, train
+from asap.align import checks, folder, train
 from asap.errors import UserError
 
 FITTING, OTHER = {"model": "m", "resolution": 32}, {"model": "m", "resolution": 64}
@@ -65,6 +66,17 @@ def test_other_settings_are_told_before_anything_is_loaded(started: Path) -> Non
     for change in ({"seed": 1}, {"tau": 0.2}):
         with pytest.raises(UserError, match=f"{next(iter(change))} was"):
             folder.check(train.Config("m", "d", started, **change))
+
+
+def test_what_needs_no_model_is_checked_before_one_is_loaded(started: Path) -> None:
+    (started / "log.jsonl").write_text("{}\n")
+    for model, change, told in (
+        ("/nowhere", {}, "no model '/nowhere'"),
+        ("mini-hand", {"tau": 0.2}, "made with other settings"),
+        ("mini-hand", {"out": started / "new"}, "no folder /nodata"),
+    ):
+        with pytest.raises(UserError, match=told):
+            checks.all_of(replace(train.Config(model, "/nodata", started), **change))
 
 
 def test_the_commands_of_all_parts_are_kept(started: Path) -> None:

@@ -123,6 +123,17 @@ def test_the_rate_is_lowered_again_after_as_many_steps_as_were_done() -> None:
     ]  # fmt: skip
 
 
+def test_the_mean_that_lags_behind_a_recovery_lowers_no_rate() -> None:
+    """Lowered at step 25, well from 38 on; when the rest ends at 50 the mean over more rows is still ill."""
+    watch = Watch("lower", TAU)
+    troubled, acts = [], []
+    for step, row in enumerate(rows(80, winner_rise=lambda step: 0.0 if step < 20 or step >= 38 else 2.0)):
+        verdict = watch.look(step, row)
+        troubled += [step] if watch.in_trouble else []
+        acts += [step] if verdict and verdict.action == "lower" else []
+    assert acts == [25] and max(troubled) > 50
+
+
 def test_what_heals_is_calm_again() -> None:
     watch = Watch("lower", TAU)
     ill = rows(600, batch=16, winner_rise=lambda step: 0.4 * (100 <= step < 200))

@@ -186,7 +186,8 @@ def _settings(made: Row) -> list[tuple[str, str, str]]:
 
 
 def _origins(made: Row) -> dict[str, str]:
-    """Where settings come from: a recipe, or what was measured before, as long as it was kept to."""
+    """Where settings come from, as the run's record has it; what an earlier record lacks follows from what
+    was measured before, as long as it was kept to."""
     measured, known = made.get("calibration", {}), made.get("origins", {})
     kept: dict[str, str] = {
         name: f"measured: {one['why']}"
@@ -194,7 +195,7 @@ def _origins(made: Row) -> dict[str, str]:
         if made["identity"].get(name) == one["value"]
         and measured.get("objective", made["identity"]["objective"]) == made["identity"]["objective"]
     }
-    return {**measured.get("origins", {}), **known, **kept}
+    return {**measured.get("origins", {}), **kept, **known}
 
 
 def _calibration(measured: Row) -> str:

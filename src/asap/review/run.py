@@ -17,6 +17,7 @@ import tyro
 from asap import command
 from asap.pairs.hap import decisions
 from asap.web import serve
+from asap.wording import counted
 
 PORT = 8765
 
@@ -51,7 +52,9 @@ def run(config: Config) -> Path:
     decisions.read(config.hap)  # damaged ones stop it now
     place = serve.listen(config.host, config.port, "review", token=config.token)
     journal = Journal(config.hap / decisions.REVIEWS)
-    print(f"{_pairs(len(gallery))} of {config.hap}\nopen {place.url}    (Ctrl-C ends it)", flush=True)
+    print(
+        f"{counted(len(gallery), 'pair')} of {config.hap}\nopen {place.url}    (Ctrl-C ends it)", flush=True
+    )
     serve.serve(application(config.hap, gallery, journal), place)
     journal.close()
     gallery.close()
@@ -66,13 +69,9 @@ def told(folder: Path) -> str:
         return "nobody decided on a pair yet"
     counts = ", ".join(f"{word} {words[word]}" for word in decisions.WORDS if words[word])
     return (
-        f"decided on {_pairs(sum(words.values()))}: {counts}\n"
+        f"decided on {counted(sum(words.values()), 'pair')}: {counts}\n"
         "the same `asap build` again leaves rejected pairs out; `asap publish` and `asap export` honour all"
     )
-
-
-def _pairs(count: int) -> str:
-    return "1 pair" if count == 1 else f"{count} pairs"
 
 
 def main(argv: Sequence[str]) -> None:

@@ -16,9 +16,7 @@ from asap.wording import counted
 
 INFORMED = 0.5  # sensitivity + specificity - 1 below which a judge says little of a single image
 AGREEING = 0.4  # kappa below which two judges hardly agree (Landis and Koch 1977: "fair" at most)
-RELIABLE = (
-    0.8  # the share of checks, or of known pictures, below which raters are poor (`asap study-results`)
-)
+RELIABLE = 0.8  # the share of checks, or of known pictures, below which raters say little
 MANY = 0.02  # the share of images without a verdict from which on a reader should know
 
 
